@@ -1,0 +1,119 @@
+"""How a log line is written.
+
+    2026-11-22 10:00:00.123+00:00 [INFO ] P2P Connected to incoming peer [fd00:…]:61216 (inbound: 1) milestone=peer.connected path=direct …
+
+kaspad's line format (time in milliseconds with its offset, level padded to five characters), a sentence for people,
+and logfmt fields for programs. What comes from outside (user agents, reject reasons) can't forge a field: control
+characters are escaped, and ` milestone=` stands in a line exactly once, where this module put it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+from kaspa_node.milestones import Milestone
+
+FieldValue = str | int | float | bool | None
+
+_LOGGER_NAME = "kaspa_node"
+_MARK = " milestone="
+_FIELDS_ATTRIBUTE = "milestone_fields"
+_LEVEL_NAMES = {"WARNING": "WARN", "CRITICAL": "ERROR"}
+
+
+def quote(value: FieldValue) -> str:
+    """A logfmt value: bare where it can be, else in double quotes with backslash escapes."""
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    text = str(value)
+    if text and all(c.isprintable() and c not in ' "=\\' for c in text):
+        return text
+    return '"' + _escape(text).replace('"', '\\"').replace(_MARK, " milestone\\x3d") + '"'
+
+
+def _escape(text: str) -> str:
+    return "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in text)
+
+
+def _escaped(char: str) -> str:
+    if char == "\\":
+        return "\\\\"
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _sentence(text: str) -> str:
+    """Free text made safe for the part of a line before the fields."""
+    return _escape(text).replace("milestone=", "milestone\\x3d") if "milestone=" in text else _escape(text)
+
+
+class LineFormatter(logging.Formatter):
+    """Formats records in kaspad's line format; a record with milestone fields gets them appended."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC)
+        stamp = f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond // 1000:03d}+00:00"
+        level = _LEVEL_NAMES.get(record.levelname, record.levelname)
+        line = f"{stamp} [{level:<5}] {_sentence(record.getMessage())}"
+        fields: str | None = getattr(record, _FIELDS_ATTRIBUTE, None)
+        if fields is not None:
+            line += fields
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+class Journal:
+    """Writes milestones, and lines that are no milestone, to the program's log."""
+
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logger or logging.getLogger(_LOGGER_NAME)
+
+    def record(self, milestone: Milestone, **fields: FieldValue) -> None:
+        """Write one milestone; a field that is missing or None is left out of the line, an unknown one is an error."""
+        unknown = fields.keys() - set(milestone.fields)
+        if unknown:
+            raise ValueError(f"milestone {milestone.name} has no field {', '.join(sorted(unknown))}")
+        if not self._logger.isEnabledFor(milestone.level):
+            return
+        values = {name: fields.get(name) for name in milestone.fields}
+        sentence = milestone.sentence.format(**{k: "" if v is None else v for k, v in values.items()})
+        pairs = "".join(f" {name}={quote(value)}" for name, value in values.items() if value is not None)
+        self._logger.log(milestone.level, "%s", sentence, extra={_FIELDS_ATTRIBUTE: f"{_MARK}{milestone.name}{pairs}"})
+
+    def debug(self, text: str, *args: object) -> None:
+        """A line for developers."""
+        self._logger.debug(text, *args)
+
+    def info(self, text: str, *args: object) -> None:
+        """A line for operators that verification does not read."""
+        self._logger.info(text, *args)
+
+    def warning(self, text: str, *args: object) -> None:
+        """Something an operator should look at."""
+        self._logger.warning(text, *args)
+
+    def error(self, text: str, *args: object) -> None:
+        """Something that ends the program or part of it."""
+        self._logger.error(text, *args)
+
+
+def configure(level: str = "INFO", stream: TextIO | None = None) -> Journal:
+    """Send this program's log to `stream` (default: standard error), in the line format, from `level` up."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(LineFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logger = logging.getLogger(_LOGGER_NAME)
+    logger.setLevel(level.upper())
+    return Journal(logger)
