@@ -1,6 +1,6 @@
 """How a log line is written.
 
-    2026-11-22 10:00:00.123+00:00 [INFO ] P2P Connected to incoming peer [fd00:…]:61216 (inbound: 1) milestone=peer.connected path=direct …
+    2026-11-22 10:00:00.123+00:00 [INFO ] P2P Connected to incoming peer [fd00:…]:61216 (inbound: 1) milestone=… path=…
 
 kaspad's line format (time in milliseconds with its offset, level padded to five characters), a sentence for people,
 and logfmt fields for programs. What comes from outside (user agents, reject reasons) can't forge a field: control
