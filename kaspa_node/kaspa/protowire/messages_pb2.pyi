@@ -1,0 +1,113 @@
+from kaspa_node.kaspa.protowire import p2p_pb2 as _p2p_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class KaspadMessage(_message.Message):
+    __slots__ = ("addresses", "block", "transaction", "blockLocator", "requestAddresses", "requestRelayBlocks", "requestTransactions", "ibdBlock", "invRelayBlock", "invTransactions", "ping", "pong", "verack", "version", "transactionNotFound", "reject", "pruningPointUtxoSetChunk", "requestIBDBlocks", "unexpectedPruningPoint", "ibdBlockLocator", "ibdBlockLocatorHighestHash", "requestNextPruningPointUtxoSetChunk", "donePruningPointUtxoSetChunks", "ibdBlockLocatorHighestHashNotFound", "blockWithTrustedData", "doneBlocksWithTrustedData", "requestPruningPointAndItsAnticone", "blockHeaders", "requestNextHeaders", "DoneHeaders", "requestPruningPointUTXOSet", "requestHeaders", "requestBlockLocator", "pruningPoints", "requestPruningPointProof", "pruningPointProof", "ready", "blockWithTrustedDataV4", "trustedData", "requestIBDChainBlockLocator", "ibdChainBlockLocator", "requestAntipast", "requestNextPruningPointAndItsAnticoneBlocks", "blockBody", "requestBlockBodies", "requestPruningPointSmtState", "smtMetadata", "smtLaneChunk", "requestNextPruningPointSmtChunk", "response_id", "request_id")
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTION_FIELD_NUMBER: _ClassVar[int]
+    BLOCKLOCATOR_FIELD_NUMBER: _ClassVar[int]
+    REQUESTADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    REQUESTRELAYBLOCKS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTTRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
+    IBDBLOCK_FIELD_NUMBER: _ClassVar[int]
+    INVRELAYBLOCK_FIELD_NUMBER: _ClassVar[int]
+    INVTRANSACTIONS_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
+    PONG_FIELD_NUMBER: _ClassVar[int]
+    VERACK_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTIONNOTFOUND_FIELD_NUMBER: _ClassVar[int]
+    REJECT_FIELD_NUMBER: _ClassVar[int]
+    PRUNINGPOINTUTXOSETCHUNK_FIELD_NUMBER: _ClassVar[int]
+    REQUESTIBDBLOCKS_FIELD_NUMBER: _ClassVar[int]
+    UNEXPECTEDPRUNINGPOINT_FIELD_NUMBER: _ClassVar[int]
+    IBDBLOCKLOCATOR_FIELD_NUMBER: _ClassVar[int]
+    IBDBLOCKLOCATORHIGHESTHASH_FIELD_NUMBER: _ClassVar[int]
+    REQUESTNEXTPRUNINGPOINTUTXOSETCHUNK_FIELD_NUMBER: _ClassVar[int]
+    DONEPRUNINGPOINTUTXOSETCHUNKS_FIELD_NUMBER: _ClassVar[int]
+    IBDBLOCKLOCATORHIGHESTHASHNOTFOUND_FIELD_NUMBER: _ClassVar[int]
+    BLOCKWITHTRUSTEDDATA_FIELD_NUMBER: _ClassVar[int]
+    DONEBLOCKSWITHTRUSTEDDATA_FIELD_NUMBER: _ClassVar[int]
+    REQUESTPRUNINGPOINTANDITSANTICONE_FIELD_NUMBER: _ClassVar[int]
+    BLOCKHEADERS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTNEXTHEADERS_FIELD_NUMBER: _ClassVar[int]
+    DONEHEADERS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTPRUNINGPOINTUTXOSET_FIELD_NUMBER: _ClassVar[int]
+    REQUESTHEADERS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTBLOCKLOCATOR_FIELD_NUMBER: _ClassVar[int]
+    PRUNINGPOINTS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTPRUNINGPOINTPROOF_FIELD_NUMBER: _ClassVar[int]
+    PRUNINGPOINTPROOF_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    BLOCKWITHTRUSTEDDATAV4_FIELD_NUMBER: _ClassVar[int]
+    TRUSTEDDATA_FIELD_NUMBER: _ClassVar[int]
+    REQUESTIBDCHAINBLOCKLOCATOR_FIELD_NUMBER: _ClassVar[int]
+    IBDCHAINBLOCKLOCATOR_FIELD_NUMBER: _ClassVar[int]
+    REQUESTANTIPAST_FIELD_NUMBER: _ClassVar[int]
+    REQUESTNEXTPRUNINGPOINTANDITSANTICONEBLOCKS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKBODY_FIELD_NUMBER: _ClassVar[int]
+    REQUESTBLOCKBODIES_FIELD_NUMBER: _ClassVar[int]
+    REQUESTPRUNINGPOINTSMTSTATE_FIELD_NUMBER: _ClassVar[int]
+    SMTMETADATA_FIELD_NUMBER: _ClassVar[int]
+    SMTLANECHUNK_FIELD_NUMBER: _ClassVar[int]
+    REQUESTNEXTPRUNINGPOINTSMTCHUNK_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    addresses: _p2p_pb2.AddressesMessage
+    block: _p2p_pb2.BlockMessage
+    transaction: _p2p_pb2.TransactionMessage
+    blockLocator: _p2p_pb2.BlockLocatorMessage
+    requestAddresses: _p2p_pb2.RequestAddressesMessage
+    requestRelayBlocks: _p2p_pb2.RequestRelayBlocksMessage
+    requestTransactions: _p2p_pb2.RequestTransactionsMessage
+    ibdBlock: _p2p_pb2.BlockMessage
+    invRelayBlock: _p2p_pb2.InvRelayBlockMessage
+    invTransactions: _p2p_pb2.InvTransactionsMessage
+    ping: _p2p_pb2.PingMessage
+    pong: _p2p_pb2.PongMessage
+    verack: _p2p_pb2.VerackMessage
+    version: _p2p_pb2.VersionMessage
+    transactionNotFound: _p2p_pb2.TransactionNotFoundMessage
+    reject: _p2p_pb2.RejectMessage
+    pruningPointUtxoSetChunk: _p2p_pb2.PruningPointUtxoSetChunkMessage
+    requestIBDBlocks: _p2p_pb2.RequestIBDBlocksMessage
+    unexpectedPruningPoint: _p2p_pb2.UnexpectedPruningPointMessage
+    ibdBlockLocator: _p2p_pb2.IbdBlockLocatorMessage
+    ibdBlockLocatorHighestHash: _p2p_pb2.IbdBlockLocatorHighestHashMessage
+    requestNextPruningPointUtxoSetChunk: _p2p_pb2.RequestNextPruningPointUtxoSetChunkMessage
+    donePruningPointUtxoSetChunks: _p2p_pb2.DonePruningPointUtxoSetChunksMessage
+    ibdBlockLocatorHighestHashNotFound: _p2p_pb2.IbdBlockLocatorHighestHashNotFoundMessage
+    blockWithTrustedData: _p2p_pb2.BlockWithTrustedDataMessage
+    doneBlocksWithTrustedData: _p2p_pb2.DoneBlocksWithTrustedDataMessage
+    requestPruningPointAndItsAnticone: _p2p_pb2.RequestPruningPointAndItsAnticoneMessage
+    blockHeaders: _p2p_pb2.BlockHeadersMessage
+    requestNextHeaders: _p2p_pb2.RequestNextHeadersMessage
+    DoneHeaders: _p2p_pb2.DoneHeadersMessage
+    requestPruningPointUTXOSet: _p2p_pb2.RequestPruningPointUTXOSetMessage
+    requestHeaders: _p2p_pb2.RequestHeadersMessage
+    requestBlockLocator: _p2p_pb2.RequestBlockLocatorMessage
+    pruningPoints: _p2p_pb2.PruningPointsMessage
+    requestPruningPointProof: _p2p_pb2.RequestPruningPointProofMessage
+    pruningPointProof: _p2p_pb2.PruningPointProofMessage
+    ready: _p2p_pb2.ReadyMessage
+    blockWithTrustedDataV4: _p2p_pb2.BlockWithTrustedDataV4Message
+    trustedData: _p2p_pb2.TrustedDataMessage
+    requestIBDChainBlockLocator: _p2p_pb2.RequestIBDChainBlockLocatorMessage
+    ibdChainBlockLocator: _p2p_pb2.IbdChainBlockLocatorMessage
+    requestAntipast: _p2p_pb2.RequestAntipastMessage
+    requestNextPruningPointAndItsAnticoneBlocks: _p2p_pb2.RequestNextPruningPointAndItsAnticoneBlocksMessage
+    blockBody: _p2p_pb2.BlockBodyMessage
+    requestBlockBodies: _p2p_pb2.RequestBlockBodiesMessage
+    requestPruningPointSmtState: _p2p_pb2.RequestPruningPointSmtStateMessage
+    smtMetadata: _p2p_pb2.SmtMetadataMessage
+    smtLaneChunk: _p2p_pb2.SmtLaneChunkMessage
+    requestNextPruningPointSmtChunk: _p2p_pb2.RequestNextPruningPointSmtChunkMessage
+    response_id: int
+    request_id: int
+    def __init__(self, addresses: _Optional[_Union[_p2p_pb2.AddressesMessage, _Mapping]] = ..., block: _Optional[_Union[_p2p_pb2.BlockMessage, _Mapping]] = ..., transaction: _Optional[_Union[_p2p_pb2.TransactionMessage, _Mapping]] = ..., blockLocator: _Optional[_Union[_p2p_pb2.BlockLocatorMessage, _Mapping]] = ..., requestAddresses: _Optional[_Union[_p2p_pb2.RequestAddressesMessage, _Mapping]] = ..., requestRelayBlocks: _Optional[_Union[_p2p_pb2.RequestRelayBlocksMessage, _Mapping]] = ..., requestTransactions: _Optional[_Union[_p2p_pb2.RequestTransactionsMessage, _Mapping]] = ..., ibdBlock: _Optional[_Union[_p2p_pb2.BlockMessage, _Mapping]] = ..., invRelayBlock: _Optional[_Union[_p2p_pb2.InvRelayBlockMessage, _Mapping]] = ..., invTransactions: _Optional[_Union[_p2p_pb2.InvTransactionsMessage, _Mapping]] = ..., ping: _Optional[_Union[_p2p_pb2.PingMessage, _Mapping]] = ..., pong: _Optional[_Union[_p2p_pb2.PongMessage, _Mapping]] = ..., verack: _Optional[_Union[_p2p_pb2.VerackMessage, _Mapping]] = ..., version: _Optional[_Union[_p2p_pb2.VersionMessage, _Mapping]] = ..., transactionNotFound: _Optional[_Union[_p2p_pb2.TransactionNotFoundMessage, _Mapping]] = ..., reject: _Optional[_Union[_p2p_pb2.RejectMessage, _Mapping]] = ..., pruningPointUtxoSetChunk: _Optional[_Union[_p2p_pb2.PruningPointUtxoSetChunkMessage, _Mapping]] = ..., requestIBDBlocks: _Optional[_Union[_p2p_pb2.RequestIBDBlocksMessage, _Mapping]] = ..., unexpectedPruningPoint: _Optional[_Union[_p2p_pb2.UnexpectedPruningPointMessage, _Mapping]] = ..., ibdBlockLocator: _Optional[_Union[_p2p_pb2.IbdBlockLocatorMessage, _Mapping]] = ..., ibdBlockLocatorHighestHash: _Optional[_Union[_p2p_pb2.IbdBlockLocatorHighestHashMessage, _Mapping]] = ..., requestNextPruningPointUtxoSetChunk: _Optional[_Union[_p2p_pb2.RequestNextPruningPointUtxoSetChunkMessage, _Mapping]] = ..., donePruningPointUtxoSetChunks: _Optional[_Union[_p2p_pb2.DonePruningPointUtxoSetChunksMessage, _Mapping]] = ..., ibdBlockLocatorHighestHashNotFound: _Optional[_Union[_p2p_pb2.IbdBlockLocatorHighestHashNotFoundMessage, _Mapping]] = ..., blockWithTrustedData: _Optional[_Union[_p2p_pb2.BlockWithTrustedDataMessage, _Mapping]] = ..., doneBlocksWithTrustedData: _Optional[_Union[_p2p_pb2.DoneBlocksWithTrustedDataMessage, _Mapping]] = ..., requestPruningPointAndItsAnticone: _Optional[_Union[_p2p_pb2.RequestPruningPointAndItsAnticoneMessage, _Mapping]] = ..., blockHeaders: _Optional[_Union[_p2p_pb2.BlockHeadersMessage, _Mapping]] = ..., requestNextHeaders: _Optional[_Union[_p2p_pb2.RequestNextHeadersMessage, _Mapping]] = ..., DoneHeaders: _Optional[_Union[_p2p_pb2.DoneHeadersMessage, _Mapping]] = ..., requestPruningPointUTXOSet: _Optional[_Union[_p2p_pb2.RequestPruningPointUTXOSetMessage, _Mapping]] = ..., requestHeaders: _Optional[_Union[_p2p_pb2.RequestHeadersMessage, _Mapping]] = ..., requestBlockLocator: _Optional[_Union[_p2p_pb2.RequestBlockLocatorMessage, _Mapping]] = ..., pruningPoints: _Optional[_Union[_p2p_pb2.PruningPointsMessage, _Mapping]] = ..., requestPruningPointProof: _Optional[_Union[_p2p_pb2.RequestPruningPointProofMessage, _Mapping]] = ..., pruningPointProof: _Optional[_Union[_p2p_pb2.PruningPointProofMessage, _Mapping]] = ..., ready: _Optional[_Union[_p2p_pb2.ReadyMessage, _Mapping]] = ..., blockWithTrustedDataV4: _Optional[_Union[_p2p_pb2.BlockWithTrustedDataV4Message, _Mapping]] = ..., trustedData: _Optional[_Union[_p2p_pb2.TrustedDataMessage, _Mapping]] = ..., requestIBDChainBlockLocator: _Optional[_Union[_p2p_pb2.RequestIBDChainBlockLocatorMessage, _Mapping]] = ..., ibdChainBlockLocator: _Optional[_Union[_p2p_pb2.IbdChainBlockLocatorMessage, _Mapping]] = ..., requestAntipast: _Optional[_Union[_p2p_pb2.RequestAntipastMessage, _Mapping]] = ..., requestNextPruningPointAndItsAnticoneBlocks: _Optional[_Union[_p2p_pb2.RequestNextPruningPointAndItsAnticoneBlocksMessage, _Mapping]] = ..., blockBody: _Optional[_Union[_p2p_pb2.BlockBodyMessage, _Mapping]] = ..., requestBlockBodies: _Optional[_Union[_p2p_pb2.RequestBlockBodiesMessage, _Mapping]] = ..., requestPruningPointSmtState: _Optional[_Union[_p2p_pb2.RequestPruningPointSmtStateMessage, _Mapping]] = ..., smtMetadata: _Optional[_Union[_p2p_pb2.SmtMetadataMessage, _Mapping]] = ..., smtLaneChunk: _Optional[_Union[_p2p_pb2.SmtLaneChunkMessage, _Mapping]] = ..., requestNextPruningPointSmtChunk: _Optional[_Union[_p2p_pb2.RequestNextPruningPointSmtChunkMessage, _Mapping]] = ..., response_id: _Optional[int] = ..., request_id: _Optional[int] = ...) -> None: ...
