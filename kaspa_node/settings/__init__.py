@@ -1,0 +1,9 @@
+"""Configuration: one class for relay and peer, from a TOML file and the environment."""
+
+from __future__ import annotations
+
+from kaspa_node.settings.loader import load_state_dir
+from kaspa_node.settings.model import Settings, definitions
+from kaspa_node.settings.values import AllowList, RelayAddress, Remote, TcpAddress
+
+__all__ = ["AllowList", "RelayAddress", "Remote", "Settings", "TcpAddress", "definitions", "load_state_dir"]

@@ -1,0 +1,185 @@
+"""The settings: each defined once, with its kind, its programs, its variables and its meaning.
+
+The loader, the error lines and the table in docs/configuration.md all work from this definition.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kaspa_node import __version__
+from kaspa_node.errors import ConfigError
+from kaspa_node.milestones import PEER, RELAY
+from kaspa_node.settings import kinds
+from kaspa_node.settings.kinds import Kind
+from kaspa_node.settings.values import AllowList, RelayAddress, Remote, TcpAddress
+
+ROLES = (RELAY, PEER)
+NETWORKS = ("mainnet", "testnet-10", "simnet", "devnet")
+PATH_POLICIES = ("prefer-direct", "direct-only", "relay-only")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_LISTEN = {RELAY: "/ip4/0.0.0.0/tcp/4011", PEER: "/ip4/0.0.0.0/tcp/4012"}
+DEFAULT_CONTROL = "/run/kaspa-node/control.sock"
+
+ENV_PREFIX = "KASPA_NODE_"
+
+_UINT32, _INT63 = 2**32 - 1, 2**63 - 1
+_BOTH, _RELAY, _PEER = (RELAY, PEER), (RELAY,), (PEER,)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One setting: its key in TOML, which programs have it, its kind and meaning, the seed's variables for it."""
+
+    key: str
+    roles: tuple[str, ...]
+    kind: Kind
+    meaning: str
+    seed: tuple[str, ...]
+    default: Any
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides the file."""
+        return ENV_PREFIX + self.key.upper()
+
+
+def _setting(roles: tuple[str, ...], kind: Kind, default: Any, meaning: str, *seed: str) -> Any:
+    metadata = {"roles": roles, "kind": kind, "meaning": meaning, "seed": seed}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one relay or peer is to do; immutable, complete, checked.
+
+    role is `relay` or `peer`; a program ignores the settings of the other. Made by `Settings.load`.
+    """
+
+    role: str
+
+    listen: tuple[TcpAddress, ...] = _setting(
+        _BOTH,
+        kinds.listen_addresses(),
+        (),
+        "Addresses to listen on. A peer also dials from this port: one that does not listen can't be punched.",
+        "LIBP2P_LISTEN_MULTIADDRS",
+        "LIBP2P_LISTEN_MULTIADDR",
+    )
+    announce: tuple[TcpAddress, ...] = _setting(
+        _BOTH, kinds.external_addresses(), (), "Further addresses at which others reach this node."
+    )
+    relays: tuple[RelayAddress, ...] = _setting(
+        _PEER,
+        kinds.relay_addresses(),
+        (),
+        "Relays to reserve on and to dial through. The relay must answer with the peer id in the address.",
+        "LIBP2P_RELAY_MULTIADDRS",
+        "LIBP2P_RELAY_MULTIADDR",
+    )
+    reserve: bool = _setting(
+        _PEER, kinds.boolean(), True, "Keep a reservation on every relay, so that others can dial us."
+    )
+    remotes: tuple[Remote, ...] = _setting(
+        _PEER,
+        kinds.remotes(),
+        (),
+        "Peers to dial. Without `addrs`, a remote is dialed through every one of `relays`.",
+        "LIBP2P_REMOTE_PEER_ID",
+        "LIBP2P_REMOTE_MULTIADDRS",
+        "LIBP2P_REMOTE_MULTIADDR",
+    )
+    allow: AllowList = _setting(
+        _BOTH,
+        kinds.allow_list(),
+        AllowList(),
+        "Who is served: on a peer, who may open Kaspa streams; on a relay, who may reserve and open circuits. "
+        "Empty: nobody.",
+    )
+    network: str = _setting(_PEER, kinds.choice(*NETWORKS), "mainnet", "The Kaspa network.")
+    path_policy: str = _setting(
+        _PEER,
+        kinds.choice(*PATH_POLICIES),
+        "prefer-direct",
+        "What carries the Kaspa stream: the punched connection, else the relay; only the former; only the latter.",
+    )
+    state_dir: Path = _setting(
+        _BOTH, kinds.absolute_path(), Path("/var/lib/kaspa-node"), "Holds the key file `identity.key`."
+    )
+    control: Path = _setting(
+        _BOTH, kinds.socket_path(), Path(DEFAULT_CONTROL), "The unix socket for `kaspa-node status` and its kin."
+    )
+    control_group: str = _setting(
+        _BOTH, kinds.name("a group of the system"), "", "Members of this group may use the control socket, too."
+    )
+    log_level: str = _setting(_BOTH, kinds.choice(*LOG_LEVELS), "info", "The least level that is logged.")
+
+    max_reservations: int = _setting(_RELAY, kinds.integer(1, 65535), 128, "Reservations at a time.")
+    reservation_ttl: int = _setting(
+        _RELAY, kinds.integer(1, _UINT32, "seconds"), 3600, "How long a reservation lasts; peers renew at half of it."
+    )
+    max_circuits: int = _setting(_RELAY, kinds.integer(1, 65535), 64, "Circuits at a time.")
+    max_circuits_per_peer: int = _setting(_RELAY, kinds.integer(1, 65535), 8, "Circuits at a time of one peer.")
+    circuit_duration: int = _setting(
+        _RELAY, kinds.integer(0, _UINT32, "seconds", "unlimited"), 0, "How long a circuit may last."
+    )
+    circuit_bytes: int = _setting(
+        _RELAY, kinds.integer(0, _INT63, "bytes", "unlimited"), 0, "How much a circuit may carry each way."
+    )
+
+    protocol_version: int = _setting(
+        _PEER, kinds.integer(1, _UINT32), 10, "The Kaspa protocol version to advertise; kaspad demands 10."
+    )
+    user_agent: str = _setting(
+        _PEER, kinds.text(256), f"/kaspa-node:{__version__}/", "What we call ourselves in Version."
+    )
+    ping_interval: int = _setting(
+        _PEER, kinds.integer(1, 86400, "seconds"), 120, "The time between two Kaspa pings on a session."
+    )
+
+    @classmethod
+    def load(cls, role: str, config_path: str | Path | None, environ: Mapping[str, str]) -> Settings:
+        """The settings of a program (`relay` or `peer`) from a TOML file, if any, and the environment.
+
+        KASPA_NODE_* comes before the seed's LIBP2P_*, that before the file, that before the defaults.
+        Raises ConfigError.
+        """
+        # The loader works from the definitions below this line's class, so it can't be imported above it.
+        from kaspa_node.settings.loader import load_values
+
+        return cls(role=role, **load_values(role, config_path, environ))
+
+    @property
+    def known_relays(self) -> tuple[RelayAddress, ...]:
+        """Every relay that is named anywhere, each once: `relays`, then those of the remotes' addresses."""
+        found = {relay.peer_id: relay for remote in reversed(self.remotes) for relay in reversed(remote.addrs)}
+        first = {relay.peer_id: relay for relay in self.relays}
+        return tuple((first | {peer_id: r for peer_id, r in found.items() if peer_id not in first}).values())
+
+    def remote(self, name: str) -> Remote | None:
+        """The remote of that name or peer id, or None."""
+        return next((remote for remote in self.remotes if name in (remote.name, remote.peer_id)), None)
+
+    def check(self, peer_id: str) -> None:
+        """What can be checked only once this node's own peer id is known: that it does not dial itself.
+
+        Raises ConfigError.
+        """
+        for key, found in (("relays", self.relays), ("remotes", self.remotes)):
+            for entry in found:
+                if entry.peer_id == peer_id:
+                    problem = f"is this {self.role}'s own peer id: it would dial itself"
+                    raise ConfigError(key, peer_id, "this host's identity key", problem, "another host's peer id")
+
+
+def definitions() -> tuple[Definition, ...]:
+    """Every setting, in the order of the docs."""
+    return tuple(
+        Definition(key=field.name, default=field.default, **field.metadata)
+        for field in dataclasses.fields(Settings)
+        if field.metadata
+    )
