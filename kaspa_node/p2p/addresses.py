@@ -1,0 +1,86 @@
+"""Socket addresses, and how multiaddrs of the wire name them.
+
+Only what a TCP hole punch can use is understood: `/ip4|ip6/<address>/tcp/<port>` (multiaddr protocol table: ip4 is 4,
+tcp is 6, ip6 is 41; addresses and ports in network order). Everything else a remote names is skipped, not an error.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import NamedTuple
+
+_IP4, _TCP, _IP6 = 4, 6, 41
+_IP4_BYTES, _IP6_BYTES = 1 + 4 + 1 + 2, 1 + 16 + 1 + 2
+
+
+class SocketAddress(NamedTuple):
+    """An IP address as text and a TCP port."""
+
+    ip: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+    @property
+    def is_ipv6(self) -> bool:
+        """True for an IPv6 address."""
+        return ":" in self.ip
+
+    def multiaddr(self) -> str:
+        """The text form, such as `/ip4/203.0.113.20/tcp/4012`."""
+        return f"/{'ip6' if self.is_ipv6 else 'ip4'}/{self.ip}/tcp/{self.port}"
+
+    def encode(self) -> bytes:
+        """The binary multiaddr."""
+        code = _IP6 if self.is_ipv6 else _IP4
+        return bytes([code]) + ipaddress.ip_address(self.ip).packed + bytes([_TCP]) + self.port.to_bytes(2, "big")
+
+
+def decode(raw: bytes) -> SocketAddress | None:
+    """The socket address that a binary multiaddr names, or None where it is of another kind (a circuit, QUIC, DNS)."""
+    if len(raw) == _IP4_BYTES and raw[0] == _IP4 and raw[5] == _TCP:
+        return SocketAddress(str(ipaddress.IPv4Address(raw[1:5])), int.from_bytes(raw[6:8], "big"))
+    if len(raw) == _IP6_BYTES and raw[0] == _IP6 and raw[17] == _TCP:
+        return SocketAddress(str(ipaddress.IPv6Address(raw[1:17])), int.from_bytes(raw[18:20], "big"))
+    return None
+
+
+def decode_all(raws: Iterable[bytes], most: int = 16) -> tuple[SocketAddress, ...]:
+    """The first `most` different socket addresses among binary multiaddrs."""
+    found: dict[SocketAddress, None] = {}
+    for raw in raws:
+        address = decode(raw)
+        if address is not None and address.port:
+            found.setdefault(address)
+            if len(found) == most:
+                break
+    return tuple(found)
+
+
+def is_public(address: SocketAddress) -> bool:
+    """True where packets from anywhere may reach the address: not private, loopback, link-local or multicast.
+
+    Documentation networks count as public: a laboratory uses them as its Internet.
+    """
+    ip = ipaddress.ip_address(address.ip)
+    if ip.is_multicast or ip.is_unspecified or ip.is_loopback or ip.is_link_local or ip.is_reserved:
+        return False
+    return not any(ip in network for network in _PRIVATE if network.version == ip.version)
+
+
+_PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
+
+
+def reachable(theirs: Iterable[SocketAddress], ours: Iterable[SocketAddress]) -> tuple[SocketAddress, ...]:
+    """Which of the remote's addresses are worth a dial.
+
+    Public ones; and private ones only where a relay has seen this side at a private address too, for then the relay
+    is in that private network: to anybody else such an address is a black hole, or a stranger.
+    """
+    private_here = any(not is_public(address) for address in ours)
+    return tuple(a for a in theirs if private_here or is_public(a))

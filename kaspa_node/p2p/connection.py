@@ -1,0 +1,266 @@
+"""One secured, multiplexed connection: the cores of Noise and yamux driven by trio.
+
+Everything between two waits is synchronous: bytes in, plaintext, frames, waking the reader; and frames, ciphertext,
+send. What the pipe does not take at once waits in a queue for the writer task, and writers wait for the queue.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import trio
+
+from kaspa_node.p2p import yamux
+from kaspa_node.p2p.errors import ConnectionLost, P2PError, ProtocolError
+from kaspa_node.p2p.noise import NoiseSession
+from kaspa_node.p2p.pipe import Pipe
+from kaspa_node.p2p.stream import Stream
+from kaspa_node.p2p.upgrade import Upgrade
+
+DIRECT = "direct"
+RELAYED = "relayed"
+OUTGOING = "outgoing"
+INCOMING = "incoming"
+
+HIGH_WATER = 512 * 1024
+FLOOD = 8 * 1024 * 1024
+QUIET_SECONDS = 15.0
+SILENT_SECONDS = 30.0
+
+StreamHandler = Callable[[Stream], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a connection runs.
+
+    path: DIRECT or RELAYED. direction: OUTGOING where this side dialed. local, remote: socket addresses `ip:port`;
+    of a relayed connection those of the connection to the relay. relay: the relay's peer id, or None.
+    """
+
+    path: str
+    direction: str
+    local: str
+    remote: str
+    relay: str | None = None
+
+
+class Connection:
+    """A connection to one peer.
+
+    remote: the peer's id. id: 16 hex digits of the handshake hash, the same on both ends and on no other connection.
+    """
+
+    def __init__(self, pipe: Pipe, upgrade: Upgrade, route: Route) -> None:
+        if upgrade.session is None:
+            raise ValueError("the upgrade is not finished")
+        self.remote = upgrade.remote
+        self.id = upgrade.binding[:8].hex()
+        self.route = route
+        self.closed = trio.Event()
+        self.identified = trio.Event()
+        self.reason = ""
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.since = trio.current_time()
+        self.mux = yamux.Yamux(initiator=upgrade.initiator)
+        self._pipe = pipe
+        self._session: NoiseSession = upgrade.session
+        self._early = upgrade.plaintext
+        self._streams: dict[int, Stream] = {}
+        self._unsent: deque[bytes | memoryview] = deque()
+        self._unsent_bytes = 0
+        self._writer = trio.lowlevel.ParkingLot()
+        self._drained = trio.lowlevel.ParkingLot()
+        self._heard = self.since
+        self._pings: dict[int, trio.Event] = {}
+        self._next_ping = 0
+        self._scope: trio.CancelScope | None = None
+
+    @property
+    def congested(self) -> bool:
+        """True while so much waits to be sent that writers should wait."""
+        return self._unsent_bytes > HIGH_WATER
+
+    async def run(self, serve: StreamHandler) -> None:
+        """Carry the connection until it ends, whatever the reason; `serve` is called in a task per incoming stream."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._scope = nursery.cancel_scope
+                if self.closed.is_set():
+                    return
+                nursery.start_soon(self._write_loop)
+                nursery.start_soon(self._watch)
+                await self._read_loop(nursery, serve)
+        finally:
+            self.close("stopped here")
+
+    async def _read_loop(self, nursery: trio.Nursery, serve: StreamHandler) -> None:
+        try:
+            for plaintext in self._early:
+                self._take(plaintext, nursery, serve)
+            self._early = []
+            self.flush()
+            while not self.closed.is_set():
+                data = await self._pipe.receive()
+                if not data:
+                    self.close("closed by the remote")
+                    break
+                self._heard = trio.current_time()
+                self.bytes_received += len(data)
+                for plaintext in self._session.open(data):
+                    self._take(plaintext, nursery, serve)
+                self.flush()
+        except P2PError as error:
+            self.close(str(error))
+        nursery.cancel_scope.cancel()
+
+    def _take(self, plaintext: bytes, nursery: trio.Nursery, serve: StreamHandler) -> None:
+        for event in self.mux.receive(plaintext):
+            if isinstance(event, yamux.Changed):
+                stream = self._streams.get(event.stream.id)
+                if stream is not None:
+                    stream.wake()
+                    self.forget_if_over(event.stream)
+            elif isinstance(event, yamux.Opened):
+                stream = self._add(event.stream)
+                nursery.start_soon(serve, stream)
+            elif isinstance(event, yamux.Pong):
+                answered = self._pings.pop(event.nonce, None)
+                if answered is not None:
+                    answered.set()
+
+    # Sending
+
+    def flush(self) -> None:
+        """Send the frames that wait, as far as the pipe takes them; the rest follows by itself."""
+        output = self.mux.take_output()
+        if not output or self.closed.is_set():
+            return
+        sealed = self._session.seal(output)
+        self.bytes_sent += len(sealed)
+        self._unsent.append(sealed)
+        self._unsent_bytes += len(sealed)
+        if self._unsent_bytes > FLOOD:
+            self.close("the remote asks and does not read the answers")
+        elif len(self._unsent) == 1:
+            self._push()
+        if self._unsent:
+            self._writer.unpark_all()
+
+    def _push(self) -> None:
+        try:
+            while self._unsent:
+                chunk = self._unsent[0]
+                taken = self._pipe.try_send(chunk)
+                self._unsent_bytes -= taken
+                if taken < len(chunk):
+                    self._unsent[0] = memoryview(chunk)[taken:]
+                    return
+                self._unsent.popleft()
+        except ConnectionLost as error:
+            self.close(str(error))
+
+    async def _write_loop(self) -> None:
+        while not self.closed.is_set():
+            if not self._unsent:
+                await self._writer.park()
+                continue
+            try:
+                await self._pipe.wait_writable()
+            except ConnectionLost as error:
+                self.close(str(error))
+                return
+            self._push()
+            if not self.congested:
+                self._drained.unpark_all()
+
+    async def wait_drained(self) -> None:
+        """Return once writers may go on; raises ConnectionLost when the connection ends before."""
+        while self.congested:
+            self.check()
+            await self._drained.park()
+        self.check()
+
+    # Streams
+
+    def open_stream(self) -> Stream:
+        """A new stream on which nothing is agreed yet. Raises ConnectionLost."""
+        self.check()
+        return self._add(self.mux.open())
+
+    def _add(self, state: yamux.YamuxStream) -> Stream:
+        stream = Stream(self, state)
+        self._streams[state.id] = stream
+        return stream
+
+    def forget_if_over(self, state: yamux.YamuxStream) -> None:
+        """Let go of a stream that has ended both ways."""
+        if state.id not in self.mux.streams:
+            self._streams.pop(state.id, None)
+
+    # Life and death
+
+    def check(self) -> None:
+        """Raise ConnectionLost where the connection has ended."""
+        if self.closed.is_set():
+            raise ConnectionLost(self.reason)
+
+    async def ping(self) -> float:
+        """Seconds for one frame to the remote and back. Raises ConnectionLost."""
+        self.check()
+        self._next_ping = (self._next_ping + 1) & 0xFFFFFFFF
+        nonce, answered, start = self._next_ping, trio.Event(), trio.current_time()
+        self._pings[nonce] = answered
+        self.mux.ping(nonce)
+        self.flush()
+        try:
+            await answered.wait()
+        finally:
+            self._pings.pop(nonce, None)
+        self.check()
+        self.mux.round_trip = trio.current_time() - start
+        return self.mux.round_trip
+
+    async def _watch(self) -> None:
+        """End a connection whose remote is silent: a NAT that forgot the flow tells nobody."""
+        with trio.move_on_after(SILENT_SECONDS):
+            await self.ping()
+        while not self.closed.is_set():
+            quiet = trio.current_time() - self._heard
+            if quiet >= SILENT_SECONDS:
+                self.close(f"nothing heard for {quiet:.0f} s")
+            elif quiet < QUIET_SECONDS:
+                await trio.sleep(QUIET_SECONDS - quiet)
+            else:
+                with trio.move_on_after(SILENT_SECONDS - quiet):
+                    await self.ping()
+
+    def close(self, reason: str, code: int = 0) -> None:
+        """End the connection, all its streams with it; idempotent. reason: for the log."""
+        if self.closed.is_set():
+            return
+        self.reason = reason
+        self._farewell(code)
+        self.closed.set()
+        self._pipe.abort()
+        for stream in list(self._streams.values()):
+            stream.lose()
+        self._streams.clear()
+        for answered in self._pings.values():
+            answered.set()
+        self._writer.unpark_all()
+        self._drained.unpark_all()
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def _farewell(self, code: int) -> None:
+        if self._unsent:
+            return
+        self.mux.go_away(code)
+        try:
+            self._pipe.try_send(self._session.seal(self.mux.take_output()))
+        except (ConnectionLost, ProtocolError):
+            return

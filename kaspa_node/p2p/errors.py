@@ -1,0 +1,65 @@
+"""What can go wrong on the way to a peer. Each class is one sentence; the text says where and why."""
+
+from __future__ import annotations
+
+
+class P2PError(Exception):
+    """Base of all errors of this package."""
+
+
+class ProtocolError(P2PError):
+    """The remote broke a protocol: its connection can't be used any more."""
+
+
+class NegotiationError(ProtocolError):
+    """The remote speaks none of the protocols that were proposed."""
+
+
+class NoiseError(ProtocolError):
+    """The secure channel could not be set up, or a message failed its authentication."""
+
+
+class WrongPeer(NoiseError):
+    """Another peer than the expected one answered.
+
+    expected, actual: peer ids in base58.
+    """
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(f"expected peer {expected}, but {actual} answered")
+        self.expected = expected
+        self.actual = actual
+
+
+class ConnectionLost(P2PError):
+    """The connection is gone: closed by either end, reset, or silent for too long."""
+
+
+class StreamReset(P2PError):
+    """The stream was reset: what was sent may not have arrived."""
+
+
+class DialError(P2PError):
+    """No connection to the address could be made."""
+
+
+class ListenError(P2PError):
+    """The listening socket could not be opened."""
+
+
+class RelayRefused(P2PError):
+    """The relay answered a request with another status than OK.
+
+    status: the name of the status in the circuit relay v2 specification, such as RESERVATION_REFUSED.
+    """
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"the relay answered {status}")
+        self.status = status
+
+
+class NoReservation(RelayRefused):
+    """The relay holds no reservation of the destination."""
+
+    def __init__(self) -> None:
+        super().__init__("NO_RESERVATION")

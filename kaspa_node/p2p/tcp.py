@@ -1,0 +1,104 @@
+"""TCP sockets that share the listening port.
+
+A mapping of the NAT belongs to a local port. Only what leaves from the port on which the peer listens opens the
+mapping that relays have observed and remotes were told of, so every socket here is bound with SO_REUSEPORT.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+import trio
+
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.errors import DialError, ListenError
+
+BACKLOG = 128
+# A relay that vanished is noticed by the kernel after this, whatever the application does (milliseconds).
+USER_TIMEOUT_MS = 20_000
+
+
+def _socket(ipv6: bool) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if ipv6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return sock
+
+
+def listen(address: SocketAddress) -> socket.socket:
+    """A listening socket on `address`. Raises ListenError.
+
+    SO_REUSEPORT would let two programs of one user share a port in silence, so the port is first tried without it.
+    """
+    try:
+        if address.port:
+            with _socket(address.is_ipv6) as probe:
+                probe.bind(address)
+                probe.listen(1)
+        sock = _socket(address.is_ipv6)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind(address)
+            sock.listen(BACKLOG)
+        except OSError:
+            sock.close()
+            raise
+    except OSError as error:
+        raise ListenError(_listen_hint(address, error)) from error
+    return sock
+
+
+def _listen_hint(address: SocketAddress, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"can't listen on {address}: the port is in use; stop the other program or choose another port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"can't listen on {address}: no interface of this machine has that address"
+    if error.errno == errno.EACCES:
+        return f"can't listen on {address}: ports below 1024 need a privilege; choose a higher one"
+    return f"can't listen on {address}: {error.strerror}"
+
+
+async def connect(remote: SocketAddress, local: SocketAddress | None = None) -> socket.socket:
+    """A connected socket to `remote`, from `local` (with port reuse) where given. Raises DialError."""
+    sock = _socket(remote.is_ipv6)
+    connected = False
+    try:
+        if local is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind(local)
+        code = sock.connect_ex(remote)
+        if code == errno.EINPROGRESS:
+            await trio.lowlevel.wait_writable(sock.fileno())
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        connected = True
+    except OSError as error:
+        raise DialError(f"{remote}: {error.strerror}") from error
+    finally:
+        if not connected:
+            sock.close()
+    return sock
+
+
+async def resolve(host: str, port: int) -> SocketAddress:
+    """The first address of a host name; an IP address is returned as it is. Raises DialError."""
+    try:
+        found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise DialError(f"the name {host} can't be resolved: {error.strerror or error}") from error
+    name = found[0][4]
+    return SocketAddress(str(name[0]), int(name[1]))
+
+
+def names(sock: socket.socket) -> tuple[SocketAddress, SocketAddress]:
+    """The local and the remote address of a connected socket. Raises DialError where it is connected no more."""
+    try:
+        local, remote = sock.getsockname(), sock.getpeername()
+    except OSError as error:
+        raise DialError(f"the connection is gone already: {error.strerror}") from error
+    return SocketAddress(local[0], local[1]), SocketAddress(remote[0], remote[1])
