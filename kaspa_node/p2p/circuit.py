@@ -1,0 +1,87 @@
+"""Circuits as the peers at their ends see them: dialing through a relay, and being dialed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
+
+from kaspa_node import milestones
+from kaspa_node.journal import Journal
+from kaspa_node.p2p import circuit_wire as wire
+from kaspa_node.p2p.connection import INCOMING, OUTGOING, RELAYED, Connection, Route
+from kaspa_node.p2p.errors import DialError, NoReservation, P2PError, ProtocolError, RelayRefused
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.stream import Stream, StreamPipe
+
+REQUEST_SECONDS = 15.0
+
+
+async def dial(host: Host, relay: Connection, peer: str) -> Connection:
+    """A connection to `peer` through the relay at the end of `relay`.
+
+    Raises NoReservation where the relay does not know the peer, RelayRefused, or another P2PError.
+    """
+    stream = await host.open_stream(relay, [wire.HOP_PROTOCOL])
+    try:
+        with trio.fail_after(REQUEST_SECONDS):
+            request = HopMessage(type=HopMessage.CONNECT)
+            request.peer.id = wire.peer_bytes(peer)
+            await wire.write(stream, request)
+            answer = await wire.read_hop(stream)
+    except trio.TooSlowError as error:
+        stream.reset()
+        raise DialError(f"the relay did not answer within {REQUEST_SECONDS:.0f} s") from error
+    status = wire.status_name(answer.status)
+    if status != wire.OK:
+        stream.reset()
+        raise NoReservation() if status == wire.NO_RESERVATION else RelayRefused(status)
+    pipe = StreamPipe(stream)
+    upgrade, round_trip = await host.upgrade(pipe, initiator=True, expected=peer)
+    route = Route(RELAYED, OUTGOING, relay.route.local, relay.route.remote, relay.remote)
+    connection = Connection(pipe, upgrade, route)
+    connection.mux.round_trip = round_trip
+    host.adopt(connection)
+    return connection
+
+
+class CircuitListener:
+    """Accepts circuits from relays that `is_relay` knows, for peers that `permits` lets in.
+
+    refused: how many circuits were refused since the start.
+    """
+
+    def __init__(
+        self, host: Host, is_relay: Callable[[str], bool], permits: Callable[[str], bool], journal: Journal
+    ) -> None:
+        self.refused = 0
+        self._host = host
+        self._permits = permits
+        self._journal = journal
+        host.serve(wire.STOP_PROTOCOL, self._stop, is_relay)
+
+    async def _stop(self, stream: Stream) -> None:
+        with trio.fail_after(REQUEST_SECONDS):
+            request = await wire.read_stop(stream)
+        if request.type != StopMessage.CONNECT:
+            raise ProtocolError("a STOP stream that does not begin with CONNECT")
+        peer = wire.peer_text(request.peer.id)
+        if not self._permits(peer):
+            self.refused += 1
+            self._journal.record(milestones.PEER_REFUSED, what="circuit", peer=peer, count=self.refused)
+            await self._answer(stream, wire.PERMISSION_DENIED)
+            stream.close()
+            return
+        await self._answer(stream, wire.OK)
+        relay = stream.connection
+        pipe = StreamPipe(stream)
+        try:
+            upgrade, _ = await self._host.upgrade(pipe, initiator=False, expected=peer)
+            route = Route(RELAYED, INCOMING, relay.route.local, relay.route.remote, relay.remote)
+            self._host.adopt(Connection(pipe, upgrade, route))
+        except P2PError as error:
+            self._journal.debug("a circuit from %s came to nothing: %s", peer, error)
+
+    async def _answer(self, stream: Stream, status: str) -> None:
+        await wire.write(stream, StopMessage(type=StopMessage.STATUS, status=wire.status_number(status)))

@@ -1,0 +1,68 @@
+"""Messages of circuit relay v2 (libp2p specs, relay/circuit-v2.md), to bytes and back."""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError
+from libp2p.peer.id import ID
+from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, Status, StopMessage
+
+from kaspa_node.p2p import select
+from kaspa_node.p2p.errors import ProtocolError
+from kaspa_node.p2p.stream import Stream
+from kaspa_node.p2p.wire import delimited
+
+HOP_PROTOCOL = "/libp2p/circuit/relay/0.2.0/hop"
+STOP_PROTOCOL = "/libp2p/circuit/relay/0.2.0/stop"
+MAX_BYTES = 4 * 1024
+
+OK = "OK"
+RESERVATION_REFUSED = "RESERVATION_REFUSED"
+RESOURCE_LIMIT_EXCEEDED = "RESOURCE_LIMIT_EXCEEDED"
+PERMISSION_DENIED = "PERMISSION_DENIED"
+CONNECTION_FAILED = "CONNECTION_FAILED"
+NO_RESERVATION = "NO_RESERVATION"
+MALFORMED_MESSAGE = "MALFORMED_MESSAGE"
+UNEXPECTED_MESSAGE = "UNEXPECTED_MESSAGE"
+
+
+def status_name(number: int) -> str:
+    """The specification's name of a status, or its number where it has none."""
+    return next((name for name, value in Status.items() if value == number), f"STATUS_{number}")
+
+
+def status_number(name: str) -> Status.ValueType:
+    """The number of a status."""
+    return Status.Value(name)
+
+
+def peer_text(raw: bytes) -> str:
+    """A peer id in base58. Raises ProtocolError."""
+    if not 2 <= len(raw) <= 64:
+        raise ProtocolError(f"a peer id of {len(raw)} bytes")
+    return str(ID(raw).to_base58())
+
+
+def peer_bytes(peer: str) -> bytes:
+    """The binary form of a peer id in base58."""
+    return bytes(ID.from_base58(peer).to_bytes())
+
+
+async def read_hop(stream: Stream) -> HopMessage:
+    """The next message of a HOP stream. Raises ProtocolError, StreamReset."""
+    try:
+        return HopMessage.FromString(await select.read_message(stream, MAX_BYTES))
+    except DecodeError as error:
+        raise ProtocolError(f"a HOP message that can't be read: {error}") from error
+
+
+async def read_stop(stream: Stream) -> StopMessage:
+    """The next message of a STOP stream. Raises ProtocolError, StreamReset."""
+    try:
+        return StopMessage.FromString(await select.read_message(stream, MAX_BYTES))
+    except DecodeError as error:
+        raise ProtocolError(f"a STOP message that can't be read: {error}") from error
+
+
+async def write(stream: Stream, message: HopMessage | StopMessage) -> None:
+    """Send one message. Raises StreamReset."""
+    await stream.write(delimited(message.SerializeToString()))

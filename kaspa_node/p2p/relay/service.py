@@ -1,0 +1,206 @@
+"""The relay on trio: answers HOP requests, opens STOP streams, and carries the bytes of circuits."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+import trio
+from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
+
+from kaspa_node import milestones
+from kaspa_node.journal import Journal
+from kaspa_node.p2p import circuit_wire as wire
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.connection import DIRECT, Connection
+from kaspa_node.p2p.errors import NegotiationError, P2PError, StreamReset
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.relay.ledger import Circuit, Denied, Ledger
+from kaspa_node.p2p.stream import Stream
+
+REQUEST_SECONDS = 10.0
+SWEEP_SECONDS = 30.0
+
+
+class RelayService:
+    """Reservations and circuits for the peers that `permits` lets in.
+
+    ledger: the books, for status. refused, denied: counters since the start.
+    """
+
+    def __init__(self, host: Host, ledger: Ledger, permits: Callable[[str], bool], journal: Journal) -> None:
+        self.ledger = ledger
+        self.refused = 0
+        self.denied = 0
+        self._host = host
+        self._permits = permits
+        self._journal = journal
+        host.serve(wire.HOP_PROTOCOL, self._hop)
+        host.observers.down.append(self._connection_down)
+
+    async def run(self) -> None:
+        """Expire reservations until cancelled."""
+        while True:
+            await trio.sleep(SWEEP_SECONDS)
+            for peer in self.ledger.expire(trio.current_time()):
+                self._journal.record(milestones.RELAY_RESERVATION_ENDED, peer=peer, reason="expired")
+
+    def _connection_down(self, connection: Connection) -> None:
+        if self._host.connection_to(connection.remote) is None and self.ledger.release(connection.remote):
+            self._journal.record(milestones.RELAY_RESERVATION_ENDED, peer=connection.remote, reason=connection.reason)
+
+    async def _hop(self, stream: Stream) -> None:
+        with trio.fail_after(REQUEST_SECONDS):
+            request = await wire.read_hop(stream)
+        if stream.connection.route.path != DIRECT:
+            await self._refuse(stream, wire.PERMISSION_DENIED)
+        elif not self._permits(stream.remote):
+            self.refused += 1
+            what = "reservation" if request.type == HopMessage.RESERVE else "circuit"
+            self._journal.record(milestones.PEER_REFUSED, what=what, peer=stream.remote, count=self.refused)
+            await self._refuse(stream, wire.PERMISSION_DENIED)
+        elif request.type == HopMessage.RESERVE:
+            await self._reserve(stream)
+        elif request.type == HopMessage.CONNECT:
+            await self._connect(stream, request)
+        else:
+            await self._refuse(stream, wire.UNEXPECTED_MESSAGE)
+
+    async def _refuse(self, stream: Stream, status: str) -> None:
+        await wire.write(stream, HopMessage(type=HopMessage.STATUS, status=wire.status_number(status)))
+        stream.close()
+
+    # Reservations
+
+    async def _reserve(self, stream: Stream) -> None:
+        peer = stream.remote
+        renewed = peer in self.ledger.reservations
+        observed = stream.connection.route.remote
+        reservation = self.ledger.reserve(peer, observed, trio.current_time())
+        if isinstance(reservation, Denied):
+            self.denied += 1
+            self._journal.record(milestones.RELAY_RESERVATION_DENIED, peer=peer, status=reservation.status)
+            await self._refuse(stream, reservation.status)
+            return
+        ttl = self.ledger.limits.reservation_ttl
+        answer = HopMessage(type=HopMessage.STATUS, status=wire.status_number(wire.OK))
+        answer.reservation.expire = int(time.time() + ttl)
+        answer.reservation.addrs.extend(self._addresses(stream.connection))
+        self._set_limit(answer)
+        self._journal.record(milestones.RELAY_RESERVED, peer=peer, renewed=renewed, observed=observed, ttl=ttl)
+        await wire.write(stream, answer)
+        stream.close()
+
+    def _addresses(self, connection: Connection) -> list[bytes]:
+        """Where this relay is reached: what it was told to announce, else the address that the peer has reached."""
+        if self._host.announced:
+            return [address.encode() for address in self._host.announced]
+        ip, _, port = connection.route.local.rpartition(":")
+        return [SocketAddress(ip.strip("[]"), int(port)).encode()]
+
+    def _set_limit(self, message: HopMessage | StopMessage) -> None:
+        """Name the limits, if there are any: go-libp2p refuses ordinary streams on a circuit that carries a Limit."""
+        limits = self.ledger.limits
+        if limits.circuit_duration or limits.circuit_bytes:
+            message.limit.duration = int(limits.circuit_duration)
+            message.limit.data = limits.circuit_bytes
+
+    # Circuits
+
+    async def _connect(self, stream: Stream, request: HopMessage) -> None:
+        src, dst = stream.remote, wire.peer_text(request.peer.id)
+        circuit = self.ledger.open(secrets.token_hex(4), src, dst, trio.current_time())
+        if isinstance(circuit, Denied):
+            await self._deny(stream, src, dst, circuit.status)
+            return
+        reason = "the connection of the source ended"
+        onward: Stream | None = None
+        try:
+            onward = await self._stop(circuit)
+            if onward is None:
+                reason = "the destination could not be reached"
+                await self._deny(stream, src, dst, wire.CONNECTION_FAILED)
+                return
+            self._journal.record(milestones.RELAY_CIRCUIT_OPENED, circuit=circuit.id, src=src, dst=dst)
+            answer = HopMessage(type=HopMessage.STATUS, status=wire.status_number(wire.OK))
+            self._set_limit(answer)
+            await wire.write(stream, answer)
+            reason = await self._carry(circuit, stream, onward)
+        except P2PError as error:
+            reason = str(error)
+        finally:
+            self.ledger.close(circuit)
+            stream.reset()
+            if onward is not None:
+                onward.reset()
+                self._journal.record(
+                    milestones.RELAY_CIRCUIT_CLOSED,
+                    circuit=circuit.id,
+                    src=src,
+                    dst=dst,
+                    bytes_forward=circuit.bytes_forward,
+                    bytes_backward=circuit.bytes_backward,
+                    seconds=round(trio.current_time() - circuit.since, 3),
+                    reason=reason,
+                )
+
+    async def _deny(self, stream: Stream, src: str, dst: str, status: str) -> None:
+        self.denied += 1
+        self._journal.record(milestones.RELAY_CIRCUIT_DENIED, src=src, dst=dst, status=status)
+        await self._refuse(stream, status)
+
+    async def _stop(self, circuit: Circuit) -> Stream | None:
+        """The stream to the destination of a circuit, once the destination has agreed."""
+        connection = self._host.connection_to(circuit.dst, DIRECT)
+        if connection is None:
+            return None
+        onward: Stream | None = None
+        try:
+            with trio.fail_after(REQUEST_SECONDS):
+                onward = await self._host.open_stream(connection, [wire.STOP_PROTOCOL])
+                request = StopMessage(type=StopMessage.CONNECT)
+                request.peer.id = wire.peer_bytes(circuit.src)
+                self._set_limit(request)
+                await wire.write(onward, request)
+                answer = await wire.read_stop(onward)
+            if answer.type == StopMessage.STATUS and answer.status == wire.status_number(wire.OK):
+                return onward
+        except (P2PError, NegotiationError, trio.TooSlowError) as error:
+            self._journal.debug("circuit %s: no answer from %s: %s", circuit.id, circuit.dst, error)
+        if onward is not None:
+            onward.reset()
+        return None
+
+    async def _carry(self, circuit: Circuit, src: Stream, dst: Stream) -> str:
+        """Carry bytes until an end, a limit or the time is over; returns why it ended."""
+        duration = self.ledger.limits.circuit_duration
+        ends: list[str] = []
+        with trio.move_on_after(duration or float("inf")):
+            async with trio.open_nursery() as nursery:
+
+                async def one_way(source: Stream, sink: Stream, forward: bool) -> None:
+                    try:
+                        ends.append(await self._pump(circuit, source, sink, forward=forward))
+                    except P2PError as error:
+                        ends.append(str(error))
+                        nursery.cancel_scope.cancel()
+                        return
+                    if ends[-1] != _END or len(ends) == 2:
+                        nursery.cancel_scope.cancel()
+
+                nursery.start_soon(one_way, src, dst, True)
+                nursery.start_soon(one_way, dst, src, False)
+        return ends[-1] if ends else f"its {duration:.0f} s are over"
+
+    async def _pump(self, circuit: Circuit, source: Stream, sink: Stream, *, forward: bool) -> str:
+        while data := await source.read(1 << 18):
+            allowed = self.ledger.carry(circuit, len(data), forward=forward)
+            await sink.write(data[:allowed])
+            if allowed < len(data):
+                raise StreamReset(f"its {self.ledger.limits.circuit_bytes} bytes are used up")
+        sink.close()
+        return _END
+
+
+_END = "ended by both sides"
