@@ -96,3 +96,13 @@ class ControlError(KaspaNodeError):
 
 class RequestFailed(KaspaNodeError):
     """The running node says that what was asked for did not succeed; the text is its own."""
+
+
+def first_error(group: BaseExceptionGroup[KaspaNodeError]) -> KaspaNodeError:
+    """The first error of a group, however deep: what `except*` hands over, for the one line that a person reads."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    if not isinstance(found, KaspaNodeError):
+        raise TypeError(f"{found!r} is no error for people")
+    return found

@@ -1,0 +1,135 @@
+"""Serves the control socket: each connection one request, any number at a time, each with its limits."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from kaspa_node.control import protocol
+from kaspa_node.control.endpoint import listening
+from kaspa_node.errors import KaspaNodeError, first_error
+
+if TYPE_CHECKING:
+    # libp2p brings the stubs of trio-typing along, which hide trio's own types, this one among them.
+    from trio_typing import TaskStatus
+
+Handler = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Takes a request, returns the fields of its answer beside `ok`; a KaspaNodeError becomes the answer's `error`."""
+
+MAX_CONNECTIONS = 64
+WRITE_TIMEOUT = 5.0
+"""Seconds in which a client must have read its answer."""
+
+_CHUNK = 4096
+
+
+async def serve_control(
+    path: Path,
+    handler: Handler,
+    *,
+    group: str = "",
+    task_status: TaskStatus[Path] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Answer requests on a unix socket until cancelled; reports the path once it listens.
+
+    A client that hangs up, or goes on talking after its request, cancels the request. An error of the handler that is
+    no KaspaNodeError is a defect and propagates. Raises AlreadyRunning, ListenError, ConfigError before it listens.
+    """
+    with listening(path, group) as raw:
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(raw))
+        task_status.started(path)
+        await trio.serve_listeners(partial(_serve, handler, trio.CapacityLimiter(MAX_CONNECTIONS)), [listener])
+
+
+async def _serve(handler: Handler, slots: trio.CapacityLimiter, stream: trio.SocketStream) -> None:
+    async with stream:
+        try:
+            slots.acquire_nowait()
+        except trio.WouldBlock:
+            await _send(stream, _refusal("too many requests at once; try again"))
+            return
+        try:
+            answer = await _answer(handler, stream)
+            if answer is not None:
+                await _send(stream, answer)
+        finally:
+            slots.release()
+
+
+async def _answer(handler: Handler, stream: trio.SocketStream) -> Mapping[str, Any] | None:
+    """What to send back; None where nobody is left to read it."""
+    try:
+        with trio.fail_after(protocol.READ_TIMEOUT):
+            line = await _read_line(stream)
+        request = protocol.decode(line) if line else None
+    except trio.TooSlowError:
+        return _refusal(f"no whole request within {protocol.READ_TIMEOUT:g} s")
+    except trio.BrokenResourceError:
+        return None
+    except protocol.BadMessage as error:
+        return _refusal(f"bad request: {error}")
+    return None if request is None else await _handled(handler, stream, request)
+
+
+async def _handled(handler: Handler, stream: trio.SocketStream, request: dict[str, Any]) -> Mapping[str, Any] | None:
+    answer: Mapping[str, Any] | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch, stream, nursery.cancel_scope)
+        try:
+            answer = {"ok": True, **await handler(request)}
+        except* KaspaNodeError as group:
+            answer = _refusal(str(first_error(group)))
+        nursery.cancel_scope.cancel()
+    return answer
+
+
+async def _watch(stream: trio.SocketStream, request: trio.CancelScope) -> None:
+    """Cancel the request once its client is gone."""
+    try:
+        more = await stream.receive_some(_CHUNK)
+    except trio.BrokenResourceError:
+        more = b""
+    # `nc -N` and its like close their sending half and still wait for the answer: that is no hang-up. Should such a
+    # client leave later, its request runs to its end and the answer finds nobody.
+    if more or _hung_up(stream):
+        request.cancel()
+
+
+def _hung_up(stream: trio.SocketStream) -> bool:
+    poll = select.poll()
+    poll.register(stream.socket.fileno(), 0)
+    return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
+
+
+async def _read_line(stream: trio.SocketStream) -> bytes:
+    """One line; empty where the client left before it was whole. Raises BadMessage where it is none."""
+    line = bytearray()
+    while b"\n" not in line:
+        chunk = await stream.receive_some(_CHUNK)
+        if not chunk:
+            return b""
+        line += chunk
+        if len(line) > protocol.MAX_REQUEST:
+            raise protocol.BadMessage(f"the line exceeds {protocol.MAX_REQUEST} bytes")
+    request, _, rest = line.partition(b"\n")
+    if rest:
+        raise protocol.BadMessage("more than one line")
+    return bytes(request) + b"\n"
+
+
+async def _send(stream: trio.SocketStream, answer: Mapping[str, Any]) -> None:
+    line = protocol.encode(answer)
+    with trio.move_on_after(WRITE_TIMEOUT):
+        try:
+            await stream.send_all(line)
+        except trio.BrokenResourceError:
+            return
+
+
+def _refusal(reason: str) -> dict[str, Any]:
+    return {"ok": False, "error": reason}
