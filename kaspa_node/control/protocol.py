@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+DEFAULT_PATH = "/run/kaspa-node/control.sock"
+
 MAX_REQUEST = 64 * 1024
 """Bytes of a request line, its newline included."""
 

@@ -6,17 +6,13 @@ import select
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import trio
 
 from kaspa_node.control import protocol
 from kaspa_node.control.endpoint import listening
 from kaspa_node.errors import KaspaNodeError, first_error
-
-if TYPE_CHECKING:
-    # libp2p brings the stubs of trio-typing along, which hide trio's own types, this one among them.
-    from trio_typing import TaskStatus
 
 Handler = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
 """Takes a request, returns the fields of its answer beside `ok`; a KaspaNodeError becomes the answer's `error`."""
@@ -28,12 +24,22 @@ WRITE_TIMEOUT = 5.0
 _CHUNK = 4096
 
 
+class ReportsPath(Protocol):
+    """The part of trio.TaskStatus that is used here.
+
+    Not that class itself: libp2p requires trio-typing, whose stubs hide it from type checkers.
+    """
+
+    def started(self, value: Path, /) -> None:
+        """Report the path to whoever awaits `nursery.start`."""
+
+
 async def serve_control(
     path: Path,
     handler: Handler,
     *,
     group: str = "",
-    task_status: TaskStatus[Path] = trio.TASK_STATUS_IGNORED,
+    task_status: ReportsPath = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer requests on a unix socket until cancelled; reports the path once it listens.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kaspa_node import __version__
+from kaspa_node.control import protocol
 from kaspa_node.errors import ConfigError
 from kaspa_node.milestones import PEER, RELAY
 from kaspa_node.settings import kinds
@@ -23,7 +24,6 @@ NETWORKS = ("mainnet", "testnet-10", "simnet", "devnet")
 PATH_POLICIES = ("prefer-direct", "direct-only", "relay-only")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 DEFAULT_LISTEN = {RELAY: "/ip4/0.0.0.0/tcp/4011", PEER: "/ip4/0.0.0.0/tcp/4012"}
-DEFAULT_CONTROL = "/run/kaspa-node/control.sock"
 
 ENV_PREFIX = "KASPA_NODE_"
 
@@ -111,7 +111,7 @@ class Settings:
         _BOTH, kinds.absolute_path(), Path("/var/lib/kaspa-node"), "Holds the key file `identity.key`."
     )
     control: Path = _setting(
-        _BOTH, kinds.socket_path(), Path(DEFAULT_CONTROL), "The unix socket for `kaspa-node status` and its kin."
+        _BOTH, kinds.socket_path(), Path(protocol.DEFAULT_PATH), "The unix socket for `kaspa-node status` and its kin."
     )
     control_group: str = _setting(
         _BOTH, kinds.name("a group of the system"), "", "Members of this group may use the control socket, too."

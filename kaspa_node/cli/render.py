@@ -1,0 +1,191 @@
+"""Answers of the node as text for people.
+
+What a node reports holds texts of its remotes (user agents, reasons): nothing of it reaches a terminal unchecked, and
+a field that is missing shows as a dash, since the node may be of another version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kaspa_node.errors import one_line
+
+NONE = "-"
+_ID_HEAD, _ID_TAIL = 8, 8
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+Row = Mapping[str, Any]
+
+
+def status(reply: Row, now: float) -> str:
+    """The answer to `status` of a relay or a peer; now: unix time."""
+    parts = [_head(reply, now)]
+    parts += _relay(reply, now) if reply.get("role") == "relay" else _peer(reply, now)
+    counters = reply.get("counters")
+    if isinstance(counters, Mapping) and counters:
+        parts.append("counters: " + ", ".join(f"{cell(key)} {cell(value)}" for key, value in counters.items()))
+    return "\n\n".join(parts)
+
+
+def session(reply: Row) -> str:
+    """The answer to `session`."""
+    punch = _mapping(reply.get("punch"))
+    outcome = "succeeded" if punch.get("succeeded") else "failed"
+    reason = f": {cell(punch['reason'])}" if punch.get("reason") else ""
+    timings = _mapping(reply.get("timings"))
+    lines = [
+        f"Ready over the {cell(reply.get('path'))} path with {cell(reply.get('peer_id'))}",
+        f"session  {cell(reply.get('session'))}",
+    ]
+    if punch.get("attempts"):
+        lines.append(f"punch    {outcome}, attempt {cell(punch.get('attempts'))}{reason}")
+    shown = [
+        f"{key.replace('_', ' ')} {value:.3f} s" for key, value in timings.items() if isinstance(value, int | float)
+    ]
+    if shown:
+        lines.append("timings  " + one_line(", ".join(shown)))
+    return "\n".join(lines)
+
+
+def exercise(reply: Row) -> str:
+    """The answer to `exercise`."""
+    return (
+        f"{cell(reply.get('pings'))} pings each way answered over session {cell(reply.get('session'))} "
+        f"in {cell(reply.get('seconds'))} s; {size(reply.get('bytes_sent'))} sent, "
+        f"{size(reply.get('bytes_received'))} received"
+    )
+
+
+def _head(reply: Row, now: float) -> str:
+    facts = [cell(reply[key]) for key in ("network",) if reply.get(key)]
+    facts += [
+        f"version {cell(reply.get('version'))}",
+        f"pid {cell(reply.get('pid'))}",
+        f"up {age(reply.get('since'), now)}",
+    ]
+    lines = [f"{cell(reply.get('role'))} {cell(reply.get('peer_id'))}", ", ".join(facts)]
+    listen = reply.get("listen")
+    if isinstance(listen, list):
+        lines.append("listening on " + (", ".join(map(cell, listen)) or "nothing"))
+    return "\n".join(lines)
+
+
+def _peer(reply: Row, now: float) -> list[str]:
+    names = {row.get("peer_id"): row.get("name") for row in _rows(reply, "remotes")}
+    relays = (
+        (short(r.get("peer_id")), cell(r.get("state")), left(r.get("expires"), now), cell(r.get("observed")))
+        + (cell(r.get("reason")),)
+        for r in _rows(reply, "relays")
+    )
+    remotes = (
+        (cell(r.get("name")), short(r.get("peer_id")), cell(r.get("state")), cell(r.get("reason")))
+        for r in _rows(reply, "remotes")
+    )
+    sessions = (
+        (cell(s.get("session")), _named(s.get("peer_id"), names), cell(s.get("direction")), cell(s.get("path")))
+        + (cell(s.get("state")), cell(s.get("local")), cell(s.get("remote")))
+        + (size(s.get("bytes_sent")), size(s.get("bytes_received")), age(s.get("since"), now))
+        for s in _rows(reply, "sessions")
+    )
+    return [
+        table("relays", ("peer id", "state", "expires in", "observed", "reason"), relays),
+        table("remotes", ("name", "peer id", "state", "reason"), remotes),
+        table(
+            "sessions",
+            ("session", "peer", "direction", "path", "state", "local", "remote", "sent", "received", "age"),
+            sessions,
+        ),
+    ]
+
+
+def _relay(reply: Row, now: float) -> list[str]:
+    reservations = (
+        (short(r.get("peer_id")), cell(r.get("observed")), left(r.get("expires"), now))
+        for r in _rows(reply, "reservations")
+    )
+    circuits = (
+        (cell(c.get("circuit")), short(c.get("src")), short(c.get("dst")))
+        + (size(c.get("bytes_forward")), size(c.get("bytes_backward")), age(c.get("since"), now))
+        for c in _rows(reply, "circuits")
+    )
+    pairs = (
+        (short(p.get("src")), short(p.get("dst")), cell(p.get("circuits")))
+        + (size(p.get("bytes_forward")), size(p.get("bytes_backward")))
+        for p in _rows(reply, "pairs")
+    )
+    return [
+        table("reservations", ("peer id", "observed", "expires in"), reservations),
+        table("circuits", ("circuit", "from", "to", "forward", "backward", "age"), circuits),
+        table("pairs since start", ("from", "to", "circuits", "forward", "backward"), pairs),
+    ]
+
+
+def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A title and aligned columns; columns that hold nothing at all are left out."""
+    body = list(rows)
+    if not body:
+        return f"{title}: none"
+    keep = [i for i in range(len(head)) if any(row[i] != NONE for row in body)]
+    lines = [[head[i] for i in keep], *([row[i] for i in keep] for row in body)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(keep))]
+    text = ["  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([f"{title}:", *(f"  {line}" for line in text)])
+
+
+def cell(value: object) -> str:
+    """One value, fit for a terminal."""
+    if value is None or value == "":
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return one_line(str(value)) or NONE
+
+
+def short(peer_id: object) -> str:
+    """A peer id by its ends, enough to tell a handful apart; --json has it whole."""
+    text = cell(peer_id)
+    return text if len(text) <= _ID_HEAD + _ID_TAIL + 1 else f"{text[:_ID_HEAD]}…{text[-_ID_TAIL:]}"
+
+
+def _named(peer_id: object, names: Mapping[Any, Any]) -> str:
+    name = names.get(peer_id) if isinstance(peer_id, str) else None
+    return short(peer_id) if name in (None, peer_id) else cell(name)
+
+
+def size(count: object) -> str:
+    """A number of bytes."""
+    if not isinstance(count, int) or isinstance(count, bool):
+        return NONE
+    value, unit = float(count), 0
+    while value >= 1024 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{count} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+
+
+def age(since: object, now: float) -> str:
+    """How long ago that unix time was."""
+    return duration(now - since) if isinstance(since, int | float) else NONE
+
+
+def left(until: object, now: float) -> str:
+    """How far ahead that unix time is."""
+    return duration(until - now) if isinstance(until, int | float) else NONE
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the largest two units; never negative, since clocks step."""
+    whole = max(0, int(seconds))
+    for step, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= step:
+            return f"{whole // step} {unit} {whole % step // smaller} {part}"
+    return f"{whole} s"
+
+
+def _rows(reply: Row, key: str) -> list[Row]:
+    value = reply.get(key)
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def _mapping(value: object) -> Row:
+    return value if isinstance(value, Mapping) else {}
