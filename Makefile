@@ -1,0 +1,73 @@
+# `make help` lists what there is. Everything a target needs is set up first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+INVENTORY ?= inventory/lab
+# Fast things first: what fails early is known early.
+CHECKED := kaspa_node lab
+
+.PHONY: help setup lock demo check lint test-unit test test-loopback test-local test-lab test-interop \
+	lab-up lab-down lab-shell deploy verify clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## Debian packages (as root), .venv from the hash-locked list, Ansible's collections, the lab's base
+	@python=$$(scripts/find-python) && "$$python" scripts/prepare.py
+
+setup-python:
+	@python=$$(scripts/find-python) && "$$python" scripts/prepare.py --without-base
+
+demo: ## deploy to three fresh hosts behind NATs on this machine, verify, and show the verdict
+	@python=$$(scripts/find-python) && "$$python" scripts/demo.py
+
+check: lint test-unit ## lint, types, unit tests: about a minute
+
+lint: setup-python ## ruff, mypy, ansible-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	MYPYPATH=scripts $(BIN)/mypy --strict scripts/*.py
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint --offline --profile production
+
+test-unit: setup-python ## tests that open no socket
+	$(PYTEST) -q tests/test_house.py tests/unit
+
+test: setup ## everything
+	$(PYTEST) tests
+
+test-loopback: setup-python ## the node on this machine's loopback
+	$(PYTEST) tests -m network
+
+test-local: setup-python ## deploy and verify with plain processes, no root
+	$(PYTEST) tests -m local
+
+test-lab: setup ## deploy and verify on booted hosts (root)
+	$(PYTEST) tests -m lab
+
+test-interop: setup-python ## against other implementations
+	$(PYTEST) tests -m interop
+
+lab-up: setup ## boot the lab's hosts behind their NATs (root)
+	$(BIN)/python -m lab up
+
+lab-down: ## take the lab down; nothing is left
+	@python=$$(scripts/find-python) && "$$python" -m lab down
+
+lab-shell: ## a root shell on a lab host: make lab-shell HOST=client
+	@test -n "$(HOST)" || { echo "say which host: make lab-shell HOST=relay|server|client" >&2; exit 2; }
+	@python=$$(scripts/find-python) && "$$python" -m lab shell "$(HOST)"
+
+deploy: setup ## ansible-playbook deploy.yml; another inventory: make deploy INVENTORY=inventory/mine
+	$(BIN)/ansible-playbook -i $(INVENTORY) deploy.yml
+
+verify: setup ## ansible-playbook verify.yml
+	$(BIN)/ansible-playbook -i $(INVENTORY) verify.yml
+
+lock: setup-python ## resolve requirements/*.in anew; all to their newest: make lock UPGRADE=--upgrade
+	scripts/lock.sh $(UPGRADE)
+
+clean: lab-down ## take the lab down and remove what was built; evidence stays
+	rm -rf .venv .cache .lab build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible

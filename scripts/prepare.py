@@ -1,0 +1,73 @@
+"""`make setup`: all that the controller needs, with nothing to do when it is there.
+
+Debian packages (as root), the virtual environment from the hash-locked list, the project in it, Ansible's collections,
+and, where booted hosts can run, the lab's base file system beside them. Exit code 2: something is missing, and what.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+import debian
+import environment
+from commands import ROOT, Problem, run
+from progress import Progress, together
+
+_BASE = "from lab.base import ensure; from lab.paths import Paths; ensure(Paths().bases)"
+
+
+def _can_boot(progress: Progress) -> bool:
+    """What the lab says of this machine; a base that is there already says it too, and sooner."""
+    if os.geteuid() != 0:
+        return False
+    if any((ROOT / ".cache" / "lab-base").glob("*/etc")):
+        return True
+    try:
+        run([sys.executable, "-m", "lab", "precheck", "--json"])
+    except Problem as problem:
+        try:
+            reason = json.loads(problem.output.splitlines()[-1])["reason"]
+        except (ValueError, LookupError):
+            reason = problem.output.strip() or str(problem)
+        progress.say(f"booted hosts can't run here, inventory/local can: {reason}")
+        return False
+    return True
+
+
+def _ensure_base(progress: Progress) -> None:
+    with progress.task("the lab's base file system") as task:
+
+        def on_line(line: str) -> None:
+            task.detail = line[:100]
+
+        task.detail = "looking"
+        run([sys.executable, "-u", "-c", _BASE], on_line=on_line, what="the lab's base could not be built")
+        task.detail = "ready"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description="Prepare this checkout: packages, virtual environment, collections, base."
+    )
+    parser.add_argument("--without-base", action="store_true", help="leave out the lab's base file system")
+    arguments = parser.parse_args(argv)
+    progress = Progress()
+    jobs = [lambda: environment.ensure(progress)]
+    try:
+        with progress.heartbeat():
+            debian.ensure(progress)
+            if not arguments.without_base and _can_boot(progress):
+                jobs.append(lambda: _ensure_base(progress))
+            together(*jobs)
+    except Problem as problem:
+        print(f"{problem.output}setup: {problem}", file=sys.stderr)
+        return 2
+    progress.say("set up; `. .venv/bin/activate` puts ansible-playbook and kaspa-node into the PATH")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
