@@ -1,0 +1,4 @@
+"""Hosts, NATs and delays on one machine: three booted hosts behind two NAT routers, or plain processes behind the same.
+
+Standard library only: the lab runs before any virtual environment exists.
+"""

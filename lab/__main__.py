@@ -1,0 +1,150 @@
+"""`python3 -m lab`: the booted lab's commands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from lab import booted, hosts, precheck, ssh
+from lab.errors import LabError
+from lab.lock import exclusive
+from lab.nat import MODES
+from lab.paths import Paths
+from lab.topology import HOSTS, ROUTERS, host, router
+
+BAD_INPUT = 2
+
+
+def up(arguments: argparse.Namespace) -> int:
+    with exclusive():
+        booted.up(Paths(), rtt_ms=arguments.rtt_ms, jitter_ms=arguments.jitter_ms)
+    return 0
+
+
+def down(arguments: argparse.Namespace) -> int:
+    _need_root()
+    with exclusive():
+        booted.down(Paths())
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """0 when the lab is up and well, else 1."""
+    _need_root()
+    paths = Paths()
+    owner, state = booted.owner_of_running_lab(), booted.State.read(paths)
+    if owner != paths.checkout or state is None:
+        print(f"the lab of {owner} is up" if owner else "the lab is not up")
+        return 1
+    states = hosts.system_states(paths)
+    problems = booted.problems(paths)
+    if arguments.json:
+        print(json.dumps({"state": asdict(state), "hosts": states, "problems": problems}))
+        return 1 if problems else 0
+    print(f"round trip {state.rtt_ms:g} ms, jitter {state.jitter_ms:g} ms")
+    for each in HOSTS:
+        print(f"{each.name:<12} {each.address:<14} {states[each.name]}")
+    for each_router in ROUTERS:
+        print(f"{each_router.name:<12} {each_router.public:<14} NAT {state.nat[each_router.name]}")
+    for problem in problems:
+        print(f"problem: {problem}")
+    return 1 if problems else 0
+
+
+def shell(arguments: argparse.Namespace) -> int:
+    _need_root()
+    return subprocess.call(ssh.command(Paths(), host(arguments.host), [], extra=["-t"]))
+
+
+def ssh_command(arguments: argparse.Namespace) -> int:
+    _need_root()
+    return subprocess.call(ssh.command(Paths(), host(arguments.host), arguments.words))
+
+
+def nat(arguments: argparse.Namespace) -> int:
+    _need_root()
+    chosen = router(arguments.router)
+    with exclusive():
+        booted.set_nat(Paths(), chosen, arguments.mode)
+    print(f"{chosen.name} is now {arguments.mode}")
+    return 0
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """0 when booted hosts can run here, else 1."""
+    probes = precheck.booted(Paths(), before_up=booted.owner_of_running_lab() is None)
+    problem = precheck.first_problem(probes)
+    reason = None if problem is None else f"{problem.name}: {problem.remedy}"
+    if arguments.json:
+        packages = precheck.missing_packages()
+        print(
+            json.dumps(
+                {
+                    "booted": problem is None,
+                    "reason": reason,
+                    "packages": packages,
+                    "probes": [asdict(p) for p in probes],
+                }
+            )
+        )
+    else:
+        for probe in probes:
+            print(probe.line)
+        print("booted hosts can run here" if reason is None else f"booted hosts can't run here: {reason}")
+    return 0 if problem is None else 1
+
+
+def _need_root() -> None:
+    if os.geteuid() != 0:
+        raise LabError("the booted lab needs root; the one that needs none: python3 -m lab.local")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python3 -m lab", description="three booted hosts behind two NATs, on this machine"
+    )
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def add(name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        return command
+
+    start = add("up", up, "bring the lab up (or find it up)")
+    start.add_argument(
+        "--rtt-ms", type=float, default=booted.DEFAULT_RTT_MS, help="round trip between public addresses"
+    )
+    start.add_argument("--jitter-ms", type=float, default=0.0, help="up to this much more each way, at random")
+    add("down", down, "take it down: no process, mount, namespace or cgroup is left")
+    add("status", status, "who is up").add_argument("--json", action="store_true")
+    add("shell", shell, "a root shell on a host").add_argument("host")
+    remote = add("ssh", ssh_command, "run a command on a host as root")
+    remote.add_argument("host")
+    remote.add_argument("words", nargs=argparse.REMAINDER)
+    change = add("nat", nat, "change a router's NAT")
+    change.add_argument("router", help=" or ".join(each.name for each in ROUTERS))
+    change.add_argument("mode", choices=MODES)
+    add("precheck", check, "can booted hosts run here?").add_argument("--json", action="store_true")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        function: Callable[[argparse.Namespace], int] = arguments.function
+        return function(arguments)
+    except (LabError, ValueError) as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("lab: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

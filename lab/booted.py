@@ -1,0 +1,185 @@
+"""The booted lab: bring it up, see how it is, take it down."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from lab import background, base, cgroups, hosts, nat, network, packages, precheck, ssh
+from lab.errors import LabError
+from lab.namespaces import NamedNamespaces
+from lab.paths import CONTROL, OWNER, RUN, Paths
+from lab.topology import HOSTS, HUB, PACKAGES, PORTS, PREFIX, PUBLIC, ROUTERS, Router
+
+DEFAULT_RTT_MS = 50.0
+
+
+@dataclass
+class State:
+    """What `up` was asked for; written to .lab/state.json."""
+
+    base: str
+    rtt_ms: float = DEFAULT_RTT_MS
+    jitter_ms: float = 0.0
+    nat: dict[str, str] = field(default_factory=lambda: {router.name: "plain" for router in ROUTERS})
+    started: float = 0.0
+    mode: str = "booted"
+
+    def write(self, paths: Paths) -> None:
+        paths.state.mkdir(exist_ok=True)
+        partial = paths.state_file.with_suffix(".partial")
+        partial.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        partial.replace(paths.state_file)
+
+    @classmethod
+    def read(cls, paths: Paths) -> State | None:
+        """None where no lab was brought up, or its state is damaged."""
+        try:
+            return cls(**json.loads(paths.state_file.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+@contextlib.contextmanager
+def stage(what: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    started = time.monotonic()
+    yield
+    print(f"{what} ({time.monotonic() - started:.1f} s)", flush=True)
+
+
+def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0) -> None:
+    """Bring the lab up, or find it up and well and change nothing but a different delay. Raises LabError."""
+    owner = owner_of_running_lab()
+    if owner not in (None, paths.checkout):
+        raise LabError(f"the lab of {owner} is up on this machine; take it down first: python3 -m lab down")
+    state = State.read(paths)
+    if owner and state:
+        ill = problems(paths)
+        if not ill:
+            if (state.rtt_ms, state.jitter_ms) != (rtt_ms, jitter_ms):
+                delay(paths, state, rtt_ms, jitter_ms)
+            print(f"the lab is up: {', '.join(f'{host.name} {host.address}' for host in HOSTS)}")
+            return
+        print(f"the lab is up, but {ill[0]}: building it anew", flush=True)
+    precheck.require(precheck.booted(paths, before_up=False))
+    down(paths, quiet=True)
+    try:
+        _start(paths, State(str(base.ensure(paths.bases)), rtt_ms, jitter_ms, started=time.time()))
+    except BaseException:
+        down(paths, quiet=True, keep_logs=True)
+        raise
+
+
+def _start(paths: Paths, state: State) -> None:
+    names = NamedNamespaces()
+    CONTROL.mkdir(parents=True, exist_ok=True, mode=0o700)
+    OWNER.write_text(json.dumps({"checkout": str(paths.checkout)}) + "\n")
+    state.write(paths)
+    with stage("network: two NAT routers, public segment"):
+        names.create()
+        network.build(names)
+        for router in ROUTERS:
+            nat.apply(names, router, state.nat[router.name])
+        start_hub(paths, state)
+        package_hosts = packages.package_hosts()
+        start_forwarder(paths, package_hosts)
+    with stage("host keys and host files"):
+        hosts.prepare(paths, package_hosts)
+    print("booting hosts", flush=True)
+    for host in HOSTS:
+        hosts.start(paths, host, Path(state.base))
+    hosts.wait_until_up(paths)
+    print(f"the lab is up; round trip between public addresses: {state.rtt_ms:g} ms", flush=True)
+
+
+def start_hub(paths: Paths, state: State) -> None:
+    """Start the hub anew; frames cross the public segment from now on."""
+    cgroups.kill("hub")
+    undelayed = [f"--undelayed={port.port}" for port in PORTS if not port.delayed]
+    timing = [f"--rtt-ms={state.rtt_ms:g}", f"--jitter-ms={state.jitter_ms:g}"]
+    argv = background.module("lab.hub", *timing, *undelayed, *(port.port for port in PORTS))
+    process = background.start_ready([*NamedNamespaces().enter(HUB), *argv], paths.logs / "hub.log")
+    cgroups.join("hub", process.pid)
+
+
+def start_forwarder(paths: Paths, package_hosts: dict[str, tuple[int, ...]]) -> None:
+    ports = sorted({port for ports in package_hosts.values() for port in ports} | {80, 443})
+    argv = background.module("lab.forwarder", f"--namespace={NamedNamespaces().path(PUBLIC)}", f"--address={PACKAGES}")
+    argv += [f"--port={port}" for port in ports] + list(package_hosts)
+    process = background.start_ready(argv, paths.logs / "forwarder.log")
+    cgroups.join("forwarder", process.pid)
+
+
+def delay(paths: Paths, state: State, rtt_ms: float, jitter_ms: float) -> None:
+    """Give the public segment another delay; frames on their way are lost."""
+    state.rtt_ms, state.jitter_ms = rtt_ms, jitter_ms
+    start_hub(paths, state)
+    state.write(paths)
+    print(f"round trip between public addresses: {rtt_ms:g} ms")
+
+
+def set_nat(paths: Paths, router: Router, mode: str) -> None:
+    """Give a running router another NAT mode. Raises LabError when the lab is not up, ValueError for no such mode."""
+    state = State.read(paths)
+    if state is None or owner_of_running_lab() != paths.checkout:
+        raise LabError("the lab is not up; bring it up first: python3 -m lab up")
+    nat.apply(NamedNamespaces(), router, mode)
+    state.nat[router.name] = mode
+    state.write(paths)
+
+
+def owner_of_running_lab() -> Path | None:
+    """The checkout whose lab is up, or None."""
+    try:
+        return Path(json.loads(OWNER.read_text())["checkout"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def problems(paths: Paths) -> list[str]:
+    """What is wrong with a lab that should be up, each in a few words."""
+    found = []
+    if not NamedNamespaces().complete():
+        found.append("a network namespace is missing")
+    found += [f"the {helper} has ended" for helper in ("hub", "forwarder") if not cgroups.populated(helper)]
+    if not found:
+        states = hosts.system_states(paths)
+        found += [f"host {name} is {state}" for name, state in states.items() if state not in hosts.UP]
+    return found
+
+
+def left_over() -> list[str]:
+    """What of a lab exists on this machine, each in a few words."""
+    found = [f"network namespace {name}" for name in NamedNamespaces().left()]
+    found += [f"cgroup {tree / cgroups.ROOT}" for tree in cgroups.hierarchies() if (tree / cgroups.ROOT).is_dir()]
+    found += [str(RUN)] if RUN.exists() else []
+    if hosts.NSPAWN_STATE.is_dir():
+        found += [str(entry) for entry in hosts.NSPAWN_STATE.glob(f"*/{PREFIX}*")]
+    return found
+
+
+def down(paths: Paths, *, quiet: bool = False, keep_logs: bool = False) -> None:
+    """Take down whatever of a lab exists on this machine; needs no state file. Raises LabError for what won't go."""
+    existed = bool(left_over())
+    ssh.close_shared()
+    cgroups.kill()
+    NamedNamespaces().delete()
+    hosts.remove_nspawn_state()
+    shutil.rmtree(RUN, ignore_errors=True)
+    for name in ("hosts", "state.json", "ssh/known_hosts") + (() if keep_logs else ("log",)):
+        path = paths.state / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    rest = left_over()
+    if rest:
+        raise LabError(f"the lab is down, but for {', '.join(rest)}")
+    if not quiet:
+        print("the lab is down" if existed else "no lab was up")

@@ -1,0 +1,47 @@
+"""The booted lab's network namespaces: named, below /run/netns, each with the lab's prefix."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from lab.command import run
+from lab.topology import NAMESPACES, PREFIX
+
+RUN_NETNS = Path("/run/netns")
+
+
+class NamedNamespaces:
+    """Namespaces that `ip netns` made."""
+
+    def path(self, name: str) -> str:
+        return str(RUN_NETNS / (PREFIX + name))
+
+    def enter(self, name: str) -> list[str]:
+        return ["nsenter", f"--net={self.path(name)}", "--"]
+
+    def create(self) -> None:
+        for name in NAMESPACES:
+            run(["ip", "netns", "add", PREFIX + name])
+
+    def complete(self) -> bool:
+        """Whether every namespace of the lab exists."""
+        return all(os.path.ismount(self.path(name)) for name in NAMESPACES)
+
+    def left(self) -> list[str]:
+        """Names of namespaces with the lab's prefix, of whatever topology."""
+        return sorted(entry.name for entry in RUN_NETNS.glob(PREFIX + "*")) if RUN_NETNS.is_dir() else []
+
+    def delete(self) -> None:
+        """Remove every namespace with the lab's prefix, and the mount of /run/netns when nothing else uses it.
+
+        `ip netns add` binds /run/netns onto itself and never undoes it.
+        """
+        for name in self.left():
+            run(["ip", "netns", "delete", name], check=False)
+            (RUN_NETNS / name).unlink(missing_ok=True)
+        if RUN_NETNS.is_dir() and not any(RUN_NETNS.iterdir()):
+            while os.path.ismount(RUN_NETNS):
+                if subprocess.run(["umount", str(RUN_NETNS)], capture_output=True, timeout=10).returncode != 0:
+                    break

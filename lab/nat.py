@@ -1,0 +1,70 @@
+"""The NAT routers' rules, as nft scripts: what each mode maps, and what it drops.
+
+Modes: `plain` keeps the port where it can (what most home routers do), `symmetric` takes another random port for each
+destination (no punch is possible), `eim` changes the peer's port but maps it the same for every destination,
+`rst` is plain but answers an unsolicited SYN with RST.
+"""
+
+from __future__ import annotations
+
+from lab.command import run
+from lab.network import Namespaces
+from lab.topology import PEER_TCP_PORT, ROUTERS, Router, host
+
+MODES = ("plain", "symmetric", "eim", "rst")
+EIM_PORT = 20000 + PEER_TCP_PORT
+"""The public port that `eim` maps the peer's port to."""
+
+COUNTERS = ("in_drop", "fwd_drop", "direct_out", "direct_in", "relay_out", "relay_in")
+
+
+def rules(router: Router, mode: str) -> str:
+    """The router's whole rule set, replacing the one before.
+
+    Raises ValueError for a mode that is none of MODES.
+    """
+    if mode not in MODES:
+        raise ValueError(f"no NAT mode {mode!r}; there are {', '.join(MODES)}")
+    masquerade = "masquerade fully-random" if mode == "symmetric" else "masquerade"
+    mapped = f'oifname "wan" tcp sport {PEER_TCP_PORT} snat to {router.public}:{EIM_PORT}' if mode == "eim" else ""
+    unsolicited = "ip protocol tcp counter name in_drop reject with tcp reset" if mode == "rst" else ""
+    relay = host("relay").address
+    others = ", ".join(other.public for other in ROUTERS if other is not router)
+    counters = "\n".join(f"  counter {name} {{ }}" for name in COUNTERS)
+    return f"""flush ruleset
+table ip nat {{
+  chain translate {{
+    type nat hook postrouting priority srcnat; policy accept;
+    {mapped}
+    oifname "wan" {masquerade}
+  }}
+}}
+table ip filter {{
+{counters}
+  chain to_router {{
+    type filter hook input priority filter; policy drop;
+    ct state established,related accept
+    iifname {{ "lo", "lan" }} accept
+    icmp type echo-request accept
+    {unsolicited}
+    counter name in_drop drop
+  }}
+  chain through {{
+    type filter hook forward priority filter; policy drop;
+    iifname "lan" oifname "wan" ip daddr {{ 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 }} counter name fwd_drop drop
+    iifname "lan" oifname "wan" ip daddr {{ {others} }} counter name direct_out
+    iifname "wan" oifname "lan" ip saddr {{ {others} }} counter name direct_in
+    iifname "lan" oifname "wan" ip daddr {relay} counter name relay_out
+    iifname "wan" oifname "lan" ip saddr {relay} counter name relay_in
+    ct state established,related accept
+    iifname "lan" oifname "wan" accept
+    counter name fwd_drop drop
+  }}
+}}
+"""
+
+
+def apply(namespaces: Namespaces, router: Router, mode: str) -> None:
+    """Load the router's rules and forget its mappings: connections through it are cut, as by a new router."""
+    run([*namespaces.enter(router.name), "nft", "-f", "-"], stdin=rules(router, mode))
+    run([*namespaces.enter(router.name), "conntrack", "-F"], check=False)

@@ -1,0 +1,96 @@
+"""Who is where: three hosts, two NAT routers, one public segment.
+
+    client 10.1.0.2 ── nat-client 203.0.113.20 ──┐
+                                                  ├── public segment ── relay 203.0.113.10
+    server 10.2.0.2 ── nat-server 203.0.113.30 ──┘
+
+The public segment is a hub in user space that delays frames; packages come from 203.0.113.80 without delay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PREFIX = "kl-"
+"""Of every network namespace and machine name that the lab makes."""
+
+PUBLIC_NETWORK = "203.0.113.0/24"
+GATEWAY = "203.0.113.1"
+PACKAGES = "203.0.113.80"
+HUB = "hub"
+"""The namespace that holds nothing but the hub's ports."""
+
+PUBLIC = "pub"
+"""The namespace of the public segment's gateway and package forwarder."""
+
+PUBLIC_PORT = "eth0"
+RELAY_TCP_PORT = 4011
+PEER_TCP_PORT = 4012
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine of the lab; `vantage` is the namespace it is reached from, the LAN side of its own firewall."""
+
+    name: str
+    address: str
+    gateway: str
+    vantage: str
+
+
+@dataclass(frozen=True)
+class Router:
+    """A NAT router: `public` on the segment (interface wan), `lan` towards `host` (interface lan)."""
+
+    name: str
+    public: str
+    lan: str
+    host: str
+
+
+@dataclass(frozen=True)
+class Port:
+    """An interface on the public segment; `port` is its other end, in the hub's namespace."""
+
+    namespace: str
+    interface: str
+    addresses: tuple[str, ...]
+    delayed: bool
+
+    @property
+    def port(self) -> str:
+        return f"p-{self.namespace}"
+
+
+HOSTS = (
+    Host("relay", "203.0.113.10", GATEWAY, PUBLIC),
+    Host("server", "10.2.0.2", "10.2.0.1", "nat-server"),
+    Host("client", "10.1.0.2", "10.1.0.1", "nat-client"),
+)
+ROUTERS = (
+    Router("nat-client", "203.0.113.20", "10.1.0.1", "client"),
+    Router("nat-server", "203.0.113.30", "10.2.0.1", "server"),
+)
+PORTS = (
+    Port(PUBLIC, PUBLIC_PORT, (GATEWAY, PACKAGES), delayed=False),
+    Port("relay", "eth0", ("203.0.113.10",), delayed=True),
+    *(Port(router.name, "wan", (router.public,), delayed=True) for router in ROUTERS),
+)
+NAMESPACES = (HUB, PUBLIC, *(host.name for host in HOSTS), *(router.name for router in ROUTERS))
+NETWORKS = (PUBLIC_NETWORK, "10.1.0.0/24", "10.2.0.0/24")
+
+
+def host(name: str) -> Host:
+    """The host of that name; ValueError names the known ones."""
+    for candidate in HOSTS:
+        if candidate.name == name:
+            return candidate
+    raise ValueError(f"no host {name!r} in the lab; there are {', '.join(h.name for h in HOSTS)}")
+
+
+def router(name: str) -> Router:
+    """The router of that name, or the router in front of the host of that name; ValueError names the known ones."""
+    for candidate in ROUTERS:
+        if name in (candidate.name, candidate.host):
+            return candidate
+    raise ValueError(f"no NAT router {name!r} in the lab; there are {', '.join(r.name for r in ROUTERS)}")
