@@ -69,6 +69,8 @@ class Host:
         self._agent = agent
         self._version = version
         self._served: dict[str, _Served] = {}
+        self.running = trio.Event()
+        self._listeners: list[socket.socket] = []
         self._nursery: trio.Nursery | None = None
         self._upgrades = trio.CapacityLimiter(MAX_PENDING_UPGRADES)
         self._simultaneous: dict[SocketAddress, str] = {}
@@ -108,26 +110,26 @@ class Host:
 
     # Running
 
-    async def run(
-        self,
-        listen: Iterable[SocketAddress],
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        """Listen and carry connections until cancelled. Raises ListenError before it reports that it has started."""
-        sockets = [tcp.listen(address) for address in listen]
+    def bind(self, listen: Iterable[SocketAddress]) -> None:
+        """Open the listening sockets. Raises ListenError."""
+        for address in listen:
+            sock = tcp.listen(address)
+            self._listeners.append(sock)
+            name = sock.getsockname()
+            self.listening.append(SocketAddress(name[0], name[1]))
+
+    async def run(self) -> None:
+        """Accept and carry connections until cancelled; `running` is set once it does."""
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                for sock in sockets:
-                    name = sock.getsockname()
-                    self.listening.append(SocketAddress(name[0], name[1]))
+                for sock in self._listeners:
                     nursery.start_soon(self._accept_loop, sock)
-                task_status.started()
+                self.running.set()
                 await trio.sleep_forever()
         finally:
             self._nursery = None
-            for sock in sockets:
+            for sock in self._listeners:
                 sock.close()
 
     def close(self, reason: str) -> None:

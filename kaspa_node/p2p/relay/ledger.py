@@ -15,7 +15,7 @@ MAX_PAIRS = 10_000
 class RelayLimits:
     """What a relay gives. Seconds and bytes of a circuit may be 0: no limit.
 
-    circuit_bytes counts both directions together.
+    circuit_bytes is for each direction by itself, as the specification's Limit.data.
     """
 
     max_reservations: int = 128
@@ -45,11 +45,6 @@ class Circuit:
     since: float
     bytes_forward: int = 0
     bytes_backward: int = 0
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of both directions."""
-        return self.bytes_forward + self.bytes_backward
 
 
 @dataclass(slots=True)
@@ -119,7 +114,8 @@ class Ledger:
     def carry(self, circuit: Circuit, wanted: int, *, forward: bool) -> int:
         """Count up to `wanted` bytes; returns how many of them the circuit may still carry."""
         limit = self.limits.circuit_bytes
-        allowed = min(wanted, limit - circuit.bytes) if limit else wanted
+        carried = circuit.bytes_forward if forward else circuit.bytes_backward
+        allowed = min(wanted, limit - carried) if limit else wanted
         totals = self._totals(circuit)
         if forward:
             circuit.bytes_forward += allowed

@@ -1,0 +1,121 @@
+"""The messages of one hole-punch attempt, and the instant at which each side dials. No socket, no clock.
+
+B, who sees the relayed connection as incoming, sends CONNECT, gets A's CONNECT, sends SYNC and dials half a round trip
+later; A dials when SYNC arrives. Both then dial at the same instant, and each SYN finds the other's NAT open.
+
+Between two of us one message less is needed: where both CONNECTs carry field 27504, B dials when A's CONNECT
+arrives, and A half a relayed round trip after it has sent it, for A has timed the relay in the Noise handshake. Others
+skip the field as unknown and get the specification's order. Only the first attempt is timed so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
+from libp2p.relay.circuit_v2.pb.dcutr_pb2 import HolePunch
+
+from kaspa_node.p2p import addresses
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.errors import ProtocolError
+from kaspa_node.p2p.wire import uvarint
+
+PROTOCOL = "/libp2p/dcutr"
+MAX_BYTES = 4 * 1024
+LONGEST_WAIT = 2.0
+
+SERVER = "server"
+CLIENT = "client"
+
+_AGREED_FIELD = 27504
+_AGREED = uvarint(_AGREED_FIELD << 3) + b"\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this message, delimited."""
+
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Dial all of `targets` from the listening port at `at` (seconds, the caller's clock).
+
+    role: SERVER answers the security handshake, CLIENT opens it. round_trip: over the relay, in seconds.
+    """
+
+    at: float
+    role: str
+    targets: tuple[SocketAddress, ...]
+    round_trip: float
+
+
+Event = Send | Dial
+
+
+def _connect(ours: Sequence[SocketAddress], agreed: bool) -> bytes:
+    message = HolePunch(type=HolePunch.CONNECT)
+    message.ObsAddrs.extend(address.encode() for address in ours)
+    return bytes(message.SerializeToString()) + (_AGREED if agreed else b"")
+
+
+def _parse(raw: bytes, expected: HolePunch.Type.ValueType) -> tuple[tuple[SocketAddress, ...], bool]:
+    try:
+        message = HolePunch.FromString(raw)
+    except DecodeError as error:
+        raise ProtocolError(f"a hole-punch message that can't be read: {error}") from error
+    if message.type != expected:
+        raise ProtocolError(f"hole punch: expected {HolePunch.Type.Name(expected)}, got type {message.type}")
+    unknown = UnknownFieldSet(message)
+    agreed = any(unknown[index].field_number == _AGREED_FIELD for index in range(len(unknown)))
+    return addresses.decode_all(message.ObsAddrs), agreed
+
+
+class Initiator:
+    """B's side of one attempt. ours: where B can be reached. agreed: offer the shorter timing."""
+
+    def __init__(self, ours: Sequence[SocketAddress], *, agreed: bool) -> None:
+        self._ours = ours
+        self._offered = agreed
+        self._sent_at = 0.0
+
+    def start(self, now: float) -> list[Event]:
+        """Begin the attempt."""
+        self._sent_at = now
+        return [Send(_connect(self._ours, self._offered))]
+
+    def receive(self, raw: bytes, now: float) -> list[Event]:
+        """Take A's CONNECT. Raises ProtocolError."""
+        theirs, agreed = _parse(raw, HolePunch.CONNECT)
+        round_trip = now - self._sent_at
+        wait = 0.0 if agreed and self._offered else min(round_trip / 2, LONGEST_WAIT)
+        sync = Send(bytes(HolePunch(type=HolePunch.SYNC).SerializeToString()))
+        return [sync, Dial(now + wait, SERVER, addresses.reachable(theirs, self._ours), round_trip)]
+
+
+class Responder:
+    """A's side of one attempt. round_trip: over the relay, in seconds, or None where it was not timed."""
+
+    def __init__(self, ours: Sequence[SocketAddress], *, round_trip: float | None) -> None:
+        self._ours = ours
+        self._round_trip = round_trip
+        self._targets: tuple[SocketAddress, ...] | None = None
+        self._sent_at = 0.0
+
+    def receive(self, raw: bytes, now: float) -> list[Event]:
+        """Take B's CONNECT, then, unless the dial was agreed, its SYNC. Raises ProtocolError."""
+        if self._targets is not None:
+            _parse(raw, HolePunch.SYNC)
+            return [Dial(now, CLIENT, self._targets, now - self._sent_at)]
+        theirs, offered = _parse(raw, HolePunch.CONNECT)
+        self._targets = addresses.reachable(theirs, self._ours)
+        self._sent_at = now
+        agreed = offered and self._round_trip is not None
+        events: list[Event] = [Send(_connect(self._ours, agreed))]
+        if offered and self._round_trip is not None:
+            wait = min(self._round_trip / 2, LONGEST_WAIT)
+            events.append(Dial(now + wait, CLIENT, self._targets, self._round_trip))
+        return events

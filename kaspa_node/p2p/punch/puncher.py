@@ -1,0 +1,204 @@
+"""Hole punches of one host on trio: as B for every relayed connection that comes in, as A for those that went out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from kaspa_node import milestones
+from kaspa_node.journal import Journal
+from kaspa_node.p2p import select
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.connection import DIRECT, INCOMING, RELAYED, Connection
+from kaspa_node.p2p.errors import ConnectionLost, DialError, NegotiationError, P2PError
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.punch import exchange, simultaneous
+from kaspa_node.p2p.punch.exchange import Dial, Initiator, Responder, Send
+from kaspa_node.p2p.stream import Stream
+from kaspa_node.p2p.wire import delimited
+
+MAX_ATTEMPTS = 3
+EXCHANGE_SECONDS = 10.0
+PAUSE_SECONDS = 1.0
+# A remote that wants to punch begins at once; after this long without a word it does not speak DCUtR.
+SILENCE_SECONDS = EXCHANGE_SECONDS + simultaneous.WINDOW_SECONDS + MAX_ATTEMPTS * PAUSE_SECONDS
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the punch that belongs to one relayed connection has come.
+
+    attempts: begun so far. reason: why the last one failed. over: the last attempt has failed, or none will come.
+    """
+
+    attempts: int = 0
+    reason: str | None = None
+    over: bool = False
+    changed: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
+
+
+class Puncher:
+    """Runs the attempts, and tells how they go.
+
+    ours: gives the addresses at which this peer can be reached, best first.
+    """
+
+    def __init__(self, host: Host, ours: Callable[[], list[SocketAddress]], journal: Journal) -> None:
+        self._host = host
+        self._ours = ours
+        self._journal = journal
+        self._progress: dict[str, Progress] = {}
+        self._nursery: trio.Nursery | None = None
+        host.serve(exchange.PROTOCOL, self._answer)
+        host.observers.up.append(self._connection_up)
+        host.observers.down.append(self._connection_down)
+
+    async def run(self) -> None:
+        """Punch until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            await trio.sleep_forever()
+
+    def _connection_up(self, connection: Connection) -> None:
+        if connection.route.path == RELAYED:
+            self._progress[connection.id] = Progress()
+            if connection.route.direction == INCOMING and self._nursery is not None:
+                self._nursery.start_soon(self._drive, connection)
+        else:
+            for other in self._host.connections.get(connection.remote, []):
+                self._wake(other)
+
+    def _connection_down(self, connection: Connection) -> None:
+        progress = self._progress.pop(connection.id, None)
+        if progress is not None:
+            progress.over = True
+            progress.changed.unpark_all()
+
+    def _wake(self, relayed: Connection) -> None:
+        progress = self._progress.get(relayed.id)
+        if progress is not None:
+            progress.changed.unpark_all()
+
+    def progress(self, relayed: Connection) -> Progress:
+        """How far the punch of a relayed connection has come."""
+        return self._progress.get(relayed.id) or Progress(over=True, reason=relayed.reason or "the circuit has ended")
+
+    async def direct(self, relayed: Connection) -> Connection:
+        """The direct connection that the punch of `relayed` brings. Raises DialError when it has failed for good."""
+        progress = self.progress(relayed)
+        while True:
+            connection = self._host.connection_to(relayed.remote, DIRECT)
+            if connection is not None:
+                return connection
+            if progress.over:
+                raise DialError(progress.reason or "the remote did not begin a hole punch")
+            with trio.move_on_after(SILENCE_SECONDS) as silence:
+                await progress.changed.park()
+            if silence.cancelled_caught:
+                raise DialError(progress.reason or "the remote did not begin a hole punch")
+
+    # As B
+
+    async def _drive(self, relayed: Connection) -> None:
+        progress = self.progress(relayed)
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            progress.attempts = attempt
+            start = trio.current_time()
+            try:
+                await self._attempt(relayed, attempt)
+                break
+            except NegotiationError:
+                progress.reason = "the remote does not speak DCUtR"
+                break
+            except (P2PError, trio.TooSlowError) as error:
+                progress.reason = str(error) or f"no answer within {EXCHANGE_SECONDS:.0f} s"
+                self._failed(relayed, attempt, progress.reason, start)
+            if relayed.closed.is_set():
+                break
+            await trio.sleep(PAUSE_SECONDS * attempt)
+        progress.over = True
+        progress.changed.unpark_all()
+
+    async def _attempt(self, relayed: Connection, attempt: int) -> None:
+        machine = Initiator(self._ours(), agreed=attempt == 1)
+        with trio.fail_after(EXCHANGE_SECONDS):
+            stream = await self._host.open_stream(relayed, [exchange.PROTOCOL])
+            try:
+                plan = await self._converse(stream, machine, machine.start(trio.current_time()))
+            finally:
+                stream.close()
+        await self._dial(relayed, plan, attempt)
+
+    # As A
+
+    async def _answer(self, stream: Stream) -> None:
+        relayed = stream.connection
+        progress = self._progress.get(relayed.id)
+        if progress is None:
+            stream.reset()
+            return
+        progress.attempts += 1
+        attempt, start = progress.attempts, trio.current_time()
+        progress.changed.unpark_all()
+        timed = relayed.mux.round_trip if attempt == 1 and relayed.route.direction != INCOMING else None
+        machine = Responder(self._ours(), round_trip=timed)
+        try:
+            with trio.fail_after(EXCHANGE_SECONDS):
+                plan = await self._converse(stream, machine, [])
+            await self._dial(relayed, plan, attempt)
+        except (P2PError, trio.TooSlowError) as error:
+            progress.reason = str(error) or f"no answer within {EXCHANGE_SECONDS:.0f} s"
+            progress.over = attempt >= MAX_ATTEMPTS
+            self._failed(relayed, attempt, progress.reason, start)
+            progress.changed.unpark_all()
+        finally:
+            stream.close()
+
+    # Both
+
+    async def _converse(self, stream: Stream, machine: Initiator | Responder, events: list[exchange.Event]) -> Dial:
+        while True:
+            for event in events:
+                if isinstance(event, Send):
+                    await stream.write(delimited(event.message))
+                else:
+                    return event
+            raw = await select.read_message(stream, exchange.MAX_BYTES)
+            events = machine.receive(raw, trio.current_time())
+
+    async def _dial(self, relayed: Connection, plan: Dial, attempt: int) -> None:
+        self._journal.record(
+            milestones.PUNCH_STARTED,
+            role=plan.role,
+            peer=relayed.remote,
+            addrs=",".join(str(target) for target in plan.targets),
+            attempt=attempt,
+            relayed=relayed.id,
+        )
+        await trio.sleep_until(plan.at)
+        direct = await simultaneous.dial(self._host, relayed.remote, plan)
+        if direct.closed.is_set():
+            raise ConnectionLost(f"the direct connection ended at once: {direct.reason}")
+        self._journal.record(
+            milestones.PUNCH_SUCCEEDED,
+            conn=direct.id,
+            peer=direct.remote,
+            attempt=attempt,
+            relayed=relayed.id,
+            local=direct.route.local,
+            remote=direct.route.remote,
+            seconds=round(trio.current_time() - relayed.since, 4),
+            relay_rtt=round(plan.round_trip, 4),
+        )
+
+    def _failed(self, relayed: Connection, attempt: int, reason: str, start: float) -> None:
+        self._journal.record(
+            milestones.PUNCH_FAILED,
+            reason=reason,
+            peer=relayed.remote,
+            attempt=attempt,
+            relayed=relayed.id,
+            seconds=round(trio.current_time() - start, 3),
+        )

@@ -1,0 +1,68 @@
+"""The simultaneous dial of one attempt: from the listening port to every address, until one connection stands."""
+
+from __future__ import annotations
+
+import trio
+
+from kaspa_node.p2p import tcp
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, Connection
+from kaspa_node.p2p.errors import DialError, P2PError
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.punch.exchange import CLIENT, Dial
+
+WINDOW_SECONDS = 5.0
+# A router that answers an unsolicited SYN with RST ends the dial at once; our own mapping stays open, so try again.
+FIRST_GAP, LONGEST_GAP = 0.02, 0.1
+
+
+async def dial(host: Host, peer: str, plan: Dial) -> Connection:
+    """A direct connection to `peer` within the window. Raises DialError with what each address answered."""
+    if not plan.targets:
+        raise DialError("the remote named no address that can be dialed")
+    standing = host.connection_to(peer, DIRECT)
+    if standing is not None:
+        return standing
+    problems: dict[SocketAddress, str] = {}
+    up = trio.Event()
+
+    def observe(connection: Connection) -> None:
+        if connection.remote == peer and connection.route.path == DIRECT:
+            up.set()
+
+    initiator = plan.role == CLIENT
+    ends = [host.expect_simultaneous(target, peer) for target in plan.targets] if initiator else []
+    host.observers.up.append(observe)
+    try:
+        with trio.move_on_after(WINDOW_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for target in plan.targets:
+                    nursery.start_soon(_keep_dialing, host, peer, target, initiator, problems)
+                await up.wait()
+                nursery.cancel_scope.cancel()
+    finally:
+        host.observers.up.remove(observe)
+        for end in ends:
+            end()
+    connection = host.connection_to(peer, DIRECT)
+    if connection is None:
+        answers = "; ".join(f"{target}: {problems.get(target, 'no answer')}" for target in plan.targets)
+        raise DialError(f"timeout after {WINDOW_SECONDS:.0f} s ({answers})")
+    return connection
+
+
+async def _keep_dialing(
+    host: Host, peer: str, target: SocketAddress, initiator: bool, problems: dict[SocketAddress, str]
+) -> None:
+    gap = FIRST_GAP
+    while True:
+        try:
+            sock = await tcp.connect(target, host.local_for(target))
+            # The remote may have chosen this very connection: once TCP stands, the upgrade is not interrupted.
+            with trio.CancelScope(shield=True):
+                await host.secure(sock, peer, initiator=initiator, direction=OUTGOING if initiator else INCOMING)
+            return
+        except P2PError as error:
+            problems[target] = str(error).removeprefix(f"{target}: ")
+        await trio.sleep(gap)
+        gap = min(gap * 2, LONGEST_GAP)

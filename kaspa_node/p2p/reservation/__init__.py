@@ -1,0 +1,1 @@
+"""Keeping a connection to a relay, and a reservation on it."""

@@ -1,0 +1,123 @@
+"""When to connect to a relay, when to reserve, when to renew, how long to wait: the state machine, without a clock.
+
+A reservation is renewed at half its life. It ends with the connection, so a relay that went away is connected to
+again, and asked again. After a failure the pause doubles, from one second to a minute, with a fifth of jitter so that
+the peers of a restarted relay don't come back in step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+# A lifetime outside these bounds (seconds) comes from a relay whose clock differs from ours; it is taken as the bound.
+SHORTEST_LIFE, LONGEST_LIFE = 30.0, 24 * 3600.0
+
+CONNECTING = "connecting"
+RESERVING = "reserving"
+RESERVED = "reserved"
+CONNECTED = "connected"
+BACKOFF = "backoff"
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Connect to the relay; answer with `connected` or `failed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Ask for a reservation; answer with `granted` or `failed`. renewal: the last one still holds."""
+
+    renewal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before `until` (seconds, the caller's clock), unless the connection is lost. Then ask again."""
+
+    until: float
+
+
+Action = Connect | Reserve | Wait
+
+
+class ReservationKeeper:
+    """One relay's keeper. Ask `next` what to do, tell it what came of it.
+
+    wanted: False keeps only the connection. jitter: gives a number from 0 to 1.
+    state: one of the names above. reason: of the last failure. expires: end of the reservation on the caller's clock.
+    """
+
+    def __init__(self, *, wanted: bool, jitter: Callable[[], float]) -> None:
+        self.state = CONNECTING
+        self.reason: str | None = None
+        self.expires: float | None = None
+        self._wanted = wanted
+        self._jitter = jitter
+        self._pause = FIRST_PAUSE
+        self._connected = False
+        self._renew_at = 0.0
+        self._again_at = 0.0
+
+    def next(self, now: float) -> Action:
+        """What to do now."""
+        if now < self._again_at:
+            return Wait(self._again_at)
+        if not self._connected:
+            self.state = CONNECTING
+            return Connect()
+        if not self._wanted:
+            return Wait(float("inf"))
+        if self.expires is None:
+            self.state = RESERVING
+            return Reserve(renewal=False)
+        if now >= self._renew_at:
+            return Reserve(renewal=now < self.expires)
+        return Wait(self._renew_at)
+
+    def connected(self) -> None:
+        """The connection stands."""
+        self._connected = True
+        self.state = CONNECTED
+        if not self._wanted:
+            self._calm()
+
+    def granted(self, lifetime: float, now: float) -> float:
+        """The relay has reserved for `lifetime` seconds; returns the lifetime that is counted with."""
+        life = min(max(lifetime, SHORTEST_LIFE), LONGEST_LIFE)
+        self.expires = now + life
+        self._renew_at = now + life / 2
+        self.state = RESERVED
+        self._calm()
+        return life
+
+    def failed(self, reason: str, now: float) -> float:
+        """Connecting or reserving failed; returns the pause in seconds. A reservation that still holds is kept."""
+        self.reason = reason
+        pause = self._pause * (1 + self._jitter() / 5)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        self._again_at = now + pause
+        if self.expires is not None and now >= self.expires:
+            self.expires = None
+        if self.expires is None:
+            self.state = BACKOFF
+        return pause
+
+    def lost(self, reason: str, now: float) -> bool:
+        """The connection is gone; True where a reservation went with it."""
+        had = self.expires is not None
+        self._connected = False
+        self.expires = None
+        self.reason = reason
+        self.state = CONNECTING
+        # At once the first time: most relays that go away are back from a restart.
+        self._again_at = now
+        return had
+
+    def _calm(self) -> None:
+        self.reason = None
+        self._pause = FIRST_PAUSE
+        self._again_at = 0.0

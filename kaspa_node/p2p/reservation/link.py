@@ -1,0 +1,142 @@
+"""One relay as a peer sees it: the keeper on trio."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import trio
+from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage
+
+from kaspa_node import milestones
+from kaspa_node.journal import Journal
+from kaspa_node.p2p import circuit_wire as wire
+from kaspa_node.p2p import tcp
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.errors import DialError, P2PError, RelayRefused
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.reservation.keeper import Connect, ReservationKeeper, Reserve
+from kaspa_node.settings.values import RelayAddress
+
+REQUEST_SECONDS = 10.0
+
+
+class RelayLink:
+    """Keeps a connection to one relay, and a reservation on it where `reserve` says so.
+
+    address: the relay's. observed: where the relay sees this peer's listening port, or None.
+    """
+
+    def __init__(self, host: Host, address: RelayAddress, *, reserve: bool, journal: Journal) -> None:
+        self.address = address
+        self.keeper = ReservationKeeper(wanted=reserve, jitter=random.random)
+        self.observed: SocketAddress | None = None
+        self._host = host
+        self._journal = journal
+        self._connection: Connection | None = None
+        self._up = trio.Event()
+
+    @property
+    def peer_id(self) -> str:
+        """The relay's peer id."""
+        return self.address.peer_id
+
+    async def connection(self) -> Connection:
+        """The connection to the relay, once it stands."""
+        while True:
+            if self._connection is not None and not self._connection.closed.is_set():
+                return self._connection
+            await self._up.wait()
+            await trio.lowlevel.checkpoint()
+
+    async def run(self) -> None:
+        """Keep the relay until cancelled."""
+        while True:
+            action = self.keeper.next(trio.current_time())
+            if isinstance(action, Connect):
+                await self._connect()
+            elif isinstance(action, Reserve):
+                await self._reserve(action.renewal)
+            else:
+                await self._wait(action.until)
+
+    async def _wait(self, until: float) -> None:
+        connection = self._connection
+        with trio.move_on_at(until):
+            if connection is None:
+                await trio.sleep_forever()
+            else:
+                await connection.closed.wait()
+                self._lost(connection)
+
+    def _lost(self, connection: Connection) -> None:
+        self._connection = None
+        self.observed = None
+        self._up = trio.Event()
+        if self.keeper.lost(connection.reason, trio.current_time()):
+            self._journal.record(milestones.RESERVATION_LOST, relay=self.peer_id, reason=connection.reason)
+
+    def _failed(self, error: Exception) -> None:
+        delay = self.keeper.failed(str(error), trio.current_time())
+        self._journal.record(
+            milestones.RESERVATION_FAILED, relay=self.peer_id, reason=str(error), delay=round(delay, 1)
+        )
+
+    async def _connect(self) -> None:
+        try:
+            address = await tcp.resolve(self.address.host, self.address.port)
+            try:
+                connection = await self._host.dial(address, self.peer_id)
+                reused = True
+            except DialError as error:
+                # The old 4-tuple may linger after a restart; an ephemeral port keeps the reservation, not the mapping.
+                self._journal.debug("relay %s from the listening port: %s; from another port now", address, error)
+                connection = await self._host.dial(address, self.peer_id, reuse_port=False)
+                reused = False
+        except P2PError as error:
+            self._failed(error)
+            return
+        self._connection = connection
+        self._up.set()
+        self.keeper.connected()
+        await self._learn_mapping(connection, reused)
+
+    async def _learn_mapping(self, connection: Connection, reused: bool) -> None:
+        with trio.move_on_after(REQUEST_SECONDS):
+            await connection.identified.wait()
+        info = self._host.known.get(self.peer_id)
+        if reused and info is not None and info.observed is not None:
+            self.observed = info.observed
+            self._journal.record(milestones.MAPPING_OBSERVED, addr=str(info.observed), relay=self.peer_id)
+
+    async def _reserve(self, renewal: bool) -> None:
+        connection = self._connection
+        if connection is None or connection.closed.is_set():
+            if connection is not None:
+                self._lost(connection)
+            return
+        if not renewal:
+            self._journal.record(milestones.RESERVATION_REQUESTED, addr=self.address.circuit, relay=self.peer_id)
+        try:
+            with trio.fail_after(REQUEST_SECONDS):
+                lifetime = await self._ask(connection)
+        except (P2PError, trio.TooSlowError) as error:
+            reason = f"no answer within {REQUEST_SECONDS:.0f} s" if isinstance(error, trio.TooSlowError) else error
+            self._failed(DialError(str(reason)))
+            return
+        life = self.keeper.granted(lifetime, trio.current_time())
+        self._journal.record(milestones.RESERVATION_ACCEPTED, relay=self.peer_id, renewal=renewal, ttl=round(life))
+        if not renewal:
+            addr = self.address.circuit_to(self._host.peer_id)
+            self._journal.record(milestones.RESERVATION_PUBLISHED, addr=addr, relay=self.peer_id)
+
+    async def _ask(self, connection: Connection) -> float:
+        stream = await self._host.open_stream(connection, [wire.HOP_PROTOCOL])
+        await wire.write(stream, HopMessage(type=HopMessage.RESERVE))
+        answer = await wire.read_hop(stream)
+        stream.close()
+        status = wire.status_name(answer.status)
+        if status != wire.OK:
+            raise RelayRefused(status)
+        return float(answer.reservation.expire) - time.time()
