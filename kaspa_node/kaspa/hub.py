@@ -1,0 +1,47 @@
+"""What the sessions of one node share: which peers are here, and which addresses they told us (kaspad hub.rs)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+from kaspa_node.kaspa.addresses import AddressBook, NodeAddress
+from kaspa_node.kaspa.config import Direction
+
+PeerKey = tuple[bytes, str]
+"""kaspad's key of a peer: node id and IP. One node over two paths has two IPs here, and so two keys."""
+
+
+class Hub:
+    """One per node. Belongs to the trio thread."""
+
+    def __init__(self, random: Random | None = None) -> None:
+        self.book = AddressBook()
+        self._random = random or Random()
+        self._taken: set[PeerKey] = set()
+        self._ready: Counter[Direction] = Counter()
+
+    def taken(self, key: PeerKey) -> bool:
+        """Whether a peer of that key has passed our checks and is still here."""
+        return key in self._taken
+
+    def take(self, key: PeerKey) -> None:
+        """Count the key as here."""
+        self._taken.add(key)
+
+    def release(self, key: PeerKey) -> None:
+        """The peer of that key is gone."""
+        self._taken.discard(key)
+
+    def connected(self, direction: Direction) -> int:
+        """One more ready session of that direction; how many there are now."""
+        self._ready[direction] += 1
+        return self._ready[direction]
+
+    def disconnected(self, direction: Direction) -> None:
+        """One ready session less."""
+        self._ready[direction] -= 1
+
+    def addresses(self) -> list[NodeAddress]:
+        """What to tell a peer that asks for addresses."""
+        return self.book.sample(self._random)

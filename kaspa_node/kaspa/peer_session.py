@@ -1,0 +1,197 @@
+"""One session with one peer: the trio task that drives the state machine over a link."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import trio
+
+from kaspa_node.journal import Journal
+from kaspa_node.kaspa import events, messages
+from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.errors import HandshakeFailed, PingTimeout, ProtocolError, SessionClosed, StreamEnded
+from kaspa_node.kaspa.flows import Flows, FlowSources
+from kaspa_node.kaspa.handshake import Handshake
+from kaspa_node.kaspa.hub import Hub, PeerKey
+from kaspa_node.kaspa.link import Link
+from kaspa_node.kaspa.report import Reporter
+from kaspa_node.kaspa.session import Session
+
+State = Literal["handshake", "ready", "closed"]
+
+PINGS_UNDER_WAY = 32
+"""Unanswered pings of an exercise at a time; kaspad disconnects when 256 wait in its route."""
+
+LINGER = 1.0
+"""Seconds that a closing session gives its last words, and the peer, before the stream is cancelled."""
+
+
+class KaspaSession:
+    """A session, from the opening of its stream until nothing is left of it.
+
+    since: unix time of the opening. applied_protocol, user_agent: None until the peer is ready.
+    handshake_seconds: opening to Ready, None until then. Bytes are those of Kaspa messages, unpacked.
+    close_reason: one line, None while it lives; closed: set when its stream is gone too.
+    """
+
+    def __init__(self, config: KaspaConfig, carrier: Carrier, link: Link, hub: Hub, journal: Journal) -> None:
+        self.carrier = carrier
+        self.since = time.time()
+        self.applied_protocol: int | None = None
+        self.user_agent: str | None = None
+        self.handshake_seconds: float | None = None
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.messages_sent = 0
+        self.messages_received = 0
+        self.close_reason: str | None = None
+        self.closed = trio.Event()
+        self._link = link
+        self._hub = hub
+        self._nonce = config.nonce
+        self._opened = trio.current_time()
+        self._settled = trio.Event()
+        self._wait = trio.CancelScope()
+        self._key: PeerKey | None = None
+        self._answers: dict[int, trio.MemorySendChannel[None]] = {}
+        self._report = Reporter(journal, carrier)
+        handshake = Handshake(config.handshake(), time.time_ns() // 1_000_000, self._taken)
+        flows = Flows(FlowSources(config.nonce, hub.addresses), config.ping_interval)
+        self._machine = Session(handshake, flows)
+
+    @property
+    def state(self) -> State:
+        """`handshake`, `ready` or `closed`."""
+        return self._machine.phase
+
+    async def run(self) -> None:
+        """The session's task; ends when the session has ended. Cancelled, it closes the session first."""
+        self._report.opened()
+        try:
+            self._apply(self._machine.start(self._opened))
+            while self._machine.phase != "closed":
+                with trio.CancelScope(deadline=self._machine.next_deadline()) as self._wait:
+                    await self._step()
+                self._apply(self._machine.on_time(trio.current_time()))
+        except StreamEnded as end:
+            self._apply(self._machine.close(end.reason))
+        finally:
+            self._apply(self._machine.close("this node is shutting down"))
+            await self._link.finish(LINGER)
+            self.closed.set()
+
+    async def ready(self) -> None:
+        """Wait for the end of the handshake; HandshakeFailed when it does not get done."""
+        await self._settled.wait()
+        if self.applied_protocol is None:
+            raise HandshakeFailed(self.close_reason or "the session was closed")
+
+    async def ping(self, count: int, timeout: float) -> float:  # noqa: ASYNC109 (the caller gets an error with a count)
+        """Have `count` pings answered, each with its own nonce; the seconds it took.
+
+        SessionClosed when the session is not ready or ends meanwhile; PingTimeout after `timeout` seconds.
+        """
+        if self.state != "ready":
+            raise SessionClosed(f"the session is in state {self.state}: {self.close_reason or 'not ready yet'}")
+        started = trio.current_time()
+        answer, answers = trio.open_memory_channel[None](PINGS_UNDER_WAY)
+        sent = answered = 0
+        with trio.move_on_after(timeout) as limit, answer, answers:
+            while answered < count:
+                while sent < count and sent - answered < PINGS_UNDER_WAY:
+                    self._ping(answer)
+                    sent += 1
+                try:
+                    await answers.receive()
+                except trio.EndOfChannel:
+                    break
+                answered += 1
+        if self.close_reason is not None and answered < count:
+            raise SessionClosed(f"the session ended after {answered} of {count} pings: {self.close_reason}")
+        if limit.cancelled_caught:
+            raise PingTimeout(f"{answered} of {count} pings were answered within {timeout:g} s")
+        return trio.current_time() - started
+
+    async def disconnect(self, reason: str) -> None:
+        """Close the session and wait until nothing is left of it."""
+        self._apply(self._machine.close(reason))
+        self._wait.cancel()
+        await self.closed.wait()
+
+    def _taken(self, node_id: bytes) -> bool:
+        return self._hub.taken((node_id, self.carrier.host))
+
+    def _ping(self, answer: trio.MemorySendChannel[None]) -> None:
+        nonce = self._nonce()
+        self._answers[nonce] = answer
+        self._apply(self._machine.ping(nonce, trio.current_time()))
+        self._wait.deadline = min(self._wait.deadline, self._machine.next_deadline())
+
+    async def _step(self) -> None:
+        if self._link.congested:
+            await self._link.relieved()
+            return
+        data = await self._link.receive()
+        self.bytes_received += len(data)
+        self.messages_received += 1
+        try:
+            message = messages.decode(data)
+        except ProtocolError as error:
+            self._apply(self._machine.fail(error))
+        else:
+            self._apply(self._machine.receive(message, trio.current_time()))
+
+    def _apply(self, happened: list[events.Event]) -> None:
+        for event in happened:
+            match event:
+                case events.Send(message):
+                    data = message.SerializeToString()
+                    self.bytes_sent += len(data)
+                    self.messages_sent += 1
+                    self._link.send(data)
+                case events.Accepted(node_id):
+                    self._key = (node_id, self.carrier.host)
+                    self._hub.take(self._key)
+                case events.Established():
+                    self._on_established(event)
+                case events.PingAnswered(nonce):
+                    self._on_answer(nonce)
+                case events.AddressesReceived(addresses):
+                    self._hub.book.add(addresses)
+                case events.Failed(reason) | events.Closed(reason):
+                    self._on_end(reason)
+                case _:
+                    pass
+            self._report.event(event)
+
+    def _on_established(self, event: events.Established) -> None:
+        self.applied_protocol = event.applied
+        self.user_agent = event.user_agent
+        self.handshake_seconds = trio.current_time() - self._opened
+        if event.address is not None:
+            self._hub.book.add([event.address])
+        count = self._hub.connected(self.carrier.direction)
+        self._report.connected(event, count, self.handshake_seconds)
+        self._settled.set()
+
+    def _on_answer(self, nonce: int) -> None:
+        answer = self._answers.pop(nonce, None)
+        if answer is None:
+            return
+        try:
+            answer.send_nowait(None)
+        except trio.ClosedResourceError:
+            # Whoever asked has stopped waiting.
+            return
+
+    def _on_end(self, reason: str) -> None:
+        self.close_reason = reason
+        if self._key is not None:
+            self._hub.release(self._key)
+        if self.applied_protocol is not None:
+            self._hub.disconnected(self.carrier.direction)
+        for answer in self._answers.values():
+            answer.close()
+        self._answers.clear()
+        self._settled.set()

@@ -1,0 +1,87 @@
+"""A session's events as lines of the journal."""
+
+from __future__ import annotations
+
+from kaspa_node import milestones
+from kaspa_node.journal import Journal
+from kaspa_node.kaspa import events, synthetic
+from kaspa_node.kaspa.config import BOUND, Carrier
+
+
+class Reporter:
+    """Writes what happens in one session, in kaspad's words where it has some."""
+
+    def __init__(self, journal: Journal, carrier: Carrier) -> None:
+        self._journal = journal
+        self._carrier = carrier
+        self._who = {"peer": carrier.peer, "session": carrier.session}
+
+    def opened(self) -> None:
+        """The session begins."""
+        if synthetic.is_synthetic(self._carrier.address):
+            bound = BOUND[self._carrier.direction]
+            self._journal.record(
+                milestones.ADDRESS_SYNTHESIZED, direction=bound, addr=self._carrier.address, **self._who
+            )
+
+    def event(self, event: events.Event) -> None:
+        """Whatever the state machine said; Established and Send have no line of their own."""
+        record, debug, addr, who = self._journal.record, self._journal.debug, self._carrier.address, self._who
+        match event:
+            case events.VersionSent(protocol, network):
+                record(milestones.VERSION_SENT, protocol=protocol, network=network, **who)
+            case events.VersionReceived(protocol, applied, network, user_agent):
+                record(
+                    milestones.VERSION_RECEIVED,
+                    protocol=protocol,
+                    applied=applied,
+                    network=network,
+                    user_agent=user_agent,
+                    **who,
+                )
+            case events.VerackReceived():
+                record(milestones.VERACK_RECEIVED, **who)
+            case events.ReadyReceived():
+                record(milestones.READY_RECEIVED, **who)
+            case events.RejectSent(reason):
+                record(milestones.REJECT_SENT, reason=reason, addr=addr, **who)
+            case events.RejectReceived(reason):
+                record(milestones.REJECT_RECEIVED, reason=reason, addr=addr, **who)
+            case events.PingAnswered(nonce, seconds):
+                record(milestones.PING_ANSWERED, addr=addr, nonce=nonce, seconds=seconds, **who)
+            case events.PingReceived(nonce):
+                debug("P2P Flows, got ping request with nonce %d from peer %s", nonce, addr)
+            case events.AddressesReceived(addresses):
+                debug("P2P Flows, got %d addresses from peer %s", len(addresses), addr)
+            case events.Ignored(kind, size):
+                debug("P2P Flows, ignored a %s message of %d bytes from peer %s: no flow for it", kind, size, addr)
+            case events.Failed(reason):
+                bound = BOUND[self._carrier.direction]
+                record(milestones.HANDSHAKE_FAILED, bound=bound, addr=addr, reason=reason, **who)
+            case events.Closed(reason):
+                record(
+                    milestones.PEER_DISCONNECTED,
+                    direction=self._carrier.direction,
+                    addr=addr,
+                    reason=reason,
+                    path=self._carrier.path,
+                    **who,
+                )
+            case _:
+                pass
+
+    def connected(self, established: events.Established, count: int, seconds: float) -> None:
+        """The handshake is done. count: ready sessions of this direction; seconds: since the stream was opened."""
+        self._journal.info(
+            "Registering p2p flows for peer %s for protocol version %d", self._carrier.address, established.applied
+        )
+        self._journal.record(
+            milestones.PEER_CONNECTED,
+            direction=self._carrier.direction,
+            addr=self._carrier.address,
+            bound=BOUND[self._carrier.direction],
+            count=count,
+            path=self._carrier.path,
+            seconds=seconds,
+            **self._who,
+        )

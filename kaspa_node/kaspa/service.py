@@ -1,0 +1,144 @@
+"""The Kaspa node: every session, inbound over one local socket, outbound over a socket for each."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import trio
+
+from kaspa_node.journal import Journal
+from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.errors import HandshakeFailed
+from kaspa_node.kaspa.grpc_client import open_stream
+from kaspa_node.kaspa.grpc_server import Server
+from kaspa_node.kaspa.hub import Hub
+from kaspa_node.kaspa.link import Link
+from kaspa_node.kaspa.peer_session import LINGER, KaspaSession
+
+if TYPE_CHECKING:
+    # trio's stubs of that package, which libp2p brings along, hide trio.TaskStatus from type checkers.
+    from trio_typing import TaskStatus
+
+CarrierOf = Callable[[str], Carrier | None]
+
+ABSTRACT_CALLER = "unix-abstract:"
+"""What grpcio puts before the name of a caller whose socket is bound to an abstract name."""
+
+_GRACE = LINGER + 0.5
+_STOP_TIMEOUT = 3.0
+
+
+class KaspaService:
+    """Runs sessions. `run` must be running for `serve` and `connect`: it holds their tasks.
+
+    on_closed: called with a session when nothing is left of it, whether or not it ever was ready, so that what
+    carries it can be let go.
+    """
+
+    def __init__(
+        self,
+        config: KaspaConfig,
+        journal: Journal,
+        on_closed: Callable[[KaspaSession], None] = lambda session: None,
+    ) -> None:
+        self.config = config
+        self._journal = journal
+        self._on_closed = on_closed
+        self._hub = Hub()
+        self._sessions: dict[str, KaspaSession] = {}
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def sessions(self) -> Mapping[str, KaspaSession]:
+        """The sessions by id, from the opening of their streams until nothing is left of them."""
+        return MappingProxyType(self._sessions)
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold the sessions until cancelled; then close them, all within about a second."""
+        try:
+            async with trio.open_nursery() as self._nursery:
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None
+
+    async def serve(
+        self,
+        socket_path: str,
+        carrier_of: CarrierOf,
+        *,
+        task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Take calls on the unix socket `socket_path` (mode 0600) until cancelled; ListenError when it can't be bound.
+
+        carrier_of: asked once for each call, in the trio thread, with the caller as grpcio names it: for a client
+        socket bound to the abstract name `x` that is `unix-abstract:x`. None refuses the call.
+        """
+
+        def on_call(caller: str, link: Link) -> str | None:
+            carrier = carrier_of(caller)
+            if carrier is None:
+                return "unknown caller"
+            if carrier.session in self._sessions:
+                return f"session {carrier.session} is open already"
+            if self._nursery is None:
+                return "shutting down"
+            self._start(self._nursery, carrier, link)
+            return None
+
+        server = Server(on_call, self.config.max_inbound, self.config.max_message_bytes)
+        _remove_socket(socket_path)
+        server.start(socket_path)
+        try:
+            os.chmod(socket_path, 0o600)
+            task_status.started()
+            await trio.sleep_forever()
+        finally:
+            stopped = server.stop(_GRACE)
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(stopped, _STOP_TIMEOUT)
+            _remove_socket(socket_path)
+
+    async def connect(self, target: str, carrier: Carrier) -> KaspaSession:
+        """Open a session over the server at `target` (`unix:PATH`) and wait until it is ready.
+
+        HandshakeFailed says why it never was. Cancelled, it closes the session.
+        """
+        if carrier.session in self._sessions:
+            raise HandshakeFailed(f"session {carrier.session} is open already")
+        if self._nursery is None:
+            raise HandshakeFailed("this node is shutting down")
+        session = self._start(self._nursery, carrier, open_stream(target, self.config.max_message_bytes))
+        try:
+            await session.ready()
+        except trio.Cancelled:
+            with trio.CancelScope(shield=True):
+                await session.disconnect("given up by this side")
+            raise
+        return session
+
+    def _start(self, nursery: trio.Nursery, carrier: Carrier, link: Link) -> KaspaSession:
+        session = KaspaSession(self.config, carrier, link, self._hub, self._journal)
+        self._sessions[carrier.session] = session
+        nursery.start_soon(self._run, session)
+        return session
+
+    async def _run(self, session: KaspaSession) -> None:
+        try:
+            await session.run()
+        finally:
+            del self._sessions[session.carrier.session]
+            self._on_closed(session)
+
+
+def _remove_socket(path: str) -> None:
+    """Remove a socket left over by an earlier run; any other kind of file stays, and binding says so."""
+    try:
+        if stat.S_ISSOCK(os.lstat(path).st_mode):
+            os.unlink(path)
+    except FileNotFoundError:
+        return
