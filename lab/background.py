@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.command import last_line
+from lab.command import environment, last_line
 from lab.errors import LabError
 from lab.paths import CHECKOUT
 
@@ -30,12 +30,14 @@ def start(argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stderr=output,
             start_new_session=True,
             cwd=CHECKOUT,
-            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            env=environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
         )
 
 
-def start_ready(argv: Sequence[str], log: Path, *, timeout: float = 15.0) -> subprocess.Popen[bytes]:
-    """Start `argv` with `--ready-fd N` added, and wait until it writes a line there.
+def start_ready(
+    argv: Sequence[str], log: Path, *, timeout: float = 15.0, extra: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `argv` with `--ready-fd N` added, and wait until it writes a line there; `extra` joins its environment.
 
     Raises LabError with the log's last line when it ends first or is silent for `timeout` seconds.
     """
@@ -50,7 +52,7 @@ def start_ready(argv: Sequence[str], log: Path, *, timeout: float = 15.0) -> sub
                 stderr=output,
                 start_new_session=True,
                 cwd=CHECKOUT,
-                env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+                env=environment() | {"PYTHONDONTWRITEBYTECODE": "1"} | (extra or {}),
                 pass_fds=[writer],
             )
         os.close(writer)

@@ -17,6 +17,8 @@ from lab.paths import CONTROL, OWNER, RUN, Paths
 from lab.topology import HOSTS, HUB, PACKAGES, PORTS, PREFIX, PUBLIC, ROUTERS, Router
 
 DEFAULT_RTT_MS = 50.0
+REBOOT_SECONDS = 15.0
+"""So long `up` waits for a host that may just be rebooting, before it builds the lab anew."""
 
 
 @dataclass
@@ -60,7 +62,7 @@ def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0) 
         raise LabError(f"the lab of {owner} is up on this machine; take it down first: python3 -m lab down")
     state = State.read(paths)
     if owner and state:
-        ill = problems(paths)
+        ill = problems(paths, patience=REBOOT_SECONDS)
         if not ill:
             if (state.rtt_ms, state.jitter_ms) != (rtt_ms, jitter_ms):
                 delay(paths, state, rtt_ms, jitter_ms)
@@ -142,16 +144,22 @@ def owner_of_running_lab() -> Path | None:
         return None
 
 
-def problems(paths: Paths) -> list[str]:
-    """What is wrong with a lab that should be up, each in a few words."""
+def problems(paths: Paths, *, patience: float = 0.0) -> list[str]:
+    """What is wrong with a lab that should be up, each in a few words; a host has `patience` seconds to answer."""
     found = []
     if not NamedNamespaces().complete():
         found.append("a network namespace is missing")
     found += [f"the {helper} has ended" for helper in ("hub", "forwarder") if not cgroups.populated(helper)]
-    if not found:
+    found += [f"host {host.name} has ended" for host in HOSTS if not cgroups.populated(host.name)]
+    if found:
+        return found
+    deadline = time.monotonic() + patience
+    while True:
         states = hosts.system_states(paths)
-        found += [f"host {name} is {state}" for name, state in states.items() if state not in hosts.UP]
-    return found
+        found = [f"host {name} is {state}" for name, state in states.items() if state not in hosts.UP]
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
 
 
 def left_over() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 
@@ -24,6 +25,7 @@ def run(argv: Sequence[str], *, stdin: str | None = None, timeout: float = DEFAU
             text=True,
             errors="replace",
             timeout=timeout,
+            env=environment(),
         )
     except FileNotFoundError as error:
         raise LabError(f"{argv[0]} is not installed") from error
@@ -32,6 +34,11 @@ def run(argv: Sequence[str], *, stdin: str | None = None, timeout: float = DEFAU
     if check and done.returncode != 0:
         raise LabError(f"`{' '.join(argv)}` failed ({done.returncode}): {last_line(done.stderr or done.stdout)}")
     return done.stdout
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment, with the programs of system administration on PATH: users often have them not."""
+    return os.environ | {"PATH": os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 
 
 def succeeds(argv: Sequence[str], *, stdin: str | None = None, timeout: float = DEFAULT_TIMEOUT) -> bool:

@@ -7,6 +7,9 @@ destination (no punch is possible), `eim` changes the peer's port but maps it th
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+
 from lab.command import run
 from lab.network import Namespaces
 from lab.topology import PEER_TCP_PORT, ROUTERS, Router, host
@@ -62,6 +65,21 @@ table ip filter {{
   }}
 }}
 """
+
+
+@dataclass(frozen=True)
+class Counter:
+    """What passed a named rule since the router's rules were loaded."""
+
+    packets: int
+    bytes: int
+
+
+def counters(namespaces: Namespaces, router: Router) -> dict[str, Counter]:
+    """The router's counters by name (COUNTERS). Raises LabError."""
+    listing = json.loads(run([*namespaces.enter(router.name), "nft", "-j", "list", "counters"]))
+    found = [entry["counter"] for entry in listing["nftables"] if "counter" in entry]
+    return {entry["name"]: Counter(entry["packets"], entry["bytes"]) for entry in found}
 
 
 def apply(namespaces: Namespaces, router: Router, mode: str) -> None:

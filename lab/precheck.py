@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import cgroups
-from lab.command import run, succeeds
+from lab.command import environment, run, succeeds
 from lab.errors import LabError, MissingPackages
 from lab.paths import Paths
 from lab.topology import NETWORKS
@@ -58,7 +58,7 @@ class Probe:
 
 def missing_packages() -> list[str]:
     """Debian packages to install with apt-get, for the programs that are not there."""
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    path = environment()["PATH"]
     return sorted({package for tool, package in TOOLS.items() if shutil.which(tool, path=path) is None})
 
 

@@ -1,0 +1,78 @@
+"""Which processes belong to the rootless lab, found without any state: by a mark in their environment, or by the user
+namespace that they are in.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from lab.errors import LabError
+
+MARK = "KASPA_LAB_LOCAL"
+"""Environment variable of all that the lab starts; its value is the checkout."""
+
+PROC = Path("/proc")
+
+
+def marked(checkout: Path) -> set[int]:
+    """Processes that carry the checkout's mark."""
+    wanted = f"{MARK}={checkout}".encode()
+    return {pid for pid in _pids() if wanted in _environment(pid).split(b"\0")}
+
+
+def in_user_namespaces(of: set[int]) -> set[int]:
+    """Processes that share a user namespace with one of `of`, if that is not this process's own."""
+    namespaces = {_user_namespace(pid) for pid in of} - {"", _user_namespace(os.getpid())}
+    return {pid for pid in _pids() if _user_namespace(pid) in namespaces}
+
+
+def members(checkout: Path) -> set[int]:
+    """All processes of the checkout's rootless lab, and what was started on its hosts; never this process."""
+    own = marked(checkout)
+    return (own | in_user_namespaces(own)) - {os.getpid()}
+
+
+def end(checkout: Path, *, timeout: float = 8.0) -> None:
+    """End them: SIGTERM, then SIGKILL after half of `timeout` seconds. Raises LabError for what survives."""
+    started = time.monotonic()
+    sent: dict[int, signal.Signals] = {}
+    while left := members(checkout):
+        elapsed = time.monotonic() - started
+        if elapsed > timeout:
+            raise LabError(f"processes {sorted(left)} of the local lab survive SIGKILL")
+        wanted = signal.SIGKILL if elapsed > timeout / 2 else signal.SIGTERM
+        for pid in left:
+            if sent.get(pid) != wanted:
+                sent[pid] = wanted
+                _send(pid, wanted)
+        time.sleep(0.05)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        raise LabError(f"process {pid} of the local lab belongs to another user; end it as that user") from error
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return (PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return b""  # ended meanwhile, or another user's
+
+
+def _user_namespace(pid: int) -> str:
+    try:
+        return os.readlink(PROC / str(pid) / "ns/user")
+    except OSError:
+        return ""
