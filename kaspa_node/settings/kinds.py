@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kaspa_node.errors import shown
 from kaspa_node.settings import addresses
 from kaspa_node.settings.addresses import BadValue
 from kaspa_node.settings.values import AllowList, RelayAddress, Remote, TcpAddress
@@ -253,12 +252,3 @@ def _each(value: object, parse: Callable[[str], T], expected: str) -> tuple[T, .
         if found[place] in found[:place]:
             raise BadValue(entry, "stands in the list twice", "each entry once")
     return found
-
-
-def describe(value: object) -> str:
-    """A default as it would be written in TOML."""
-    if isinstance(value, AllowList):
-        return "[]"
-    if isinstance(value, tuple):
-        return shown([str(entry) for entry in value])
-    return shown(value)

@@ -65,7 +65,7 @@ def read_toml(path: str | Path) -> dict[str, object]:
         raise ConfigError("--config", str(path), "the command line", reason, "a readable TOML file") from error
     except UnicodeDecodeError as error:
         raise ConfigError("--config", str(path), "the command line", "is not UTF-8", "a TOML file") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         problem = f"is not TOML: {str(error)[:1].lower()}{str(error)[1:]}"
         raise ConfigError("--config", str(path), "the command line", problem, "a TOML file") from error
 
@@ -98,7 +98,8 @@ def _unknown(role: str, key: str, value: object, origin: str, known: Iterable[st
     if key in others:
         return ConfigError(key, value, origin, f"is no setting of a {role}", "it in the other program's configuration")
     close = difflib.get_close_matches(key, known, n=1)
-    expected = f"did you mean {close[0]}?" if close else "one of " + ", ".join(sorted(known))
+    names = f"such as {close[0]} (did you mean that?)" if close else ", ".join(sorted(known))
+    expected = f"a setting of a {role}: {names}"
     return ConfigError(key, value, origin, "is no setting", expected)
 
 
