@@ -4,7 +4,8 @@
 
 kaspad's line format (time in milliseconds with its offset, level padded to five characters), a sentence for people,
 and logfmt fields for programs. What comes from outside (user agents, reject reasons) can't forge a field: control
-characters are escaped, and ` milestone=` stands in a line exactly once, where this module put it.
+characters are escaped, and ` milestone=` stands in a line exactly once, where this module put it. Long texts are cut,
+so that journald, which splits lines of 48 KiB, never makes two lines of one; lines of a traceback start with a bar.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ FieldValue = str | int | float | bool | None
 _LOGGER_NAME = "kaspa_node"
 _MARK = " milestone="
 _FIELDS_ATTRIBUTE = "milestone_fields"
+_CUT = "…"
+_LONGEST_VALUE = 2000
+_LONGEST_SENTENCE = 4000
 _LEVEL_NAMES = {"WARNING": "WARN", "CRITICAL": "ERROR"}
 
 
@@ -33,13 +37,24 @@ def quote(value: FieldValue) -> str:
     if isinstance(value, float):
         return f"{value:.6f}".rstrip("0").rstrip(".")
     text = str(value)
-    if text and all(c.isprintable() and c not in ' "=\\' for c in text):
+    if text and len(text) <= _LONGEST_VALUE and all(c.isprintable() and c not in ' "=\\' for c in text):
         return text
-    return '"' + _escape(text).replace('"', '\\"').replace(_MARK, " milestone\\x3d") + '"'
+    return '"' + _escape(text, _LONGEST_VALUE).replace('"', '\\"').replace(_MARK, " milestone\\x3d") + '"'
 
 
-def _escape(text: str) -> str:
-    return "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in text)
+def _escape(text: str, longest: int) -> str:
+    """The text with a backslash escape for each character that a line can't hold, cut near `longest` characters."""
+    if len(text) <= longest and text.isprintable() and "\\" not in text:
+        return text
+    pieces: list[str] = []
+    room = longest
+    for char in text:
+        piece = char if char.isprintable() and char != "\\" else _escaped(char)
+        room -= len(piece)
+        if room < 0:
+            return "".join(pieces) + _CUT
+        pieces.append(piece)
+    return "".join(pieces)
 
 
 def _escaped(char: str) -> str:
@@ -53,7 +68,14 @@ def _escaped(char: str) -> str:
 
 def _sentence(text: str) -> str:
     """Free text made safe for the part of a line before the fields."""
-    return _escape(text).replace("milestone=", "milestone\\x3d") if "milestone=" in text else _escape(text)
+    return _escape(text, _LONGEST_SENTENCE).replace("milestone=", "milestone\\x3d")
+
+
+def _plain(value: FieldValue) -> str:
+    """A value as it stands in a sentence."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class LineFormatter(logging.Formatter):
@@ -68,7 +90,9 @@ class LineFormatter(logging.Formatter):
         if fields is not None:
             line += fields
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            # An exception's text may come from outside: behind the bar it can't pass for a line of its own.
+            trace = self.formatException(record.exc_info).split("\n")
+            line += "".join(f"\n| {_sentence(part)}" for part in trace)
         return line
 
 
@@ -86,7 +110,7 @@ class Journal:
         if not self._logger.isEnabledFor(milestone.level):
             return
         values = {name: fields.get(name) for name in milestone.fields}
-        sentence = milestone.sentence.format(**{k: "" if v is None else v for k, v in values.items()})
+        sentence = milestone.sentence.format(**{name: _plain(value) for name, value in values.items()})
         pairs = "".join(f" {name}={quote(value)}" for name, value in values.items() if value is not None)
         self._logger.log(milestone.level, "%s", sentence, extra={_FIELDS_ATTRIBUTE: f"{_MARK}{milestone.name}{pairs}"})
 

@@ -235,6 +235,11 @@ class Host:
             for observer in self.observers.down:
                 observer(connection)
 
+    def start_soon(self, task: Callable[..., Awaitable[None]], *arguments: object) -> None:
+        """Run a task as long as the host runs; nothing happens where it is stopping."""
+        if self._nursery is not None:
+            self._nursery.start_soon(task, *arguments)
+
     def connection_to(self, peer: str, path: str | None = None) -> Connection | None:
         """The newest standing connection to `peer`, on `path` where one is named."""
         for connection in reversed(self.connections.get(peer, [])):

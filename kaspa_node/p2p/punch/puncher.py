@@ -50,8 +50,9 @@ class Puncher:
         self._ours = ours
         self._journal = journal
         self._progress: dict[str, Progress] = {}
+        self._declined: set[str] = set()
         self._nursery: trio.Nursery | None = None
-        host.serve(exchange.PROTOCOL, self._answer)
+        host.serve(exchange.PROTOCOL, self._answer, lambda peer: peer not in self._declined)
         host.observers.up.append(self._connection_up)
         host.observers.down.append(self._connection_down)
 
@@ -84,6 +85,13 @@ class Puncher:
     def progress(self, relayed: Connection) -> Progress:
         """How far the punch of a relayed connection has come."""
         return self._progress.get(relayed.id) or Progress(over=True, reason=relayed.reason or "the circuit has ended")
+
+    def decline(self, peer: str, declined: bool) -> None:
+        """Whether attempts of `peer` are turned down, for as long as the relay is wanted and nothing else."""
+        if declined:
+            self._declined.add(peer)
+        else:
+            self._declined.discard(peer)
 
     async def direct(self, relayed: Connection) -> Connection:
         """The direct connection that the punch of `relayed` brings. Raises DialError when it has failed for good."""

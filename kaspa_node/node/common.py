@@ -1,0 +1,74 @@
+"""What a relay and a peer do alike: open the host, say who they are, stop in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import trio
+
+from kaspa_node import __version__, milestones
+from kaspa_node.errors import ListenError
+from kaspa_node.identity import Identity
+from kaspa_node.journal import Journal
+from kaspa_node.p2p import errors as p2p_errors
+from kaspa_node.p2p import tcp
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.host import Host
+from kaspa_node.settings import Settings
+from kaspa_node.shutdown import shutdown_on_signal
+
+AGENT = f"kaspa-node/{__version__}"
+IDENTIFY_VERSION = f"/kaspad/libp2p/{__version__}"
+STOP_SECONDS = 4.0
+
+
+async def open_host(settings: Settings, identity: Identity) -> Host:
+    """A host that listens where the settings say. Raises ListenError."""
+    host = Host(identity.key_pair, identity.peer_id, agent=AGENT, version=IDENTIFY_VERSION)
+    host.announced = [await _resolved(address.host, address.port) for address in settings.announce]
+    try:
+        host.bind(SocketAddress(address.host, address.port) for address in settings.listen)
+    except p2p_errors.ListenError as error:
+        address, _, problem = str(error).removeprefix("can't listen on ").partition(": ")
+        problem, _, remedy = problem.partition("; ")
+        raise ListenError(address, problem, remedy or "choose another address in `listen`") from error
+    return host
+
+
+async def _resolved(name: str, port: int) -> SocketAddress:
+    try:
+        return await tcp.resolve(name, port)
+    except p2p_errors.DialError as error:
+        raise ListenError(f"{name}:{port}", str(error), "correct `announce`") from error
+
+
+def announce_start(host: Host, kind: str, journal: Journal) -> None:
+    """Say who this is and where it listens, in the seed's words."""
+    journal.record(milestones.NODE_STARTED, kind=kind, peer=host.peer_id, version=__version__)
+    for address in host.listening:
+        journal.record(milestones.NODE_LISTENING, addr=address.multiaddr())
+
+
+async def run_until_stopped(
+    journal: Journal, work: Callable[[trio.Nursery], Awaitable[None]], stop: Callable[[], Awaitable[None]]
+) -> None:
+    """Start `work` in a nursery; on SIGTERM or SIGINT call `stop`, for a few seconds at most, and end everything."""
+    async with shutdown_on_signal() as shutdown, trio.open_nursery() as nursery:
+        await work(nursery)
+        await shutdown.requested.wait()
+        begun = trio.current_time()
+        journal.record(milestones.NODE_STOPPING, reason=shutdown.reason)
+        with trio.move_on_after(STOP_SECONDS):
+            await stop()
+        nursery.cancel_scope.cancel()
+    journal.record(milestones.NODE_STOPPED, seconds=round(trio.current_time() - begun, 2))
+
+
+def unix_time(monotonic: float) -> float:
+    """The wall-clock time of an instant on trio's clock, by the clocks as they stand now."""
+    return round(time.time() - (trio.current_time() - monotonic), 3)
+
+
+Answer = Mapping[str, Any]

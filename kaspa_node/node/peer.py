@@ -1,0 +1,192 @@
+"""The peer program: reservations, remotes, hole punches, and the embedded Kaspa peer."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import trio
+
+from kaspa_node import milestones
+from kaspa_node.control.server import serve_control
+from kaspa_node.errors import RequestFailed
+from kaspa_node.identity import Identity
+from kaspa_node.journal import Journal
+from kaspa_node.kaspa import networks
+from kaspa_node.kaspa.config import KaspaConfig
+from kaspa_node.kaspa.errors import KaspaError
+from kaspa_node.kaspa.service import KaspaService
+from kaspa_node.node.carriage import Carriage
+from kaspa_node.node.common import Answer, announce_start, open_host, run_until_stopped
+from kaspa_node.node.remote import RemoteKeeper
+from kaspa_node.node.status import peer_status
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.circuit import CircuitListener
+from kaspa_node.p2p.connection import DIRECT, INCOMING, Connection
+from kaspa_node.p2p.dial import Dialer
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.punch.puncher import Puncher
+from kaspa_node.p2p.reservation.link import RelayLink
+from kaspa_node.settings import Settings
+from kaspa_node.settings.values import Remote
+
+SESSION_SECONDS = 60.0
+EXERCISE_SECONDS = 30.0
+MAX_PINGS = 100_000
+
+
+async def run_peer(settings: Settings, identity: Identity, journal: Journal) -> None:
+    """Run a peer until SIGTERM. Raises KaspaNodeError where it can't start."""
+    peer = Peer(settings, await open_host(settings, identity), journal)
+    await run_until_stopped(journal, peer.start, peer.stop)
+
+
+class Peer:
+    """A peer's parts, put together."""
+
+    def __init__(self, settings: Settings, host: Host, journal: Journal) -> None:
+        self.settings = settings
+        self.host = host
+        self.since = time.time()
+        self._journal = journal
+        self.links = {
+            relay.peer_id: RelayLink(
+                host, relay, reserve=settings.reserve and relay in settings.relays, journal=journal
+            )
+            for relay in settings.known_relays
+        }
+        self._remote_ids = frozenset(remote.peer_id for remote in settings.remotes)
+        self.circuits = CircuitListener(host, self.links.__contains__, self._permits_circuit, journal)
+        self.puncher = Puncher(host, self._reachable_at, journal)
+        config = KaspaConfig(
+            network=networks.named(settings.network),
+            protocol_version=settings.protocol_version,
+            user_agent=settings.user_agent,
+            ping_interval=settings.ping_interval,
+        )
+        self.kaspa = KaspaService(config, journal)
+        self.carriage = Carriage(host, self.kaspa, settings.allow, settings.control.parent, journal)
+        self.remotes = [self._keeper(remote) for remote in settings.remotes]
+        host.observers.up.append(self._connection_up)
+        host.observers.down.append(self._connection_down)
+
+    def _keeper(self, remote: Remote) -> RemoteKeeper:
+        relays = remote.addrs or self.settings.relays
+        links = [self.links[relay.peer_id] for relay in relays]
+        dialer = Dialer(self.host, remote.peer_id, links, self.puncher, self._journal)
+        policy = self.settings.path_policy
+        return RemoteKeeper(remote.name, remote.peer_id, policy, dialer, self.carriage, self.host, self._journal)
+
+    def _permits_circuit(self, peer: str) -> bool:
+        return self.settings.allow.permits(peer) or peer in self._remote_ids
+
+    def _reachable_at(self) -> list[SocketAddress]:
+        """Where this peer can be reached: what relays see of the listening port, then what it was told to announce,
+        then the guess that the NAT keeps the port."""
+        observed = [link.observed for link in self.links.values() if link.observed is not None]
+        port = self.host.listening[0].port
+        guesses = [SocketAddress(address.ip, port) for address in observed]
+        return list(dict.fromkeys(observed + self.host.announced + guesses))
+
+    def _connection_up(self, connection: Connection) -> None:
+        if connection.remote in self.links:
+            return
+        route = connection.route
+        if route.path == DIRECT:
+            self._journal.record(
+                milestones.CONNECTION_DIRECT,
+                peer=connection.remote,
+                conn=connection.id,
+                local=route.local,
+                remote=route.remote,
+                direction=route.direction,
+            )
+        elif route.direction == INCOMING:
+            self._journal.record(
+                milestones.CIRCUIT_INBOUND, peer=connection.remote, relay=route.relay, conn=connection.id
+            )
+
+    def _connection_down(self, connection: Connection) -> None:
+        if connection.remote not in self.links:
+            self._journal.record(
+                milestones.CONNECTION_CLOSED,
+                peer=connection.remote,
+                conn=connection.id,
+                path=connection.route.path,
+                reason=connection.reason,
+            )
+
+    # Running
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Start every part. Raises KaspaNodeError where one can't."""
+        if self.settings.allow.any:
+            self._journal.record(milestones.NODE_OPEN, what="Kaspa streams")
+        nursery.start_soon(self.host.run)
+        await self.host.running.wait()
+        nursery.start_soon(self.puncher.run)
+        await nursery.start(
+            lambda task_status: serve_control(
+                self.settings.control, self._answer, group=self.settings.control_group, task_status=task_status
+            )
+        )
+        nursery.start_soon(self.carriage.run)
+        announce_start(self.host, "client local" if self.remotes else "server", self._journal)
+        for link in self.links.values():
+            nursery.start_soon(link.run)
+        for keeper in self.remotes:
+            nursery.start_soon(keeper.run)
+
+    async def stop(self) -> None:
+        """End the sessions, telling the remotes, then the connections."""
+        async with trio.open_nursery() as nursery:
+            for session in list(self.kaspa.sessions.values()):
+                nursery.start_soon(session.disconnect, "this node is shutting down")
+        self.host.close("this peer is stopping")
+        await trio.lowlevel.checkpoint()
+
+    # Control
+
+    async def _answer(self, request: dict[str, Any]) -> Answer:
+        what = request.get("do")
+        if what == "status":
+            return {"status": peer_status(self)}
+        if what == "session":
+            return {"session": await self._fresh_session(request)}
+        if what == "exercise":
+            return {"exercise": await self._exercise(request)}
+        raise RequestFailed(f"a peer does not know how to {what!r}; it answers `status`, `session`, `exercise`")
+
+    async def _fresh_session(self, request: dict[str, Any]) -> dict[str, object]:
+        wanted = request.get("remote")
+        keeper = next((k for k in self.remotes if wanted in (k.name, k.peer_id)), None)
+        if keeper is None:
+            known = ", ".join(k.name for k in self.remotes) or "none"
+            raise RequestFailed(f"no remote {wanted!r} is configured here; configured are: {known}")
+        timeout = float(request.get("timeout") or SESSION_SECONDS)
+        return await keeper.fresh(request.get("run"), request.get("policy"), timeout)
+
+    async def _exercise(self, request: dict[str, Any]) -> dict[str, object]:
+        wanted, pings = request.get("session"), int(request.get("pings") or 1)
+        session = self.kaspa.sessions.get(str(wanted))
+        if session is None:
+            raise RequestFailed(f"no session {wanted!r} stands here; `kaspa-node status` lists the sessions")
+        if not 1 <= pings <= MAX_PINGS:
+            raise RequestFailed(f"pings is {pings}; expected 1 to {MAX_PINGS}")
+        carried = self.carriage.carried.get(str(wanted))
+        before = (carried.stream.bytes_sent, carried.stream.bytes_received) if carried is not None else (0, 0)
+        try:
+            seconds = await session.ping(pings, float(request.get("timeout") or EXERCISE_SECONDS))
+        except KaspaError as error:
+            raise RequestFailed(str(error)) from error
+        self._journal.record(
+            milestones.SESSION_EXERCISED, peer=session.carrier.peer, session=wanted, pings=pings, run=request.get("run")
+        )
+        after = (carried.stream.bytes_sent, carried.stream.bytes_received) if carried is not None else (0, 0)
+        return {
+            "session": wanted,
+            "pings": pings,
+            "seconds": round(seconds, 4),
+            "bytes_sent": after[0] - before[0],
+            "bytes_received": after[1] - before[1],
+        }

@@ -1,0 +1,208 @@
+"""Keeping a Kaspa session with one remote: dial, punch, hand over, and again when it ends."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import trio
+
+from kaspa_node import milestones
+from kaspa_node.errors import RequestFailed
+from kaspa_node.journal import Journal
+from kaspa_node.kaspa.errors import KaspaError
+from kaspa_node.kaspa.peer_session import KaspaSession
+from kaspa_node.node.carriage import Carriage
+from kaspa_node.p2p.connection import DIRECT, RELAYED, Connection
+from kaspa_node.p2p.dial import PREFER_DIRECT, Dialer, Reached
+from kaspa_node.p2p.errors import P2PError
+from kaspa_node.p2p.host import Host
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+# The relayed connection is closed this long after the session stands on the direct one: the remote may still be
+# counting its own last bytes on it.
+RELAY_GRACE_SECONDS = 0.5
+# A relayed session is worth another punch now and then: NAT and firewall rules change, and laptops move.
+RETRY_DIRECT_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """A ready session and how it came about. first_byte: seconds from the relayed connection to the first byte
+    of the remote on the direct connection, or None."""
+
+    session: KaspaSession
+    reached: Reached
+    first_byte: float | None
+    ready_at: float
+
+    def reply(self, run: str | None) -> dict[str, object]:
+        """The answer to whoever asked for the session."""
+        reached, carrier = self.reached, self.session.carrier
+        return {
+            "session": carrier.session,
+            "conn": reached.connection.id,
+            "path": carrier.path,
+            "peer_id": carrier.peer,
+            "run": run,
+            "timings": {
+                "relayed_dial": round(reached.relayed_seconds, 4),
+                "punch": _rounded(reached.direct_seconds),
+                "first_direct": _rounded(self.first_byte),
+                "handshake": _rounded(self.session.handshake_seconds),
+                "dial_to_ready": round(self.ready_at - reached.started, 4),
+            },
+            "punch": {
+                "attempts": reached.attempts,
+                "succeeded": reached.direct_seconds is not None,
+                "reason": reached.reason,
+            },
+        }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
+
+
+class RemoteKeeper:
+    """One remote's keeper.
+
+    state: waiting, dialing, punching, relayed, direct or backoff. reason: of the last failure, or why not direct.
+    """
+
+    def __init__(
+        self, name: str, peer_id: str, policy: str, dialer: Dialer, carriage: Carriage, host: Host, journal: Journal
+    ) -> None:
+        self.name = name
+        self.peer_id = peer_id
+        self.session: KaspaSession | None = None
+        self.reason: str | None = None
+        self._policy = policy
+        self._dialer = dialer
+        self._carriage = carriage
+        self._host = host
+        self._journal = journal
+        self._busy = False
+        self._turn = trio.Lock()
+        self._attempt = trio.CancelScope()
+
+    @property
+    def state(self) -> str:
+        """How far the remote is."""
+        if self._standing() is not None:
+            return self._standing_path()
+        return self._dialer.state if self._busy else "backoff"
+
+    def _standing(self) -> KaspaSession | None:
+        return self.session if self.session is not None and not self.session.closed.is_set() else None
+
+    def _standing_path(self) -> str:
+        return self.session.carrier.path if self.session is not None else "backoff"
+
+    # By itself
+
+    async def run(self) -> None:
+        """Keep the session until cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            session = self._standing()
+            if session is not None:
+                pause = FIRST_PAUSE
+                await self._hold(session)
+                continue
+            with trio.CancelScope() as self._attempt:
+                failed = not await self._try()
+            if self._attempt.cancelled_caught or not failed:
+                continue
+            await trio.sleep(pause * (1 + random.random() / 5))
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _try(self) -> bool:
+        async with self._turn:
+            if self._standing() is not None:
+                return True
+            try:
+                await self._establish(self._policy, None)
+            except (P2PError, KaspaError, OSError) as error:
+                self._failed(error, None)
+                return False
+        return True
+
+    async def _hold(self, session: KaspaSession) -> None:
+        """Until the session ends. One that is relayed against the policy's wish is tried again on the direct path."""
+        wants_direct = self._policy == PREFER_DIRECT and session.carrier.path == RELAYED
+        with trio.move_on_after(RETRY_DIRECT_SECONDS if wants_direct else float("inf")):
+            await session.closed.wait()
+            return
+        async with self._turn:
+            try:
+                reached = await self._dialer.reach(self._policy, None)
+                if reached.connection.route.path == DIRECT:
+                    await self._hand_over(reached, None)
+                    await session.disconnect("moved to the direct path")
+                else:
+                    reached.relayed.close("not needed: still no direct path")
+            except (P2PError, KaspaError, OSError) as error:
+                self._failed(error, None)
+
+    def _failed(self, error: Exception, run: str | None) -> None:
+        self.reason = str(error)
+        self._journal.record(milestones.DIAL_FAILED, peer=self.peer_id, reason=self.reason, run=run)
+
+    # When asked
+
+    async def fresh(self, run: str | None, policy: str | None, timeout: float) -> dict[str, object]:  # noqa: ASYNC109
+        """A new session, from the dial through the relay on; the standing one is ended. Raises RequestFailed.
+
+        timeout: seconds for all of it; what it waited for when the time is over stands in the error.
+        """
+        self._attempt.cancel()
+        try:
+            with trio.fail_after(timeout):
+                async with self._turn:
+                    await self._drop("a fresh session was asked for")
+                    established = await self._establish(policy or self._policy, run)
+        except trio.TooSlowError as error:
+            reason = f"no session within {timeout:.0f} s: {self._dialer.state} ({self._dialer.reason or 'no answer'})"
+            self._failed(RequestFailed(reason), run)
+            raise RequestFailed(reason) from error
+        except (P2PError, KaspaError, OSError) as error:
+            self._failed(error, run)
+            raise RequestFailed(str(error)) from error
+        return established.reply(run)
+
+    async def _drop(self, reason: str) -> None:
+        session = self._standing()
+        if session is not None:
+            with trio.move_on_after(2.0):
+                await session.disconnect(reason)
+        self.session = None
+        gone = list(self._host.connections.get(self.peer_id, []))
+        for connection in gone:
+            connection.close(reason)
+
+    # Both
+
+    async def _establish(self, policy: str, run: str | None) -> Established:
+        self._busy = True
+        try:
+            reached = await self._dialer.reach(policy, run)
+            return await self._hand_over(reached, run)
+        finally:
+            self._busy = False
+
+    async def _hand_over(self, reached: Reached, run: str | None) -> Established:
+        """Open the Kaspa session on the connection that was reached."""
+        connection = reached.connection
+        session, stream = await self._carriage.open(connection, run)
+        self.session, self.reason = session, reached.reason
+        direct = connection.route.path == DIRECT
+        if direct:
+            self._host.start_soon(self._close_relayed, reached.relayed)
+        first = stream.first_byte_at - reached.relayed_at if direct and stream.first_byte_at else None
+        return Established(session, reached, first, trio.current_time())
+
+    async def _close_relayed(self, relayed: Connection) -> None:
+        with trio.move_on_after(RELAY_GRACE_SECONDS):
+            await relayed.closed.wait()
+        relayed.close("the direct connection carries the session")
