@@ -1,0 +1,121 @@
+"""Which lines of which journals belong to the run and to its session.
+
+The run id stands only in the dialing peer's lines. From there the way leads through values that no journal can make up
+alone: the dialer's session id begins with a hash of the handshake of the libp2p connection, and the other peer's
+journal has to carry the same. Clocks take no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kaspa_node import milestones as m
+from kaspa_node.evidence.bundle import Bundle, Failure, Host, Run, Session, Snapshot
+from kaspa_node.evidence.journal_lines import Journal, Line
+from kaspa_node.milestones import Milestone
+
+CLOCK_SLACK = 5.0
+"""Seconds by which a host's time may miss the run's window: how well a clock is known that was asked over SSH."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A bundle with the questions that the pieces of proof ask of it."""
+
+    bundle: Bundle
+
+    @property
+    def run(self) -> Run:
+        """What was asked for."""
+        return self.bundle.run
+
+    @property
+    def session(self) -> Session | None:
+        """The session that the dialing peer reported, None when it reported a failure."""
+        return None if isinstance(self.run.session, Failure) else self.run.session
+
+    def lines(self, host: Host) -> tuple[Line, ...]:
+        """The good lines of the host's journal; none when there is no journal."""
+        journal = self.bundle.journals[host.name]
+        return journal.lines if isinstance(journal, Journal) else ()
+
+    def find(self, host: Host, milestone: Milestone, **values: str) -> list[Line]:
+        """Lines of that kind with exactly these values, in the order of the journal."""
+        return [line for line in self.lines(host) if line.is_a(milestone, **values)]
+
+    def snapshots(self, host: Host) -> Iterator[tuple[str, Snapshot | Failure]]:
+        """The host's snapshots with their labels, before first."""
+        yield "before", self.bundle.before[host.name]
+        yield "after", self.bundle.after[host.name]
+
+    def skew(self, host: Host) -> float | None:
+        """Seconds by which the host's clock is ahead of the controller's; None when no snapshot tells."""
+        skews = [s.time - s.controller_time for _, s in self.snapshots(host) if isinstance(s, Snapshot)]
+        return sum(skews) / len(skews) if skews else None
+
+    def other(self, host: Host) -> Host:
+        """The other peer of the pair."""
+        return self.run.client if host is self.run.server else self.run.server
+
+    def circuit_conns(self) -> list[str]:
+        """The relayed connections that the dialer opened to the server in this run, oldest first."""
+        peer, run = self.run.server.peer_id or "", self.run.run_id
+        found = self.find(self.run.client, m.CIRCUIT_OUTBOUND, run=run, peer=peer)
+        return [line.fields["conn"] for line in found if "conn" in line.fields]
+
+    def punch_lines(self, host: Host) -> list[Line]:
+        """The host's lines about hole punches on the relayed connections of this run."""
+        conns = set(self.circuit_conns())
+        kinds = (m.PUNCH_STARTED, m.PUNCH_FAILED, m.PUNCH_SUCCEEDED)
+        return [x for x in self.lines(host) if x.milestone in kinds and x.fields.get("relayed") in conns]
+
+    def punches(self, conn: str) -> list[tuple[Host, Line]]:
+        """Who wrote that a punch of this run gave the direct connection `conn`, and the line."""
+        return [
+            (host, line)
+            for host in (self.run.server, self.run.client)
+            for line in self.punch_lines(host)
+            if line.is_a(m.PUNCH_SUCCEEDED, conn=conn, peer=self.other(host).peer_id or "")
+        ]
+
+    def attempts(self) -> int | None:
+        """The attempt that gave the session's connection; None when no journal says it, or one says it unclearly.
+
+        It is the highest that any source supports, so a journal that says less than the others, or than its own
+        failures, can't turn a late punch into a first one.
+        """
+        session = self.session
+        if session is None:
+            return None
+        found = [line.count("attempt") for _, line in self.punches(session.conn)]
+        numbers = [number for number in found if number is not None]
+        if not numbers or len(numbers) < len(found):
+            return None
+        for host in (self.run.server, self.run.client):
+            lines = self.punch_lines(host)
+            numbers += [line.count("attempt") or 0 for line in lines]
+            numbers.append(1 + sum(line.milestone is m.PUNCH_FAILED for line in lines))
+        return max(*numbers, session.punch_attempts or 0)
+
+    def recent(self, host: Host) -> list[Line]:
+        """The host's lines from the run's start on, by its clock set right; all of them when its clock is not known."""
+        skew = self.skew(host)
+        return [line for line in self.lines(host) if skew is None or line.time - skew >= self.run.started - CLOCK_SLACK]
+
+    def of_run(self, host: Host) -> list[Line]:
+        """The host's milestones that belong to the run: by its id, sessions and connections, or the relay's pair."""
+        marked = [x for x in self.lines(self.run.client) if x.fields.get("run") == self.run.run_id]
+        session = self.session
+        ids = {x.fields[name] for x in marked for name in ("session", "conn") if name in x.fields}
+        ids |= {session.session, session.conn} if session else set()
+        pair = {self.run.client.peer_id, self.run.server.peer_id}
+        return [line for line in self.lines(host) if self._belongs(line, ids, pair)] if None not in pair else []
+
+    def _belongs(self, line: Line, ids: set[str], pair: set[str | None]) -> bool:
+        fields = line.fields
+        return line.milestone is not None and (
+            fields.get("run") == self.run.run_id
+            or not ids.isdisjoint({fields.get(name, "") for name in ("session", "conn", "relayed")})
+            or {fields.get("src"), fields.get("dst")} == pair
+        )

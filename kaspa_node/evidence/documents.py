@@ -1,0 +1,91 @@
+"""docs/verdicts.md and docs/milestones.md, rendered from the tables that the program itself works by."""
+
+from __future__ import annotations
+
+import logging
+
+from kaspa_node import milestones as m
+from kaspa_node.evidence import path_proof
+from kaspa_node.evidence.causes import CAUSES
+from kaspa_node.evidence.correlate import CLOCK_SLACK
+from kaspa_node.evidence.proof import DIRECT, PIECES, RELAYED
+from kaspa_node.evidence.verdict import RULES
+
+_HEAD = "<!-- Rendered by `python -m kaspa_node.evidence {command}`; a test compares. Don't edit. -->"
+
+
+def verdicts() -> str:
+    """The text of docs/verdicts.md."""
+    lines = [
+        _HEAD.format(command="verdicts-doc"),
+        "",
+        "# Verdicts",
+        "",
+        "`verify.yml` collects evidence from the relay and the two peers, and `kaspa_node.evidence` judges it. A log",
+        "line alone proves nothing about the path: a direct verdict needs the journals of both peers, the sockets and",
+        "byte counts of all three kernels, and the relay's counter of the pair. A missing piece is never filled in.",
+        "",
+        "## The rule",
+        "",
+        "The first row that applies decides.",
+        "",
+        "| # | Rule | Verdict | Path | Exit code | When |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for number, rule in enumerate(RULES, start=1):
+        lines.append(f"| {number} | {rule.name} | {rule.word} | {rule.path} | {rule.exit_code} | {rule.meaning} |")
+    lines += [
+        "",
+        "Exit code 2 means that there is nothing to judge: no run.json, or a damaged one.",
+        "",
+        "## The pieces of proof",
+        "",
+        "Each is proven, missing or refuted; every piece of the claimed path is required.",
+        "",
+        "| Piece | Direct | Relayed | What it proves | By |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for piece in PIECES:
+        marks = " | ".join("yes" if path in piece.paths else "" for path in (DIRECT, RELAYED))
+        lines.append(f"| `{piece.key}` | {marks} | {piece.proves} | {piece.source} |")
+    lines += ["", "## Figures", ""]
+    lines += [
+        f"- A host's time may miss the run's window by {CLOCK_SLACK:.0f} s, once its clock is set right.",
+        f"- Each ping of the exercise counts as at least {path_proof.PING_BYTES} bytes each way; together the exercise",
+        f"  has to move {path_proof.SESSION_FLOOR} bytes.",
+        f"- Beside a direct session, a peer and the relay may exchange {path_proof.RELAY_ALLOWANCE} bytes, or a tenth",
+        "  of the session's bytes where that is more.",
+        f"- What one end sent and the other received may differ by {path_proof.IN_FLIGHT} bytes, or a twentieth.",
+        f"- A hole punch has up to {path_proof.MAX_ATTEMPTS} attempts; the highest number that a source names counts.",
+        "",
+        "## Causes of a run without a session",
+        "",
+        "The first that applies is named, with the first missing milestone and the last lines before it.",
+        "",
+        "| # | Cause | Meaning | What to do |",
+        "| --- | --- | --- | --- |",
+    ]
+    for number, cause in enumerate(CAUSES, start=1):
+        lines.append(f"| {number} | {cause.name} | {cause.meaning} | {cause.hint} |")
+    return "\n".join(lines) + "\n"
+
+
+def milestones() -> str:
+    """The text of docs/milestones.md."""
+    lines = [
+        _HEAD.format(command="milestones-doc"),
+        "",
+        "# Milestones",
+        "",
+        "Every event that verification reads, by its name in `milestone=`. A line is a time, a level, the sentence",
+        "below, and the fields in logfmt; a field without a value is left out.",
+        "",
+        "| Milestone | Written by | Level | Sentence | Fields |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for milestone in m.ALL:
+        level = {logging.WARNING: "WARN"}.get(milestone.level, logging.getLevelName(milestone.level))
+        sentence = milestone.sentence.replace("{{", "{").replace("}}", "}")
+        fields = ", ".join(f"`{name}`" for name in milestone.fields)
+        lines.append(f"| `{milestone.name}` | {', '.join(milestone.roles)} | {level} | `{sentence}` | {fields} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,74 @@
+"""Judging a run directory and writing what it gives: nothing unredacted leaves `raw/`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from kaspa_node.evidence import junit, markdown
+from kaspa_node.evidence.bundle import BundleError, load
+from kaspa_node.evidence.correlate import Case
+from kaspa_node.evidence.journal_lines import MAX_LINE, raw_lines
+from kaspa_node.evidence.redact import Redactor, redactor_for
+from kaspa_node.evidence.report import examine
+
+LATEST = "latest"
+
+
+def judge_directory(directory: Path, expect: str | None = None) -> dict[str, Any]:
+    """Judge `directory/raw`, write report.json, report.md, junit.xml and logs/ beside it, and point `latest` to it.
+
+    Gives the redacted report; its `exit_code` is that of the command. BundleError when the evidence can't be judged or
+    the report can't be written.
+    """
+    case = Case(load(directory / "raw"))
+    redactor = redactor_for(case)
+    _, unredacted = examine(case, expect)
+    report = {str(key): value for key, value in unredacted.items()}
+    redacted = redactor.value(report)
+    if not isinstance(redacted, dict):
+        raise TypeError("a report is an object")
+    try:
+        _write(directory, redacted, case, redactor)
+    except OSError as error:
+        raise BundleError(f"{error.filename or directory}: {error.strerror}; make the directory writable") from None
+    return redacted
+
+
+def _write(directory: Path, report: dict[str, Any], case: Case, redactor: Redactor) -> None:
+    logs = directory / "logs"
+    logs.mkdir(exist_ok=True)
+    for host in case.run.hosts:
+        source = directory / "raw" / host.name / "journal.log"
+        if source.is_file():
+            _write_log(source, logs / f"{host.name}.log", redactor)
+    _replace(directory / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    _replace(directory / "report.md", markdown.render(report))
+    _replace(directory / "junit.xml", junit.render(report))
+    _link(directory.absolute())
+
+
+def _write_log(source: Path, target: Path, redactor: Redactor) -> None:
+    """Line for line, so that line numbers stay those of the raw journal."""
+    with source.open("rb") as lines, target.open("w", encoding="utf-8") as out:
+        for _, raw in raw_lines(lines):
+            cut = raw[:MAX_LINE].decode("utf-8", "backslashreplace") + (" …" if len(raw) > MAX_LINE else "")
+            out.write(redactor.text(cut) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _link(directory: Path) -> None:
+    link = directory.parent / LATEST
+    if link.exists() and not link.is_symlink():
+        return
+    partial = directory.parent / f".{LATEST}.{os.getpid()}"
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(directory.name)
+    partial.replace(link)

@@ -1,0 +1,118 @@
+"""No address leaves the raw evidence: reports and logs name roles instead, as the seed's document does.
+
+Known addresses become `<RELAY_IP>`, `<HOME_IP>` (the server's NAT), `<CLIENT_VPS_IP>` (the client's) and
+`<…_LAN_IP>`; any other address becomes `<OTHER_IP_n>`, the same number for the same address. Loopback and unspecified
+addresses say nothing of anybody and stay, and so do the synthetic addresses of peers, which are derived from peer ids.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+from kaspa_node import milestones as m
+from kaspa_node.evidence.bundle import Run, Snapshot
+from kaspa_node.evidence.correlate import Case
+from kaspa_node.evidence.endpoints import canonical_ip
+
+_IPV4 = re.compile(r"(?<![0-9])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9])")
+_IPV6 = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
+_SYNTHETIC = ipaddress.ip_network("fd00::/8")
+
+
+class Redactor:
+    """Replaces addresses in texts; what it calls an address is stable over its life."""
+
+    def __init__(self, names: dict[str, str], kept: Iterable[str] = ()) -> None:
+        """names: placeholder by canonical address. kept: canonical addresses that stay as they are."""
+        self._names = dict(names)
+        self._kept = frozenset(kept) - names.keys()
+        self._others = 0
+
+    def text(self, text: str) -> str:
+        """The text without addresses, and with escapes for characters that could disturb a reader's terminal."""
+        safe = "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+        return _IPV4.sub(self._ipv4, _IPV6.sub(self._ipv6, safe))
+
+    def value(self, value: object) -> object:
+        """A JSON value with every text in it redacted, the names of fields included."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        return value
+
+    def _ipv4(self, match: re.Match[str]) -> str:
+        # An octet of a number that is no address (300.1.1.1) or a leading zero is redacted too: better than a leak.
+        return self._name(canonical_ip(match[0]) or match[0], match[0])
+
+    def _ipv6(self, match: re.Match[str]) -> str:
+        token = match[0]
+        for start, end in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            body = token[start : len(token) - end]
+            if body and canonical_ip(body) is not None:
+                return token[:start] + self._name(canonical_ip(body) or "", body) + token[len(token) - end :]
+        return token
+
+    def _name(self, ip: str, text: str) -> str:
+        if ip in self._kept or _says_nothing(ip):
+            return text
+        if ip not in self._names:
+            self._others += 1
+            self._names[ip] = f"<OTHER_IP_{self._others}>"
+        return self._names[ip]
+
+
+def _says_nothing(ip: str) -> bool:
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def redactor_for(case: Case) -> Redactor:
+    """The redactor of a run: its names come from the inventory, the relay's observations and the journals."""
+    names: dict[str, str] = {}
+    run = case.run
+    public = {run.relay.name: "RELAY_IP", run.server.name: "HOME_IP", run.client.name: "CLIENT_VPS_IP"}
+    for host in run.hosts:
+        label = public[host.name]
+        for ip in (host.public, *_observed(case, host.peer_id)):
+            _add(names, ip, f"<{label}>")
+        lan = "RELAY_LAN_IP" if host is run.relay else f"{'SERVER' if host is run.server else 'CLIENT'}_LAN_IP"
+        behind = host is not run.relay or host.public is not None
+        for ip in host.addresses:
+            _add(names, ip, f"<{lan if behind else label}>")
+    return Redactor(names, _synthetic(case, run))
+
+
+def _add(names: dict[str, str], ip: str | None, label: str) -> None:
+    canonical = canonical_ip(ip) if ip is not None else None
+    if canonical is not None and not _says_nothing(canonical):
+        names.setdefault(canonical, label)
+
+
+def _observed(case: Case, peer_id: str | None) -> list[str]:
+    found = []
+    for label in ("before", "after"):
+        snapshot = dict(case.snapshots(case.run.relay))[label]
+        if isinstance(snapshot, Snapshot) and snapshot.status is not None:
+            seen = snapshot.status.reservations
+            found += [entry.observed.ip for entry in seen if entry.peer_id == peer_id and entry.observed]
+    return found
+
+
+def _synthetic(case: Case, run: Run) -> set[str]:
+    kept = set()
+    for host in (run.server, run.client):
+        for line in case.lines(host):
+            if line.milestone is m.ADDRESS_SYNTHESIZED:
+                text = line.fields.get("addr", "").removeprefix("[").partition("]")[0]
+                ip = canonical_ip(text)
+                if ip is not None and ipaddress.ip_address(ip) in _SYNTHETIC:
+                    kept.add(ip)
+    return kept

@@ -1,0 +1,88 @@
+"""What a program says of itself (`kaspa-node status --json`): claims, to be held against the kernel's counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kaspa_node.evidence.decode import Record, as_record
+from kaspa_node.evidence.endpoints import Endpoint, parse_endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """One Kaspa session of a peer."""
+
+    session: str
+    conn: str
+    peer_id: str
+    direction: str
+    path: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A relay's reservation of a peer, or a peer's view of its relay: `observed` is the peer as the relay saw it."""
+
+    peer_id: str
+    observed: Endpoint | None
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairCount:
+    """All circuits from src to dst since the relay's start, closed ones too; bytes both ways."""
+
+    src: str
+    dst: str
+    circuits: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The parts of a status that a verdict needs; the lists of the other role are empty."""
+
+    peer_id: str
+    sessions: tuple[SessionStatus, ...]
+    relays: tuple[Observed, ...]
+    reservations: tuple[Observed, ...]
+    pairs: tuple[PairCount, ...] | None
+
+
+def read_status(record: Record) -> Status:
+    """Read a status; DecodeError says which field is not as it should be."""
+    return Status(
+        peer_id=record.text("peer_id"),
+        sessions=record.list("sessions", _session) if record.present("sessions") else (),
+        relays=record.list("relays", _observed) if record.present("relays") else (),
+        reservations=record.list("reservations", _observed) if record.present("reservations") else (),
+        pairs=record.list("pairs", _pair) if record.present("pairs") else None,
+    )
+
+
+def _session(where: str, value: object) -> SessionStatus:
+    record = as_record(where, value)
+    names = ("session", "conn", "peer_id", "direction", "path", "state")
+    return SessionStatus(**{name: record.text(name) for name in names})
+
+
+def _observed(where: str, value: object) -> Observed:
+    record = as_record(where, value)
+    return Observed(
+        peer_id=record.text("peer_id"),
+        observed=parse_endpoint(record.text("observed")) if record.present("observed") else None,
+        state=record.text("state") if record.present("state") else "reserved",
+        reason=record.optional("reason", record.text),
+    )
+
+
+def _pair(where: str, value: object) -> PairCount:
+    record = as_record(where, value)
+    return PairCount(
+        record.text("src"),
+        record.text("dst"),
+        record.integer("circuits"),
+        record.integer("bytes_forward") + record.integer("bytes_backward"),
+    )
