@@ -105,16 +105,18 @@ def load(path: Path) -> Identity:
         # O_NONBLOCK: a FIFO in the file's place must not make the start hang.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        if path.is_symlink():
-            raise _not_regular(path, "a symbolic link") from None
         raise
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise _not_regular(path, "a symbolic link") from error
         raise _system_error(path, error) from error
-    with open(descriptor, "rb") as file:
-        _check_file(path, os.fstat(file.fileno()))
-        content = file.read(_LARGEST + 1)
+    try:
+        _check_file(path, os.fstat(descriptor))
+        content = os.read(descriptor, _LARGEST + 1)
+    except OSError as error:
+        raise _system_error(path, error) from error
+    finally:
+        os.close(descriptor)
     return _identity(_decoded(path, content))
 
 

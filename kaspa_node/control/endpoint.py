@@ -99,5 +99,6 @@ def _group_id(group: str) -> int | None:
 
 
 def _unusable(path: Path, error: OSError) -> ListenError:
-    reason = (error.strerror or str(error)).lower()
+    # mkdir says that the directory "exists" where a file has its name.
+    reason = "its directory is none" if error.errno == errno.EEXIST else (error.strerror or str(error)).lower()
     return ListenError(str(path), reason, "set `control` to a path in a directory that the node's user can write")
