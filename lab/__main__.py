@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +14,9 @@ from dataclasses import asdict
 from lab import booted, hosts, precheck, ssh
 from lab.errors import LabError
 from lab.lock import exclusive
+from lab.namespaces import NamedNamespaces
 from lab.nat import MODES
+from lab.nat import counters as read_counters
 from lab.paths import Paths
 from lab.topology import HOSTS, ROUTERS, host, router
 
@@ -21,6 +24,7 @@ BAD_INPUT = 2
 
 
 def up(arguments: argparse.Namespace) -> int:
+    _need_root()
     with exclusive():
         booted.up(Paths(), rtt_ms=arguments.rtt_ms, jitter_ms=arguments.jitter_ms)
     return 0
@@ -63,12 +67,17 @@ def shell(arguments: argparse.Namespace) -> int:
 
 def ssh_command(arguments: argparse.Namespace) -> int:
     _need_root()
-    return subprocess.call(ssh.command(Paths(), host(arguments.host), arguments.words))
+    words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
+    return subprocess.call(ssh.command(Paths(), host(arguments.host), words))
 
 
 def nat(arguments: argparse.Namespace) -> int:
     _need_root()
     chosen = router(arguments.router)
+    if arguments.mode is None:
+        for name, counter in read_counters(NamedNamespaces(), chosen).items():
+            print(f"{name:<12} {counter.packets:>8} packets {counter.bytes:>12} bytes")
+        return 0
     with exclusive():
         booted.set_nat(Paths(), chosen, arguments.mode)
     print(f"{chosen.name} is now {arguments.mode}")
@@ -126,15 +135,17 @@ def parser() -> argparse.ArgumentParser:
     remote = add("ssh", ssh_command, "run a command on a host as root")
     remote.add_argument("host")
     remote.add_argument("words", nargs=argparse.REMAINDER)
-    change = add("nat", nat, "change a router's NAT")
+    change = add("nat", nat, "change a router's NAT; without a mode, show its counters")
     change.add_argument("router", help=" or ".join(each.name for each in ROUTERS))
-    change.add_argument("mode", choices=MODES)
+    change.add_argument("mode", choices=MODES, nargs="?")
     add("precheck", check, "can booted hosts run here?").add_argument("--json", action="store_true")
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
+    # Ended from outside, a command still takes down what it has half built.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         function: Callable[[argparse.Namespace], int] = arguments.function
         return function(arguments)

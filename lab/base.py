@@ -22,6 +22,7 @@ from lab import aptsources
 from lab.aptsources import Distribution, Source
 from lab.command import last_line, run
 from lab.errors import LabError
+from lab.lock import exclusive
 
 RECIPE_VERSION = 1
 PACKAGES = (
@@ -84,11 +85,14 @@ class Recipe:
 def ensure(bases: Path) -> Path:
     """The base file system for this machine, built when it isn't in the cache. Raises LabError."""
     recipe = Recipe.of_this_machine()
-    base = bases / recipe.digest
-    if base.is_dir():
-        return base
     bases.mkdir(parents=True, exist_ok=True)
-    partial = bases / f"{recipe.digest}.partial"
+    with exclusive(bases.with_suffix(".lock"), timeout=BUILD_TIMEOUT):
+        base = bases / recipe.digest
+        return base if base.is_dir() else _build(recipe, base)
+
+
+def _build(recipe: Recipe, base: Path) -> Path:
+    partial = base.with_suffix(".partial")
     _remove(partial)
     started = time.monotonic()
     print(
@@ -96,16 +100,20 @@ def ensure(bases: Path) -> Path:
         flush=True,
     )
     try:
-        _bootstrap(recipe, partial, bases)
+        _bootstrap(recipe, partial, base.parent)
         _finish(recipe, partial)
         partial.rename(base)
     finally:
         _remove(partial)
     print(f"the base is built ({time.monotonic() - started:.0f} s)", flush=True)
-    for old in bases.iterdir():
+    return base
+
+
+def prune(base: Path) -> None:
+    """Remove every cached base but this one; for when nothing runs on another."""
+    for old in base.parent.iterdir():
         if old != base:
             _remove(old)
-    return base
 
 
 def _remove(path: Path) -> None:

@@ -71,8 +71,10 @@ def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0) 
         print(f"the lab is up, but {ill[0]}: building it anew", flush=True)
     precheck.require(precheck.booted(paths, before_up=False))
     down(paths, quiet=True)
+    root = base.ensure(paths.bases)
+    base.prune(root)
     try:
-        _start(paths, State(str(base.ensure(paths.bases)), rtt_ms, jitter_ms, started=time.time()))
+        _start(paths, State(str(root), rtt_ms, jitter_ms, started=time.time()))
     except BaseException:
         down(paths, quiet=True, keep_logs=True)
         raise

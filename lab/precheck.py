@@ -96,6 +96,8 @@ def require(probes: list[Probe]) -> None:
 
 def _privileges() -> Iterator[Probe]:
     yield Probe("root", os.geteuid() == 0, "run as root, or use -i inventory/local, which needs none")
+    if os.geteuid() != 0:
+        return
     yield Probe("the machine's own user namespace", _init_user_namespace(), "a rootless container can't boot hosts")
     for name, bit in (("CAP_SYS_ADMIN", CAP_SYS_ADMIN), ("CAP_NET_ADMIN", CAP_NET_ADMIN)):
         yield Probe(name, bool(_capabilities() >> bit & 1), "start the container with --privileged")
