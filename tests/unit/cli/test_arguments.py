@@ -1,0 +1,76 @@
+"""The command line's grammar."""
+
+from __future__ import annotations
+
+import pytest
+
+from kaspa_node.cli import arguments
+from kaspa_node.settings.model import PATH_POLICIES
+
+
+def test_what_a_command_may_be_told() -> None:
+    given = arguments.parse(
+        [
+            "session",
+            "server",
+            "--run",
+            "r1",
+            "--policy",
+            "direct-only",
+            "--timeout",
+            "2.5",
+            "--control",
+            "/run/x.sock",
+            "--json",
+        ]
+    )
+    assert (given.command, given.remote, given.run, given.policy) == ("session", "server", "r1", "direct-only")
+    assert (given.timeout, given.control, given.json) == (2.5, "/run/x.sock", True)
+
+
+@pytest.mark.parametrize("role", ["relay", "peer"])
+def test_the_programs_take_a_configuration(role: str) -> None:
+    assert arguments.parse([role]).config is None
+    assert arguments.parse([role, "--config", "a.toml"]).config == "a.toml"
+
+
+def test_the_policies_are_those_of_the_settings() -> None:
+    """Not imported from there: that would bring in libp2p."""
+    assert arguments.POLICIES == PATH_POLICIES
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "serve",
+        "session",
+        "session server --policy fast",
+        "session server --timeout 0",
+        "session server --timeout nan",
+        "session server --timeout 1e9",
+        "session server --timeout soon",
+        "exercise 9f3a.3 --pings 0",
+        "exercise 9f3a.3 --pings many",
+        "exercise 9f3a.3 --pings 9999999",
+        "status --conf x",
+        "status extra\x1b[31m",
+    ],
+)
+def test_a_wrong_line_is_one_line_and_code_2(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        arguments.parse(line.split())
+    assert caught.value.code == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("kaspa-node: ")
+    assert output.err.removesuffix("\n").isprintable()
+    assert "--help" in output.err
+
+
+def test_help_and_version_are_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    for line, part in (("--help", "status"), ("session --help", "REMOTE"), ("--version", "kaspa-node 0.")):
+        with pytest.raises(SystemExit) as caught:
+            arguments.parse(line.split())
+        assert caught.value.code == 0
+        assert part in capsys.readouterr().out
