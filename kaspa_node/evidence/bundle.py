@@ -211,13 +211,13 @@ def _read_host(name: str, record: Record) -> Host:
     return Host(
         name=name,
         role=record.text("role"),
-        peer_id=record.optional("peer_id", record.text),
+        peer_id=record.any_text("peer_id"),
         service=record.text("service"),
         addresses=record.list("addresses", as_text) if record.present("addresses") else (),
-        public=record.optional("public", record.text),
-        unreachable=record.optional("unreachable", record.text),
-        os=record.optional("os", record.text),
-        version=record.optional("version", record.text),
+        public=record.any_text("public"),
+        unreachable=record.any_text("unreachable"),
+        os=record.any_text("os"),
+        version=record.any_text("version"),
     )
 
 
@@ -225,8 +225,9 @@ def _read_session(run: Record) -> Session | Failure:
     if not run.present("session"):
         return Failure("no session was asked for")
     record = _reply(run, "session")
-    if record.present("error"):
-        return Failure(record.text("error"))
+    error = record.any_text("error")
+    if error is not None:
+        return Failure(error)
     timings = record.record("timings") if record.present("timings") else as_record("timings", {})
     punch = record.record("punch") if record.present("punch") else as_record("punch", {})
     return Session(
@@ -234,10 +235,10 @@ def _read_session(run: Record) -> Session | Failure:
         conn=record.text("conn"),
         path=_one_of(record, "path", ("direct", "relayed")),
         peer_id=record.text("peer_id"),
-        run=record.optional("run", record.text),
+        run=record.any_text("run"),
         timings={name: timings.optional(name, timings.number) for name in timings.names},
         punch_attempts=punch.optional("attempts", punch.integer),
-        punch_reason=punch.optional("reason", punch.text),
+        punch_reason=punch.any_text("reason"),
     )
 
 
@@ -245,8 +246,9 @@ def _read_exercise(run: Record) -> Exercise | Failure:
     if not run.present("exercise"):
         return Failure("the session was not exercised")
     record = _reply(run, "exercise")
-    if record.present("error"):
-        return Failure(record.text("error"))
+    error = record.any_text("error")
+    if error is not None:
+        return Failure(error)
     return Exercise(record.text("session"), record.integer("pings"))
 
 
@@ -260,22 +262,22 @@ def _read_snapshot(record: Record, host: str, label: str) -> Snapshot:
         service=_read_service(record.record("service")) if record.present("service") else None,
         sockets=record.list("sockets", _read_socket) if record.present("sockets") else None,
         status=read_status(_reply(record, "status")) if record.present("status") else None,
-        error=record.optional("error", record.text),
+        error=record.any_text("error"),
     )
 
 
 def _reply(record: Record, name: str) -> Record:
     """The content of a control reply, with or without its envelope `{"ok": …, name: …}`."""
     reply = record.record(name)
-    return reply.record(name) if reply.present("ok") and not reply.present("error") else reply
+    return reply.record(name) if reply.present("ok") and reply.present(name) else reply
 
 
 def _read_service(record: Record) -> Service:
     return Service(
         record.text("name"),
         record.boolean("active"),
-        record.optional("pid", record.integer),
-        record.optional("invocation", record.text),
+        record.optional("pid", record.integer) or None,
+        record.any_text("invocation"),
     )
 
 
@@ -287,7 +289,7 @@ def _read_socket(where: str, value: object) -> KernelSocket:
         remote=parse_endpoint(record.text("remote")),
         bytes_acked=record.optional("bytes_acked", record.integer),
         bytes_received=record.optional("bytes_received", record.integer),
-        cookie=record.optional("cookie", record.text),
-        cgroup=record.optional("cgroup", record.text),
+        cookie=record.any_text("cookie"),
+        cgroup=record.any_text("cgroup"),
         pids=record.list("pids", as_integer) if record.present("pids") else (),
     )

@@ -75,6 +75,10 @@ class Record:
             self._fail(name, "a text")
         return value
 
+    def any_text(self, name: str) -> str | None:
+        """A text, or None when it is missing, null or empty."""
+        return self.text(name) if self._values.get(name) not in (None, "") else None
+
     def integer(self, name: str) -> int:
         """A whole number of 0 or more, below 2**63."""
         value = self._values.get(name)

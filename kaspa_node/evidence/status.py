@@ -74,7 +74,7 @@ def _observed(where: str, value: object) -> Observed:
         peer_id=record.text("peer_id"),
         observed=parse_endpoint(record.text("observed")) if record.present("observed") else None,
         state=record.text("state") if record.present("state") else "reserved",
-        reason=record.optional("reason", record.text),
+        reason=record.any_text("reason"),
     )
 
 

@@ -310,7 +310,7 @@ def _handshake(client: Log, server: Log, path: str) -> None:
 def complete(
     path: str = "direct", expect: str = "direct", attempt: int = 1, skews: dict[str, float] | None = None
 ) -> Evidence:
-    """Evidence of a run in which everything is as it should be, on that path; `attempt` punches were needed or failed."""
+    """Evidence of a run in which all is as it should be, on that path; `attempt` punches were needed, or failed."""
     skews = skews or {}
     return Evidence(
         _run(path, expect, attempt),
