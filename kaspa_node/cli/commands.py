@@ -96,10 +96,10 @@ def _run(role: str, config: str | None, environ: Environ) -> int:
     # Last, since it takes longest: a slip in the configuration is told at once.
     import trio
 
-    from kaspa_node import node
+    from kaspa_node.node import run_peer, run_relay
 
     log = journal.configure(settings.log_level)
-    trio.run(node.run_relay if role == "relay" else node.run_peer, settings, own, log)
+    trio.run(run_relay if role == "relay" else run_peer, settings, own, log)
     return EXIT_OK
 
 

@@ -13,6 +13,7 @@ from kaspa_node.errors import one_line
 
 NONE = "-"
 _ID_HEAD, _ID_TAIL = 8, 8
+_GREATEST = 2**63
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 Row = Mapping[str, Any]
@@ -41,7 +42,9 @@ def session(reply: Row) -> str:
     if punch.get("attempts"):
         lines.append(f"punch    {outcome}, attempt {cell(punch.get('attempts'))}{reason}")
     shown = [
-        f"{key.replace('_', ' ')} {value:.3f} s" for key, value in timings.items() if isinstance(value, int | float)
+        f"{key.replace('_', ' ')} {seconds:.3f} s"
+        for key, value in timings.items()
+        if (seconds := _number(value)) is not None
     ]
     if shown:
         lines.append("timings  " + one_line(", ".join(shown)))
@@ -72,7 +75,7 @@ def _head(reply: Row, now: float) -> str:
 
 
 def _peer(reply: Row, now: float) -> list[str]:
-    names = {row.get("peer_id"): row.get("name") for row in _rows(reply, "remotes")}
+    names = {cell(row.get("peer_id")): cell(row.get("name")) for row in _rows(reply, "remotes")}
     relays = (
         (short(r.get("peer_id")), cell(r.get("state")), left(r.get("expires"), now), cell(r.get("observed")))
         + (cell(r.get("reason")),)
@@ -148,29 +151,39 @@ def short(peer_id: object) -> str:
     return text if len(text) <= _ID_HEAD + _ID_TAIL + 1 else f"{text[:_ID_HEAD]}…{text[-_ID_TAIL:]}"
 
 
-def _named(peer_id: object, names: Mapping[Any, Any]) -> str:
-    name = names.get(peer_id) if isinstance(peer_id, str) else None
-    return short(peer_id) if name in (None, peer_id) else cell(name)
+def _named(peer_id: object, names: Mapping[str, str]) -> str:
+    name = names.get(cell(peer_id), NONE)
+    return short(peer_id) if name in (NONE, peer_id) else name
 
 
 def size(count: object) -> str:
     """A number of bytes."""
-    if not isinstance(count, int) or isinstance(count, bool):
+    value = _number(count)
+    if value is None:
         return NONE
-    value, unit = float(count), 0
+    unit = 0
     while value >= 1024 and unit < len(_UNITS) - 1:
         value, unit = value / 1024, unit + 1
-    return f"{count} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
 
 
 def age(since: object, now: float) -> str:
     """How long ago that unix time was."""
-    return duration(now - since) if isinstance(since, int | float) else NONE
+    then = _number(since)
+    return NONE if then is None else duration(now - then)
 
 
 def left(until: object, now: float) -> str:
     """How far ahead that unix time is."""
-    return duration(until - now) if isinstance(until, int | float) else NONE
+    then = _number(until)
+    return NONE if then is None else duration(then - now)
+
+
+def _number(value: object) -> float | None:
+    """A number that can be shown as a time or a size; JSON allows greater ones than any of these can be."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _GREATEST:
+        return None
+    return float(value)
 
 
 def duration(seconds: float) -> str:

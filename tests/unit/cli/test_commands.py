@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-import kaspa_node
 from kaspa_node.cli import commands, main
 from kaspa_node.control import client
 from kaspa_node.errors import ControlError, KaspaNodeError, ListenError, RequestFailed
@@ -72,7 +71,6 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     fake = SimpleNamespace(run_relay=program("relay"), run_peer=program("peer"))
     monkeypatch.setitem(sys.modules, "kaspa_node.node", fake)
-    monkeypatch.setattr(kaspa_node, "node", fake, raising=False)
     return found
 
 

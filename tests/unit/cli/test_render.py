@@ -123,7 +123,7 @@ def test_a_remote_cannot_write_to_the_terminal() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.text() | st.floats(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(PEER)), inner, max_size=3),
     max_leaves=8,
 )
@@ -144,7 +144,16 @@ def test_durations(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (2**60, "1048576.0 TiB"), (None, "-"), (True, "-")],
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1536, "1.5 KiB"),
+        (2**60, "1048576.0 TiB"),
+        (10**400, "-"),
+        (float("inf"), "-"),
+        (None, "-"),
+        (True, "-"),
+    ],
 )
 def test_sizes(count: object, text: str) -> None:
     assert render.size(count) == text
