@@ -5,10 +5,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
-# Fast things first: what fails early is known early.
-CHECKED := kaspa_node lab
 
-.PHONY: help setup lock demo check lint test-unit test test-loopback test-local test-lab test-interop \
+.PHONY: help setup setup-python lock demo check lint test-unit test test-loopback test-local test-lab test-interop \
 	lab-up lab-down lab-shell deploy verify clean
 
 help: ## this list
@@ -21,7 +19,7 @@ setup-python:
 	@python=$$(scripts/find-python) && "$$python" scripts/prepare.py --without-base
 
 demo: ## deploy to three fresh hosts behind NATs on this machine, verify, and show the verdict
-	@python=$$(scripts/find-python) && "$$python" scripts/demo.py
+	@python=$$(scripts/find-python) && PYTHONPATH=$(CURDIR) "$$python" scripts/demo.py
 
 check: lint test-unit ## lint, types, unit tests: about a minute
 
@@ -29,7 +27,7 @@ lint: setup-python ## ruff, mypy, ansible-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=scripts $(BIN)/mypy --strict scripts/*.py
+	MYPYPATH=scripts:. $(BIN)/mypy --strict scripts/*.py
 	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint --offline --profile production
 
 test-unit: setup-python ## tests that open no socket

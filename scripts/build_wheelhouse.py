@@ -10,14 +10,13 @@ with the SHA-256 of each wheel for `pip install --no-index --require-hashes --fi
 from __future__ import annotations
 
 import argparse
-import fcntl
 import platform
 import re
 import sys
 from pathlib import Path
 
 import wheelhouse
-from commands import ROOT, Problem
+from commands import Problem
 from progress import Progress
 
 
@@ -47,12 +46,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     target = wheelhouse.Target(arguments.python_tag, arguments.arch)
-    out = (arguments.out or ROOT / ".cache" / "wheels" / str(target)).resolve()
-    out.mkdir(parents=True, exist_ok=True)
+    out = (arguments.out or wheelhouse.default_place(target)).resolve()
     progress = Progress()
     try:
-        with (out.parent / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with progress.heartbeat():
             built = wheelhouse.build(target, out, progress, arguments.python, allow_sources=arguments.allow_sources)
     except Problem as problem:
         print(f"{problem.output}wheelhouse {target}: {problem}", file=sys.stderr)

@@ -47,11 +47,17 @@ def builder(python_tag: str, arch: str, named: Path | None) -> Path | None:
     return next((python for python in candidates if _fits(python, python_tag)), None)
 
 
-def _fits(python: Path, python_tag: str) -> bool:
+def tag_of(python: Path) -> str | None:
+    """A Python's tag, such as `cp311`; None when it doesn't run or is no CPython."""
     try:
-        return run([python, "-c", _TAG]).strip() == python_tag and run([python, "-c", _HEADERS]).strip() == "True"
+        tag = run([python, "-c", _TAG]).strip()
     except Problem:
-        return False
+        return None
+    return tag if tag.startswith("cp") else None
+
+
+def _fits(python: Path, python_tag: str) -> bool:
+    return tag_of(python) == python_tag and run([python, "-c", _HEADERS]).strip() == "True"
 
 
 def pip_of(python: Path, python_tag: str) -> Command:

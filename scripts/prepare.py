@@ -9,10 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import sys
+from pathlib import Path
 
 import debian
 import environment
+import interpreters
+import wheelhouse
 from commands import ROOT, Problem, run
 from progress import Progress, together
 
@@ -48,14 +52,30 @@ def _ensure_base(progress: Progress) -> None:
         task.detail = "ready"
 
 
+def _ensure_wheelhouse(progress: Progress) -> None:
+    """For the lab's hosts, which have this machine's own distribution; deploy would build it too, but later."""
+    python = Path("/usr/bin/python3")
+    tag = interpreters.tag_of(python) if python.exists() else None
+    if tag is not None:
+        target = wheelhouse.Target(tag, platform.machine())
+        wheelhouse.build(target, wheelhouse.default_place(target), progress)
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Prepare this checkout: packages, virtual environment, collections, base."
     )
     parser.add_argument("--without-base", action="store_true", help="leave out the lab's base file system")
+    parser.add_argument("--with-wheelhouse", action="store_true", help="also what deploy pushes to the lab's hosts")
     arguments = parser.parse_args(argv)
     progress = Progress()
-    jobs = [lambda: environment.ensure(progress)]
+
+    def python_things() -> None:
+        environment.ensure(progress)
+        if arguments.with_wheelhouse:
+            _ensure_wheelhouse(progress)
+
+    jobs = [python_things]
     try:
         with progress.heartbeat():
             debian.ensure(progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -50,8 +51,22 @@ class Target:
         return [f"manylinux_2_{minor}_{self.arch}" for minor in minors] + [f"manylinux2014_{self.arch}"]
 
 
-def build(target: Target, out: Path, progress: Progress, python: Path | None, *, allow_sources: bool) -> bool:
-    """Fill `out`; return whether anything in it changed. Raises Problem."""
+def default_place(target: Target) -> Path:
+    """Where a target's wheelhouse is kept."""
+    return ROOT / ".cache" / "wheels" / str(target)
+
+
+def build(
+    target: Target, out: Path, progress: Progress, python: Path | None = None, *, allow_sources: bool = False
+) -> bool:
+    """Fill `out`, one process at a time; return whether anything in it changed. Raises Problem."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _refresh(target, out, progress, python, allow_sources=allow_sources)
+
+
+def _refresh(target: Target, out: Path, progress: Progress, python: Path | None, *, allow_sources: bool) -> bool:
     manifest = _manifest(out)
     packages_key = locks.digest([locks.RUNTIME, locks.BOOTSTRAP], str(target))
     project_key = project_digest()
@@ -60,7 +75,7 @@ def build(target: Target, out: Path, progress: Progress, python: Path | None, *,
     if fresh and manifest["project_key"] == project_key:
         return False
     pip: Command = interpreters.pip_of(interpreters.environment_python(), target.python_tag)
-    with tempfile.TemporaryDirectory(prefix=".staging-", dir=out.parent) as name, progress.heartbeat():
+    with tempfile.TemporaryDirectory(prefix=".staging-", dir=out.parent) as name:
         staging = Path(name)
         if fresh:
             for kept in manifest["files"]:

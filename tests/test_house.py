@@ -1,0 +1,184 @@
+"""The rules of the house that a machine can check. CONTRIBUTING.md says why each stands."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MAX_LINES = 400
+
+# What each part of kaspa_node may import of the others; parts higher up stand further down in this table.
+BELOW = {
+    "milestones": set[str](),
+    "errors": set[str](),
+    "shutdown": set[str](),
+    "journal": {"milestones"},
+    "identity": {"errors"},
+    "control": {"errors"},
+    "settings": {"errors", "milestones", "control"},
+    "evidence": {"milestones"},
+    "kaspa": {"errors", "milestones", "journal", "settings"},
+    "p2p": {"errors", "milestones", "journal", "settings"},
+    "bridge": {"errors", "milestones", "journal", "p2p"},
+}
+BELOW["node"] = {"identity", "shutdown", *BELOW["bridge"], *BELOW["kaspa"], *BELOW["settings"], "bridge", "kaspa"}
+BELOW["cli"] = {"node", "evidence", *BELOW["node"]}
+
+# State machines: what happens is told to them, with the time, and they say what to do.
+CORES = (
+    "kaspa_node/evidence",
+    "kaspa_node/kaspa/addresses.py",
+    "kaspa_node/kaspa/flows.py",
+    "kaspa_node/kaspa/handshake.py",
+    "kaspa_node/kaspa/hub.py",
+    "kaspa_node/kaspa/session.py",
+    "kaspa_node/p2p/circuit_wire.py",
+    "kaspa_node/p2p/negotiate.py",
+    "kaspa_node/p2p/noise.py",
+    "kaspa_node/p2p/punch/exchange.py",
+    "kaspa_node/p2p/relay/ledger.py",
+    "kaspa_node/p2p/reservation/keeper.py",
+    "kaspa_node/p2p/yamux.py",
+)
+OUTSIDE_WORLD = {
+    *("asyncio", "grpc", "select", "selectors", "signal", "socket", "socketserver", "ssl", "subprocess"),
+    *("threading", "time", "trio"),
+}
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listing = subprocess.run(["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, check=False)
+    if listing.returncode:
+        pytest.skip("this is no git checkout")
+    files = [ROOT / name for name in listing.stdout.decode().split("\0") if name]
+    return [file for file in files if file.is_file()]
+
+
+def python_files() -> list[Path]:
+    return [file for file in tracked("*.py", "*.pyi") if "_pb2" not in file.name]
+
+
+def name_of(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Dotted names of everything that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def parts_imported(file: Path, known: set[str]) -> set[str]:
+    """The parts of kaspa_node, of those known, that a module imports."""
+    names = (name.split(".") for name in imports(file) if name.startswith("kaspa_node."))
+    return {words[1] for words in names} & known
+
+
+def part_of(file: Path) -> str:
+    return file.relative_to(ROOT / "kaspa_node").parts[0].removesuffix(".py")
+
+
+def test_no_file_is_longer_than_a_few_screens() -> None:
+    lengths = {name_of(f): len(f.read_text(encoding="utf-8").splitlines()) for f in python_files()}
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def test_no_except_catches_everything() -> None:
+    broad = []
+    for file in python_files():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler):
+                kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+                caught = {kind.id for kind in kinds if isinstance(kind, ast.Name)}
+                if node.type is None or caught & {"Exception", "BaseException"}:
+                    broad.append(f"{name_of(file)}:{node.lineno}")
+    assert broad == []
+
+
+def test_dependencies_point_downwards() -> None:
+    upward = {}
+    for file in tracked("kaspa_node/*.py"):
+        part = part_of(file)
+        if part in BELOW and (wrong := parts_imported(file, set(BELOW)) - BELOW[part] - {part}):
+            upward[name_of(file)] = wrong
+    assert upward == {}
+
+
+def test_every_part_has_its_place() -> None:
+    parts = {part_of(file) for file in tracked("kaspa_node/*.py")}
+    assert parts - set(BELOW) == {"__init__", "__main__"}
+
+
+@pytest.mark.parametrize(
+    ("part", "foreign"),
+    [("kaspa_node/kaspa", {"libp2p", "multiaddr", "noise"}), ("kaspa_node/p2p", {"grpc"}), ("lab", {"kaspa_node"})],
+)
+def test_a_part_knows_nothing_of(part: str, foreign: set[str]) -> None:
+    known = {name_of(f): {name.split(".")[0] for name in imports(f)} & foreign for f in tracked(f"{part}/*.py")}
+    assert {name: wrong for name, wrong in known.items() if wrong} == {}
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_a_core_touches_no_socket_and_no_clock(core: str) -> None:
+    path = ROOT / core
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    touched = {name_of(f): {name.split(".")[0] for name in imports(f)} & OUTSIDE_WORLD for f in files}
+    assert {name: wrong for name, wrong in touched.items() if wrong} == {}
+
+
+def test_evidence_needs_the_standard_library_only() -> None:
+    allowed = {*sys.stdlib_module_names, "kaspa_node"}
+    foreign = {name_of(f): {n.split(".")[0] for n in imports(f)} - allowed for f in tracked("kaspa_node/evidence/*.py")}
+    assert {name: wrong for name, wrong in foreign.items() if wrong} == {}
+
+
+def test_no_test_sleeps() -> None:
+    sleep = re.compile(r"\b(?:time|trio|asyncio)\.sleep\(")
+    sleeping = [name_of(f) for f in tracked("tests/*.py") if sleep.search(f.read_text(encoding="utf-8"))]
+    assert sleeping == []
+
+
+def test_nothing_is_left_unfinished() -> None:
+    words = re.compile(r"\b(?:TODO|FIXME|XXX|NotImplementedError)\b")
+    files = [f for f in python_files() if f != Path(__file__).resolve()]
+    assert [name_of(f) for f in files if words.search(f.read_text(encoding="utf-8"))] == []
+
+
+def package_hosts() -> set[str]:
+    """Names of the hosts that this machine gets packages from, as its own configuration has them."""
+    places = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*"), Path("/etc/pip.conf")]
+    places += [Path.home() / ".config/pip/pip.conf", Path.home() / ".pip/pip.conf"]
+    texts = [place.read_text(encoding="utf-8", errors="replace") for place in places if os.access(place, os.R_OK)]
+    texts += [value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))]
+    return {host for text in texts for host in re.findall(r"https?://(?:[^/@\s]*@)?([^/:\s\"']+)", text)}
+
+
+def test_no_package_host_is_named() -> None:
+    hosts = package_hosts()
+    named = [
+        f"{name_of(file)} names {host}" for file in tracked() for host in hosts if host.encode() in file.read_bytes()
+    ]
+    assert named == []
+
+
+def test_the_locks_name_no_host() -> None:
+    assert [
+        name_of(file) for file in tracked("requirements/*.txt", "requirements/*.in") if b"://" in file.read_bytes()
+    ] == []
+
+
+def test_the_workplace_is_not_in_the_files() -> None:
+    checkout = f"{ROOT}/".encode()
+    assert [name_of(file) for file in tracked() if checkout in file.read_bytes()] == []
