@@ -16,6 +16,7 @@ from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
 from kaspa_node.kaspa.synthetic import socket_address
 from kaspa_node.p2p.connection import DIRECT, Connection
 from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.refusals import Refusals
 from kaspa_node.p2p.stream import Stream
 from kaspa_node.settings.values import AllowList
 
@@ -38,14 +39,13 @@ class Carried:
 
 
 class Carriage:
-    """Opens and accepts Kaspa streams. carried: those that stand, by session id. refused: streams not let in."""
+    """Opens and accepts Kaspa streams. carried: those that stand, by session id. refusals: who was not let in."""
 
     def __init__(self, host: Host, kaspa: KaspaService, allow: AllowList, runtime: Path, journal: Journal) -> None:
         self.carried: dict[str, Carried] = {}
-        self.refused = 0
+        self.refusals = Refusals(allow.permits, journal)
         self._host = host
         self._kaspa = kaspa
-        self._allow = allow
         self._runtime = runtime
         self._server = runtime / "kaspa.sock"
         self._journal = journal
@@ -63,11 +63,7 @@ class Carriage:
             await trio.sleep_forever()
 
     def _permits(self, peer: str) -> bool:
-        if self._allow.permits(peer):
-            return True
-        self.refused += 1
-        self._journal.record(milestones.PEER_REFUSED, what="Kaspa stream", peer=peer, count=self.refused)
-        return False
+        return self.refusals.permit(peer, "Kaspa stream")
 
     def _carrier(self, stream: Stream, direction: Direction) -> Carrier:
         route = stream.connection.route

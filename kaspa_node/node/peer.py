@@ -92,7 +92,9 @@ class Peer:
         if connection.remote in self.links:
             return
         route = connection.route
-        if route.path == DIRECT:
+        if not self._permits_circuit(connection.remote):
+            self.host.close_later(connection, "not on the allow list")
+        elif route.path == DIRECT:
             self._journal.record(
                 milestones.CONNECTION_DIRECT,
                 peer=connection.remote,

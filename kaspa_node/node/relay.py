@@ -95,5 +95,5 @@ def relay_status(host: Host, service: RelayService, since: float) -> dict[str, A
             }
             for (src, dst), totals in ledger.pairs.items()
         ],
-        "counters": {"refused": service.refused, "denied": service.denied},
+        "counters": {"refused": service.refusals.count, "denied": service.denied},
     }

@@ -28,7 +28,7 @@ def peer_status(peer: Peer) -> dict[str, Any]:
         "relays": [_relay(link) for link in peer.links.values()],
         "remotes": [{"name": k.name, "peer_id": k.peer_id, "state": k.state, "reason": k.reason} for k in peer.remotes],
         "sessions": [_session(peer, session) for session in peer.kaspa.sessions.values()],
-        "counters": {"refused": peer.carriage.refused + peer.circuits.refused},
+        "counters": {"refused": peer.carriage.refusals.count + peer.circuits.refusals.count},
     }
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import trio
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
 
-from kaspa_node import milestones
 from kaspa_node.journal import Journal
 from kaspa_node.p2p import circuit_wire as wire
 from kaspa_node.p2p.connection import INCOMING, OUTGOING, RELAYED, Connection, Route
 from kaspa_node.p2p.errors import DialError, NoReservation, P2PError, ProtocolError, RelayRefused
 from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.refusals import Refusals
 from kaspa_node.p2p.stream import Stream, StreamPipe
 
 REQUEST_SECONDS = 15.0
@@ -49,15 +49,14 @@ async def dial(host: Host, relay: Connection, peer: str) -> Connection:
 class CircuitListener:
     """Accepts circuits from relays that `is_relay` knows, for peers that `permits` lets in.
 
-    refused: how many circuits were refused since the start.
+    refusals: who was not.
     """
 
     def __init__(
         self, host: Host, is_relay: Callable[[str], bool], permits: Callable[[str], bool], journal: Journal
     ) -> None:
-        self.refused = 0
+        self.refusals = Refusals(permits, journal)
         self._host = host
-        self._permits = permits
         self._journal = journal
         host.serve(wire.STOP_PROTOCOL, self._stop, is_relay)
 
@@ -67,9 +66,7 @@ class CircuitListener:
         if request.type != StopMessage.CONNECT:
             raise ProtocolError("a STOP stream that does not begin with CONNECT")
         peer = wire.peer_text(request.peer.id)
-        if not self._permits(peer):
-            self.refused += 1
-            self._journal.record(milestones.PEER_REFUSED, what="circuit", peer=peer, count=self.refused)
+        if not self.refusals.permit(peer, "circuit"):
             await self._answer(stream, wire.PERMISSION_DENIED)
             stream.close()
             return

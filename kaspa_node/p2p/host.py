@@ -30,6 +30,8 @@ NEGOTIATE_SECONDS = 10.0
 PING_PROTOCOL = "/ipfs/ping/1.0.0"
 PING_BYTES = 32
 MAX_CONNECTIONS = 2048
+# Time for a stranger to be told why it is not served.
+STRANGER_SECONDS = 10.0
 MAX_PENDING_UPGRADES = 256
 
 Handler = Callable[[Stream], Awaitable[None]]
@@ -154,7 +156,7 @@ class Host:
                 await trio.sleep(0.1)
                 continue
             sock.setblocking(False)
-            full = len(self.connections) >= MAX_CONNECTIONS or self._upgrades.available_tokens < 1
+            full = len(self.all_connections()) >= MAX_CONNECTIONS or self._upgrades.available_tokens < 1
             if full:
                 sock.close()
             else:
@@ -239,6 +241,16 @@ class Host:
         """Run a task as long as the host runs; nothing happens where it is stopping."""
         if self._nursery is not None:
             self._nursery.start_soon(task, *arguments)
+
+    def close_later(self, connection: Connection, reason: str) -> None:
+        """End a connection that nobody here wants, once it had time to be refused."""
+
+        async def wait_and_close() -> None:
+            with trio.move_on_after(STRANGER_SECONDS):
+                await connection.closed.wait()
+            connection.close(reason)
+
+        self.start_soon(wait_and_close)
 
     def connection_to(self, peer: str, path: str | None = None) -> Connection | None:
         """The newest standing connection to `peer`, on `path` where one is named."""

@@ -21,7 +21,7 @@ from kaspa_node.p2p.wire import delimited
 
 MAX_ATTEMPTS = 3
 EXCHANGE_SECONDS = 10.0
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS = 0.5
 # A remote that wants to punch begins at once; after this long without a word it does not speak DCUtR.
 SILENCE_SECONDS = EXCHANGE_SECONDS + simultaneous.WINDOW_SECONDS + MAX_ATTEMPTS * PAUSE_SECONDS
 
@@ -31,12 +31,14 @@ class Progress:
     """How far the punch that belongs to one relayed connection has come.
 
     attempts: begun so far. reason: why the last one failed. over: the last attempt has failed, or none will come.
+    scope: cancelled with the relayed connection, so that its dials don't stand in the way of the next one's.
     """
 
     attempts: int = 0
     reason: str | None = None
     over: bool = False
     changed: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
 class Puncher:
@@ -75,6 +77,7 @@ class Puncher:
         progress = self._progress.pop(connection.id, None)
         if progress is not None:
             progress.over = True
+            progress.scope.cancel()
             progress.changed.unpark_all()
 
     def _wake(self, relayed: Connection) -> None:
@@ -111,23 +114,27 @@ class Puncher:
 
     async def _drive(self, relayed: Connection) -> None:
         progress = self.progress(relayed)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            progress.attempts = attempt
-            start = trio.current_time()
-            try:
-                await self._attempt(relayed, attempt)
-                break
-            except NegotiationError:
-                progress.reason = "the remote does not speak DCUtR"
-                break
-            except (P2PError, trio.TooSlowError) as error:
-                progress.reason = str(error) or f"no answer within {EXCHANGE_SECONDS:.0f} s"
-                self._failed(relayed, attempt, progress.reason, start)
-            if relayed.closed.is_set():
-                break
-            await trio.sleep(PAUSE_SECONDS * attempt)
+        with progress.scope:
+            for attempt in range(1, MAX_ATTEMPTS + 1):
+                progress.attempts = attempt
+                if await self._succeeds(relayed, attempt, progress):
+                    break
+                await trio.sleep(PAUSE_SECONDS * attempt)
         progress.over = True
         progress.changed.unpark_all()
+
+    async def _succeeds(self, relayed: Connection, attempt: int, progress: Progress) -> bool:
+        """One attempt; True where no other is needed, or makes sense."""
+        start = trio.current_time()
+        try:
+            await self._attempt(relayed, attempt)
+        except NegotiationError:
+            progress.reason = "the remote does not want a hole punch"
+        except (P2PError, trio.TooSlowError) as error:
+            progress.reason = str(error) or f"no answer within {EXCHANGE_SECONDS:.0f} s"
+            self._failed(relayed, attempt, progress.reason, start)
+            return False
+        return True
 
     async def _attempt(self, relayed: Connection, attempt: int) -> None:
         machine = Initiator(self._ours(), agreed=attempt == 1)

@@ -11,7 +11,8 @@ from kaspa_node.p2p.errors import DialError, P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.exchange import CLIENT, Dial
 
-WINDOW_SECONDS = 5.0
+# Two retransmissions of a lost SYN fall into it (the kernel repeats after one second, then two).
+WINDOW_SECONDS = 3.5
 # A router that answers an unsolicited SYN with RST ends the dial at once; our own mapping stays open, so try again.
 FIRST_GAP, LONGEST_GAP = 0.02, 0.1
 

@@ -16,6 +16,7 @@ from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.connection import DIRECT, Connection
 from kaspa_node.p2p.errors import NegotiationError, P2PError, StreamReset
 from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.refusals import Refusals
 from kaspa_node.p2p.relay.ledger import Circuit, Denied, Ledger
 from kaspa_node.p2p.stream import Stream
 
@@ -26,17 +27,18 @@ SWEEP_SECONDS = 30.0
 class RelayService:
     """Reservations and circuits for the peers that `permits` lets in.
 
-    ledger: the books, for status. refused, denied: counters since the start.
+    ledger: the books, for status. refusals: who was not on the list. denied: requests beyond a limit.
     """
 
     def __init__(self, host: Host, ledger: Ledger, permits: Callable[[str], bool], journal: Journal) -> None:
         self.ledger = ledger
-        self.refused = 0
+        self.refusals = Refusals(permits, journal)
         self.denied = 0
         self._host = host
         self._permits = permits
         self._journal = journal
         host.serve(wire.HOP_PROTOCOL, self._hop)
+        host.observers.up.append(self._connection_up)
         host.observers.down.append(self._connection_down)
 
     async def run(self) -> None:
@@ -46,6 +48,10 @@ class RelayService:
             for peer in self.ledger.expire(trio.current_time()):
                 self._journal.record(milestones.RELAY_RESERVATION_ENDED, peer=peer, reason="expired")
 
+    def _connection_up(self, connection: Connection) -> None:
+        if not self._permits(connection.remote):
+            self._host.close_later(connection, "not on the allow list")
+
     def _connection_down(self, connection: Connection) -> None:
         if self._host.connection_to(connection.remote) is None and self.ledger.release(connection.remote):
             self._journal.record(milestones.RELAY_RESERVATION_ENDED, peer=connection.remote, reason=connection.reason)
@@ -53,14 +59,12 @@ class RelayService:
     async def _hop(self, stream: Stream) -> None:
         with trio.fail_after(REQUEST_SECONDS):
             request = await wire.read_hop(stream)
+        reserves = request.type == HopMessage.RESERVE
         if stream.connection.route.path != DIRECT:
             await self._refuse(stream, wire.PERMISSION_DENIED)
-        elif not self._permits(stream.remote):
-            self.refused += 1
-            what = "reservation" if request.type == HopMessage.RESERVE else "circuit"
-            self._journal.record(milestones.PEER_REFUSED, what=what, peer=stream.remote, count=self.refused)
+        elif not self.refusals.permit(stream.remote, "reservation" if reserves else "circuit"):
             await self._refuse(stream, wire.PERMISSION_DENIED)
-        elif request.type == HopMessage.RESERVE:
+        elif reserves:
             await self._reserve(stream)
         elif request.type == HopMessage.CONNECT:
             await self._connect(stream, request)

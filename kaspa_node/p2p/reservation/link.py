@@ -91,7 +91,9 @@ class RelayLink:
                 reused = True
             except DialError as error:
                 # The old 4-tuple may linger after a restart; an ephemeral port keeps the reservation, not the mapping.
-                self._journal.debug("relay %s from the listening port: %s; from another port now", address, error)
+                self._journal.info(
+                    "Relay %s can't be dialed from the listening port (%s): another port is used", address, error
+                )
                 connection = await self._host.dial(address, self.peer_id, reuse_port=False)
                 reused = False
         except P2PError as error:
