@@ -17,6 +17,9 @@ from kaspa_node.kaspa.link import Link
 OnCall = Callable[[str, Link], str | None]
 """In trio: (caller as grpcio names it, its stream) → None, or why it is refused."""
 
+_CANCELLING = 1.0
+"""Seconds that cancelled calls get to end."""
+
 
 class Server:
     """MessageStream on a unix socket. Each call becomes a Link that is handed to `on_call` in the trio thread."""
@@ -26,8 +29,9 @@ class Server:
         self._token = trio.lowlevel.current_trio_token()
         # One thread per call for as long as it lasts, and grpcio refuses further calls itself, so that none ever waits
         # for a thread: a silent peer delays nobody.
+        self._pool = ThreadPoolExecutor(max_workers=max_calls, thread_name_prefix="kaspa-write")
         self._server = grpc.server(
-            ThreadPoolExecutor(max_workers=max_calls, thread_name_prefix="kaspa-write"),
+            self._pool,
             maximum_concurrent_rpcs=max_calls,
             options=grpc_options.server(max_message_bytes),
             compression=grpc.Compression.Gzip,
@@ -45,10 +49,12 @@ class Server:
             raise ListenError(path, "can't bind the socket", "check that its directory exists and is ours") from error
         self._server.start()
 
-    def stop(self, grace: float) -> Callable[[float], bool]:
-        """Take no more calls, cancel after `grace` seconds those that are left; returns a wait(timeout)."""
-        wait: Callable[[float], bool] = self._server.stop(grace).wait
-        return wait
+    async def stop(self, grace: float) -> None:
+        """Take no more calls, give those that there are `grace` seconds, then cancel them. Can't be cancelled."""
+        stopped: threading.Event = self._server.stop(grace)
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(stopped.wait, grace + _CANCELLING)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _handle(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         # kaspad's server answers with headers before any message, and its client waits for them.

@@ -25,9 +25,6 @@ OUTBOX_LIMIT = 1 << 20
 _PER_MESSAGE = 128
 """Bytes that a queued message costs beside its own."""
 
-_WAIT = 60.0
-"""Seconds between looks at the clock of a thread that waits; without it an interpreter can't be interrupted."""
-
 
 class Outbox:
     """Messages on their way out. Filled by the trio task, emptied by one thread."""
@@ -70,7 +67,7 @@ class Outbox:
         while True:
             with self._condition:
                 while not self._queue and not self._closed:
-                    self._condition.wait(_WAIT)
+                    self._condition.wait()
                 if not self._queue:
                     return
                 data = self._queue.popleft()
@@ -97,7 +94,7 @@ class Gate:
         """Wait for room, take it; false when closed."""
         with self._condition:
             while self._used and self._used + size > self._limit and not self._closed:
-                self._condition.wait(_WAIT)
+                self._condition.wait()
             self._used += size
             return not self._closed
 

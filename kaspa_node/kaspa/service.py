@@ -29,7 +29,7 @@ ABSTRACT_CALLER = "unix-abstract:"
 """What grpcio puts before the name of a caller whose socket is bound to an abstract name."""
 
 _GRACE = LINGER + 0.5
-_STOP_TIMEOUT = 3.0
+"""Seconds that a stopping server leaves its sessions to close by themselves."""
 
 
 class KaspaService:
@@ -98,9 +98,7 @@ class KaspaService:
             task_status.started()
             await trio.sleep_forever()
         finally:
-            stopped = server.stop(_GRACE)
-            with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(stopped, _STOP_TIMEOUT)
+            await server.stop(_GRACE)
             _remove_socket(socket_path)
 
     async def connect(self, target: str, carrier: Carrier) -> KaspaSession:
