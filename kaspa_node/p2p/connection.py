@@ -226,17 +226,20 @@ class Connection:
 
     async def _watch(self) -> None:
         """End a connection whose remote is silent: a NAT that forgot the flow tells nobody."""
-        with trio.move_on_after(SILENT_SECONDS):
-            await self.ping()
-        while not self.closed.is_set():
-            quiet = trio.current_time() - self._heard
-            if quiet >= SILENT_SECONDS:
-                self.close(f"nothing heard for {quiet:.0f} s")
-            elif quiet < QUIET_SECONDS:
-                await trio.sleep(QUIET_SECONDS - quiet)
-            else:
-                with trio.move_on_after(SILENT_SECONDS - quiet):
-                    await self.ping()
+        try:
+            with trio.move_on_after(SILENT_SECONDS):
+                await self.ping()
+            while True:
+                quiet = trio.current_time() - self._heard
+                if quiet >= SILENT_SECONDS:
+                    self.close(f"nothing heard for {quiet:.0f} s")
+                if quiet < QUIET_SECONDS:
+                    await trio.sleep(QUIET_SECONDS - quiet)
+                else:
+                    with trio.move_on_after(SILENT_SECONDS - quiet):
+                        await self.ping()
+        except ConnectionLost:
+            return
 
     def close(self, reason: str, code: int = 0) -> None:
         """End the connection, all its streams with it; idempotent. reason: for the log."""

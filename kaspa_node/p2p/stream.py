@@ -57,22 +57,20 @@ class Stream:
         mux, connection = self.connection.mux, self.connection
         while True:
             self._check_writable()
+            if connection.congested:
+                await connection.wait_drained()
+                continue
             taken = mux.write(self._state, view[:WRITE_STEP])
             self.bytes_sent += taken
             connection.flush()
             view = view[taken:]
             if not view:
                 break
-            if connection.congested:
-                await connection.wait_drained()
-            elif not taken:
+            if not taken:
                 await self._changed.park()
             else:
                 await trio.lowlevel.checkpoint()
-        if connection.congested:
-            await connection.wait_drained()
-        else:
-            await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
 
     def try_write(self, data: bytes | memoryview) -> int:
         """Send what goes out without waiting; returns the number of bytes taken. Raises StreamReset, ConnectionLost."""

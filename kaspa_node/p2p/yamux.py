@@ -294,7 +294,7 @@ class Yamux:
         if stream is not None:
             if length > stream.credit:
                 raise ProtocolError(f"the remote overran the window of stream {stream.id} by {length - stream.credit}")
-            if stream.eof:
+            if stream.eof and length:
                 raise ProtocolError(f"data on stream {stream.id} behind its end")
             stream.credit -= length
         self._body_stream, self._body_left, self._body_flags = stream, length, flags

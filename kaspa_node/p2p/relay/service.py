@@ -60,9 +60,9 @@ class RelayService:
         with trio.fail_after(REQUEST_SECONDS):
             request = await wire.read_hop(stream)
         reserves = request.type == HopMessage.RESERVE
-        if stream.connection.route.path != DIRECT:
-            await self._refuse(stream, wire.PERMISSION_DENIED)
-        elif not self.refusals.permit(stream.remote, "reservation" if reserves else "circuit"):
+        if stream.connection.route.path != DIRECT or not self.refusals.permit(
+            stream.remote, "reservation" if reserves else "circuit"
+        ):
             await self._refuse(stream, wire.PERMISSION_DENIED)
         elif reserves:
             await self._reserve(stream)
