@@ -50,6 +50,8 @@ def parse_peer_id(text: str) -> str:
 
 def parse_listen(text: str) -> TcpAddress:
     """An address to bind: no name, port 0 to 65535; raises BadValue."""
+    if is_circuit(text):
+        raise BadValue(text, "is a circuit through a relay, which belongs in `relays`", EXPECT_LISTEN)
     parts = _split(text, EXPECT_LISTEN)
     address = _socket(text, parts[:2], EXPECT_LISTEN, lowest_port=0)
     if address.family == "dns4":
@@ -80,14 +82,14 @@ def parse_circuit(text: str) -> tuple[RelayAddress, str | None]:
     address = _socket(text, parts[:2], EXPECT_CIRCUIT)
     if len(parts) < 3 or parts[2][0] != "p2p":
         raise BadValue(text, "does not name the relay's peer id", EXPECT_CIRCUIT)
-    relay_id = _peer_of(text, parts[2])
+    relay_id = parts[2][1]
     relay = RelayAddress(f"{address.addr}/p2p/{relay_id}", address.host, address.port, relay_id)
     rest = parts[3:]
     if rest and rest[0][0] == "p2p-circuit":
         rest = rest[1:]
         if rest and rest[0][0] == "p2p":
             _no_rest(text, rest[1:], EXPECT_CIRCUIT)
-            return relay, _peer_of(text, rest[0])
+            return relay, rest[0][1]
     _no_rest(text, rest, EXPECT_CIRCUIT)
     return relay, None
 
@@ -105,6 +107,7 @@ def _split(text: str, expected: str) -> list[tuple[str, str]]:
     if first not in _HOSTS:
         raise BadValue(text, f"begins with /{first}: only /ip4, /ip6 and /dns4 are supported", expected)
     _check_port(text, expected)
+    _check_peer_ids(text)
     try:
         parts = [(protocol.name, value or "") for protocol, value in Multiaddr(text).items()]
     except MultiaddrError as error:
@@ -119,6 +122,14 @@ def _check_port(text: str, expected: str) -> None:
         raise BadValue(text, f"has the port {shown(parts[4])}, which is no number from 0 to 65535", expected)
     if len(parts) > 4 and parts[3] == "tcp" and int(parts[4]) > 0xFFFF:
         raise BadValue(text, f"has the port {int(parts[4])}, which is above 65535", expected)
+
+
+def _check_peer_ids(text: str) -> None:
+    """Say of a bad peer id that it is one: the library calls it an invalid CID."""
+    words = text.split("/")
+    for place, word in enumerate(words[:-1]):
+        if word == "p2p":
+            _peer_of(text, words[place + 1])
 
 
 def _why(error: MultiaddrError) -> str:
@@ -137,16 +148,14 @@ def _socket(text: str, parts: list[tuple[str, str]], expected: str, lowest_port:
     return TcpAddress(f"/{family}/{host}/tcp/{port}", host, port)
 
 
-def _peer_of(text: str, part: tuple[str, str]) -> str:
+def _peer_of(text: str, peer_id: str) -> str:
     try:
-        return parse_peer_id(part[1])
+        return parse_peer_id(peer_id)
     except BadValue as error:
-        raise BadValue(text, f"names {shown(part[1])}, which {error.problem}", error.expected) from error
+        raise BadValue(text, f"names {shown(peer_id)}, which {error.problem}", error.expected) from error
 
 
 def _no_rest(text: str, rest: list[tuple[str, str]], expected: str) -> None:
     if not rest:
         return
-    if rest[0][0] == "p2p-circuit":
-        raise BadValue(text, "is a circuit: relays belong in `relays`", expected)
     raise BadValue(text, f"goes on with /{rest[0][0]}, which has no place here", expected)

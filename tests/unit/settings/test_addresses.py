@@ -85,7 +85,8 @@ def test_the_system_may_choose_a_port_to_listen_on_but_not_one_to_dial() -> None
         ("/ip4/1.2.3.4/tcp/http", 'port "http", which is no number'),
         ("/ip4/1.2.3.4/tcp/4012/ws", "goes on with /ws"),
         ("/dns4/relay.example.org/tcp/4012", "is a name"),
-        (f"{RELAY}/p2p-circuit", "goes on with /p2p"),
+        (f"{RELAY}/p2p-circuit", "which belongs in `relays`"),
+        (RELAY, "goes on with /p2p"),
     ],
 )
 def test_listen_addresses_that_are_refused(text: str, problem: str) -> None:
@@ -100,7 +101,7 @@ def test_listen_addresses_that_are_refused(text: str, problem: str) -> None:
     [
         ("/ip4/203.0.113.10/tcp/4011", "does not name the relay's peer id"),
         ("/ip4/203.0.113.10/tcp/4011/p2p-circuit", "does not name the relay's peer id"),
-        (f"/ip4/203.0.113.10/tcp/4011/p2p/{RELAY_ID[:-1]}", "Invalid CID"),
+        (f"/ip4/203.0.113.10/tcp/4011/p2p/{RELAY_ID[:-1]}", "is no complete Ed25519 peer id"),
         ("/ip4/203.0.113.10/tcp/4011/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N", "no Ed25519 peer id"),
         (f"{RELAY}/p2p-circuit/p2p/{SERVER_ID}", "goes on beyond the relay"),
         (f"{RELAY}/p2p/{SERVER_ID}", "goes on with /p2p"),
