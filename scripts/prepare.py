@@ -70,16 +70,18 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     progress = Progress()
 
-    def python_things() -> None:
-        environment.ensure(progress)
-        if arguments.with_wheelhouse:
-            _ensure_wheelhouse(progress)
-
-    jobs = [python_things]
     try:
         with progress.heartbeat():
             debian.ensure(progress)
-            if not arguments.without_base and _can_boot(progress):
+            booted = not arguments.without_base and _can_boot(progress)
+
+            def python_things() -> None:
+                environment.ensure(progress)
+                if booted and arguments.with_wheelhouse:
+                    _ensure_wheelhouse(progress)
+
+            jobs = [python_things]
+            if booted:
                 jobs.append(lambda: _ensure_base(progress))
             together(*jobs)
     except Problem as problem:
