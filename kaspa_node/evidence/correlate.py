@@ -89,7 +89,7 @@ class Case:
         if session is None:
             return None
         found = [line.count("attempt") for _, line in self.punches(session.conn)]
-        numbers = [number for number in found if number is not None]
+        numbers = [number for number in found if number]
         if not numbers or len(numbers) < len(found):
             return None
         for host in (self.run.server, self.run.client):

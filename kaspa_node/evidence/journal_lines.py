@@ -127,7 +127,7 @@ def parse_line(number: int, raw: bytes) -> Line:
 def _time(text: str) -> float:
     try:
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f%z").timestamp()
-    except (ValueError, OverflowError):
+    except ValueError:
         raise LineError("no such time") from None
 
 

@@ -9,7 +9,7 @@ from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.endpoints import parse_endpoint
 from kaspa_node.evidence.findings import Contradiction, Lacking
 from kaspa_node.evidence.measure import Growth, Link
-from kaspa_node.evidence.session_proof import the_exercise, the_session, within_run
+from kaspa_node.evidence.session_proof import peer_id, the_exercise, the_session, within_run
 
 PING_BYTES = 24
 """Least bytes of TCP payload for one Kaspa ping or pong: HTTP/2 frame header 9, gRPC prefix 5, protobuf 10 and more."""
@@ -26,14 +26,14 @@ MAX_ATTEMPTS = 3
 def circuit(case: Case) -> str:
     """The run began with a relayed connection that both journals know by the same handshake hash."""
     client, server = case.run.client, case.run.server
-    outbound = case.find(client, m.CIRCUIT_OUTBOUND, run=case.run.run_id, peer=server.peer_id or "")
+    outbound = case.find(client, m.CIRCUIT_OUTBOUND, run=case.run.run_id, peer=peer_id(server))
     if not outbound:
         raise Lacking(f"the journal of {client.name} has no {m.CIRCUIT_OUTBOUND} of this run to the server")
     within_run(case, client, outbound[-1])
     for conn in case.circuit_conns():
         if the_session(case).path == "relayed" and conn != the_session(case).conn:
             continue
-        if case.find(server, m.CIRCUIT_INBOUND, conn=conn, peer=client.peer_id or ""):
+        if case.find(server, m.CIRCUIT_INBOUND, conn=conn, peer=peer_id(client)):
             return f"relayed connection {conn}"
     raise Lacking(f"the journal of {server.name} has no {m.CIRCUIT_INBOUND} of the same connection")
 
@@ -54,7 +54,7 @@ def punched(case: Case) -> str:
 def direct_link(case: Case, host: Host) -> Link:
     """The ends of the session's direct connection as the host's journal names them."""
     session = the_session(case)
-    lines = case.find(host, m.CONNECTION_DIRECT, conn=session.conn, peer=case.other(host).peer_id or "")
+    lines = case.find(host, m.CONNECTION_DIRECT, conn=session.conn, peer=peer_id(case.other(host)))
     if not lines:
         raise Lacking(f"the journal of {host.name} has no {m.CONNECTION_DIRECT} for connection {session.conn}")
     local, remote = (parse_endpoint(lines[-1].fields.get(name, "")) for name in ("local", "remote"))

@@ -27,15 +27,21 @@ def hosts(case: Case) -> str:
 def identity(case: Case) -> str:
     """Three different peer ids, and each program says itself that it is the one that the inventory knows."""
     for host in case.run.hosts:
-        if host.peer_id is None:
-            raise Lacking(f"the peer id of {host.name} is not known")
+        known = peer_id(host)
         for label in ("before", "after"):
             own = measure.status(case, host, label).peer_id
-            if own != host.peer_id:
-                raise Contradiction(f"{host.name} runs as {own}, but is known as {host.peer_id}")
+            if own != known:
+                raise Contradiction(f"{host.name} runs as {own}, but is known as {known}")
     if len({host.peer_id for host in case.run.hosts}) < 3:
         raise Contradiction("two hosts have the same peer id")
     return "three peer ids, each confirmed by its own program"
+
+
+def peer_id(host: Host) -> str:
+    """The host's peer id; Lacking when the collector did not learn it."""
+    if host.peer_id is None:
+        raise Lacking(f"the peer id of {host.name} is not known")
+    return host.peer_id
 
 
 def services(case: Case) -> str:
@@ -86,7 +92,7 @@ def reported(case: Case) -> str:
     conn, dot, stream = session.session.partition(".")
     if conn != session.conn or not dot or not stream.isdecimal():
         raise Contradiction(f"session {session.session} is not one of connection {session.conn}")
-    if session.peer_id != case.run.server.peer_id:
+    if session.peer_id != peer_id(case.run.server):
         raise Contradiction(f"the session is with {session.peer_id}, not with the server")
     if session.run != case.run.run_id:
         raise Contradiction(f"the session is of run {session.run}, not of {case.run.run_id}")
@@ -120,14 +126,14 @@ def stream(case: Case) -> str:
     accepted = _one(case, server, m.STREAM_ACCEPTED, session=session.session)
     within_run(case, client, opened)
     for host, line in ((client, opened), (server, accepted)):
-        _expect(host, line, conn=session.conn, path=session.path, peer=case.other(host).peer_id)
+        _expect(host, line, conn=session.conn, path=session.path, peer=peer_id(case.other(host)))
     return f"opened at {client.name}:{opened.number}, accepted at {server.name}:{accepted.number}"
 
 
-def _expect(host: Host, line: Line, **values: str | None) -> None:
+def _expect(host: Host, line: Line, **values: str) -> None:
     for name, expected in values.items():
         found = line.fields.get(name)
-        if expected is None or found is None:
+        if found is None:
             raise Lacking(f"{line.milestone} in the journal of {host.name} has no {name}")
         if found != expected:
             raise Contradiction(f"{line.milestone} in the journal of {host.name} says {name}={found}, not {expected}")
@@ -155,7 +161,7 @@ def _handshake(case: Case, host: Host, direction: str) -> list[Line]:
     steps = (m.VERSION_RECEIVED, m.VERACK_RECEIVED, m.READY_RECEIVED, m.PEER_CONNECTED)
     lines = [_one(case, host, step, session=session.session) for step in steps]
     for line in lines:
-        _expect(host, line, peer=case.other(host).peer_id)
+        _expect(host, line, peer=peer_id(case.other(host)))
     _expect(host, lines[-1], path=session.path, direction=direction)
     order = [(line.number, line.time) for line in lines]
     if order != sorted(order) or [time for _, time in order] != sorted(time for _, time in order):
@@ -178,7 +184,7 @@ def alive(case: Case) -> str:
                 raise Lacking(f"{host.name} does not list the session {label} the exercise")
             claim = listed[0]
             said = (claim.conn, claim.peer_id, claim.direction, claim.path, claim.state)
-            if said != (session.conn, case.other(host).peer_id, direction, session.path, "ready"):
+            if said != (session.conn, peer_id(case.other(host)), direction, session.path, "ready"):
                 raise Contradiction(f"{host.name} lists the session as {' '.join(said)} {label} the exercise")
     return "listed as ready by both before and after the exercise"
 
