@@ -49,7 +49,7 @@ class SocketPipe:
         """Some bytes; empty once the remote has ended."""
         while True:
             try:
-                await trio.lowlevel.wait_readable(self._socket.fileno())
+                await trio.lowlevel.wait_readable(self._number())
                 return self._socket.recv(RECEIVE_BYTES)
             except BlockingIOError:
                 continue
@@ -68,9 +68,16 @@ class SocketPipe:
     async def wait_writable(self) -> None:
         """Return once the socket takes more."""
         try:
-            await trio.lowlevel.wait_writable(self._socket.fileno())
+            await trio.lowlevel.wait_writable(self._number())
         except (OSError, ValueError, trio.ClosedResourceError) as error:
             raise ConnectionLost(_why(error)) from error
+
+    def _number(self) -> int:
+        # trio remembers who waits for which number, -1 of a closed socket included: that is not for two to share.
+        number = self._socket.fileno()
+        if number < 0:
+            raise ConnectionLost("closed here")
+        return number
 
     def abort(self) -> None:
         """Close the socket with RST."""
