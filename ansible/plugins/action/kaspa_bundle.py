@@ -1,0 +1,137 @@
+"""Writes what verify collected into the directory that the judge reads."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+DOCUMENTATION = r"""
+module: kaspa_bundle
+short_description: Write a run's evidence for the judge
+description:
+  - Takes the results that verify registered on each host, whatever became of them, and writes C(raw/) of the run.
+  - Nobody but the owner can read it; the judge writes the redacted report beside it.
+options:
+  directory: {type: path, required: true, description: "The run's directory."}
+  run: {type: dict, required: true, description: "run_id, started, expect_path, inventory, network_mode, pair."}
+"""
+
+REGISTERED = {name: f"_kaspa_verify_{name}" for name in ("mark", "session", "before", "exercise", "after")}
+
+Result = Mapping[str, Any]
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """The action behind a `kaspa_bundle` task."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _VALID_ARGS = frozenset({"directory", "run"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Write the bundle; always a change."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        run, directory = dict(self._task.args["run"]), Path(self._task.args["directory"])
+        hostvars = (task_vars or {})["hostvars"]
+        collected = {
+            host: {name: hostvars[host].get(variable) or {} for name, variable in REGISTERED.items()}
+            for host in run["pair"].values()
+        }
+        try:
+            for path, text in files(run, collected, time.time()).items():
+                _write(directory / "raw" / path, text)
+        except OSError as error:
+            raise AnsibleActionFail(f"the evidence can't be written: {error.filename}: {error.strerror}") from error
+        return {**result, "changed": True}
+
+
+def files(run: dict[str, Any], collected: Mapping[str, Mapping[str, Result]], now: float) -> dict[str, str]:
+    """Path below raw/ → its text.
+
+    collected: host → the results of its steps by name; what failed or never ran is evidence too.
+    """
+    client = collected[run["pair"]["client"]]
+    public = observed(collected)
+    content: dict[str, Any] = {
+        **run,
+        "ended": now,
+        "hosts": {name: described(part, name, collected[name], public) for part, name in run["pair"].items()},
+        "session": reply(client["session"]),
+        "exercise": reply(client["exercise"]),
+    }
+    written = {"run.json": content}
+    for host, results in collected.items():
+        for label in ("before", "after"):
+            snapshot = results[label].get("snapshot")
+            if snapshot:
+                written[f"{host}/snapshot-{label}.json"] = snapshot
+    texts = {path: json.dumps(value, indent=1) + "\n" for path, value in written.items()}
+    texts |= {f"{host}/journal.log": results["after"]["log"] for host, results in collected.items() if "log" in results["after"]}
+    return texts
+
+
+def reply(result: Result) -> dict[str, Any]:
+    """The JSON that a command of kaspa-node printed, or {"error": why there is none}."""
+    if result.get("rc") == 0:
+        try:
+            answer = json.loads(result.get("stdout", ""))
+        except ValueError:
+            return {"error": "its answer is not JSON"}
+        return answer if isinstance(answer, dict) else {"error": "its answer is no object"}
+    return {"error": why(result) or "it was not asked for"}
+
+
+def why(result: Result) -> str:
+    """What a step that failed says, on one line; "" where it says nothing."""
+    for text in (result.get("stderr"), result.get("msg")):
+        lines = [line.strip() for line in str(text or "").splitlines() if line.strip()]
+        if lines:
+            return lines[-1].removeprefix("kaspa-node: ")
+    return ""
+
+
+def described(part: str, name: str, results: Mapping[str, Result], public: Mapping[str, str]) -> dict[str, Any]:
+    """A host's entry in run.json; what was not seen is null."""
+    seen: Result = next((results[step] for step in ("after", "before", "mark") if results[step].get("facts")), {})
+    facts = seen.get("facts") or {}
+    status = next(
+        (found for step in ("after", "before", "mark") if (found := (results[step].get("snapshot") or {}).get("status"))), {}
+    )
+    gone = next((why(results[step]) for step in ("after", "before", "mark") if results[step].get("unreachable")), None)
+    peer_id = status.get("peer_id")
+    role = "relay" if part == "relay" else "peer"
+    return {
+        "role": role,
+        "peer_id": peer_id,
+        "service": f"kaspa-{role}",
+        "addresses": facts.get("addresses", []),
+        "public": public.get(peer_id) if peer_id else None,
+        "unreachable": gone,
+        "os": facts.get("os") or None,
+        "version": status.get("version"),
+    }
+
+
+def observed(collected: Mapping[str, Mapping[str, Result]]) -> dict[str, str]:
+    """Peer id → the address that a relay sees that peer come from."""
+    found: dict[str, str] = {}
+    for results in collected.values():
+        for step in ("mark", "before", "after"):
+            status = (results[step].get("snapshot") or {}).get("status") or {}
+            for reservation in status.get("reservations", []):
+                if reservation.get("observed"):
+                    found[reservation["peer_id"]] = reservation["observed"].rpartition(":")[0].strip("[]")
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)

@@ -1,0 +1,103 @@
+"""What would make a deploy fail, each with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+OLDEST_PYTHON = (3, 11)
+ARCHITECTURES = ("x86_64", "aarch64")
+LEAST_DISK = 700
+LEAST_MEMORY = 200
+LARGEST_SKEW = 10.0
+# sun_path holds 108 bytes on Linux and 104 on macOS, a final zero included.
+LONGEST_SOCKET_PATH = 103
+
+Facts = Mapping[str, Any]
+
+
+def kaspa_host_problems(host: Facts, wanted: Facts) -> list[str]:
+    """The problems of one host: `problem; remedy`, empty where there are none.
+
+    host: what kaspa_host_facts found; wanted: manager, service, port, control, and now (the controller's clock).
+    """
+    checks = [_system, _space, _port, _clock]
+    return [problem for check in checks for problem in check(host, wanted)]
+
+
+def _system(host: Facts, wanted: Facts) -> list[str]:
+    found = []
+    if tuple(int(part) for part in host["python"].split(".")[:2]) < OLDEST_PYTHON:
+        found.append(f"Python is {host['python']}, and 3.11 is needed; use Debian 12, Ubuntu 24.04 or newer")
+    if host["arch"] not in ARCHITECTURES:
+        found.append(f"the machine is {host['arch']}; wheels are built for {' and '.join(ARCHITECTURES)} only")
+    if wanted["manager"] != "systemd":
+        return found
+    if not host["systemd"]:
+        found.append("systemd is not running; set kaspa_node_manager: process, as inventory/local does")
+    if not host["root"]:
+        found.append("the login user is not root; log in as root, or set ansible_become: true")
+    if host["missing"] and not host["debian"]:
+        found.append(f"{host['os']} has no apt to install {', '.join(host['missing'])} with; install these by hand")
+    if not host["resolver"]:
+        found.append("/etc/resolv.conf names no server, and the node can't start so; write `nameserver 127.0.0.1` into it")
+    if host["venv"] == "not a link":
+        found.append("/opt/kaspa-node is there and was not made by deploy; move it away")
+    return found
+
+
+def _space(host: Facts, wanted: Facts) -> list[str]:
+    found = []
+    if host["free"] < LEAST_DISK and wanted["manager"] == "systemd":
+        found.append(f"{host['free']} MiB of disk are free below /opt, and {LEAST_DISK} are needed; make room")
+    if host["memory"] and host["memory"] < LEAST_MEMORY:
+        found.append(f"{host['memory']} MiB of memory are available, and {LEAST_MEMORY} are needed; end other programs")
+    if len(wanted["control"].encode()) > LONGEST_SOCKET_PATH:
+        found.append(f"{wanted['control']} is too long for a socket's path; put the checkout into a shorter one")
+    return found
+
+
+def _port(host: Facts, wanted: Facts) -> list[str]:
+    owner = host["listening"].get(str(wanted["port"]))
+    ours = wanted["manager"] != "systemd" and host["recorded"].get("kaspa_node")
+    if owner is None or owner == f"{wanted['service']}.service" or ours:
+        return []
+    return [f"port {wanted['port']}/tcp is taken by {owner}; stop that, or set kaspa_{wanted['role']}_port to another"]
+
+
+def _clock(host: Facts, wanted: Facts) -> list[str]:
+    skew = host["time"] - wanted["now"]
+    if abs(skew) <= LARGEST_SKEW:
+        return []
+    direction = "ahead of" if skew > 0 else "behind"
+    return [f"its clock is {abs(skew):.0f} s {direction} the controller's; set it, by systemd-timesyncd for one"]
+
+
+def kaspa_inventory_problems(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[str]:
+    """The problems of an inventory: `problem; remedy`."""
+    relays, peers = list(groups.get("relays", [])), list(groups.get("peers", []))
+    found = []
+    if not relays:
+        found.append("the group relays is empty; put the host with a public address into it")
+    if not peers:
+        found.append("the group peers is empty; put the hosts behind NATs into it")
+    for name in sorted(set(relays) & set(peers)):
+        found.append(f"{name} is in relays and in peers; one host runs one of the two")
+    for name in peers:
+        for other in hostvars[name].get("kaspa_peer_dials") or []:
+            if other == name:
+                found.append(f"{name} dials itself; take it out of its kaspa_peer_dials")
+            elif other not in peers:
+                found.append(f"{name} dials {other}, which is not in the group peers; its kaspa_peer_dials names hosts of it")
+        for other in hostvars[name].get("kaspa_peer_relays") or []:
+            if other not in relays:
+                found.append(f"{name} uses the relay {other}, which is not in the group relays")
+    return found
+
+
+class FilterModule:
+    """What Ansible asks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name → filter."""
+        return {"kaspa_host_problems": kaspa_host_problems, "kaspa_inventory_problems": kaspa_inventory_problems}

@@ -1,0 +1,156 @@
+"""Services as systemd runs them, and as plain processes that leave a record of themselves in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class State:
+    """How a service is doing. pid: 0 where none runs. invocation: differs between two starts, "" where none runs."""
+
+    name: str
+    active: bool
+    pid: int
+    invocation: str
+
+    def as_dict(self) -> dict[str, object]:
+        """The state as a snapshot holds it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in a service's log. cursor: of the system's journal, else ""; offset: bytes of a log file, else 0."""
+
+    cursor: str
+    offset: int
+
+
+def command(argv: Sequence[str]) -> str:
+    """What a program prints; raises OSError where it can't be run or fails."""
+    environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
+    done = subprocess.run(
+        list(argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment
+    )
+    if done.returncode:
+        raise OSError(f"`{' '.join(argv[:3])}` failed ({done.returncode}): {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+class SystemdService:
+    """A unit of systemd, its log in the journal."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._unit = f"{name}.service"
+
+    def state(self) -> State:
+        """Asked of systemd."""
+        wanted = "ActiveState,MainPID,InvocationID"
+        lines = command(["systemctl", "show", "--property", wanted, self._unit]).splitlines()
+        found = dict(line.split("=", 1) for line in lines if "=" in line)
+        pid = int(found.get("MainPID") or 0)
+        return State(self._name, found.get("ActiveState") == "active", pid, found.get("InvocationID", ""))
+
+    def mark(self) -> Mark:
+        """The end of the whole journal: the unit may have no line yet."""
+        prefix = "-- cursor: "
+        lines = command(["journalctl", "--quiet", "--lines", "0", "--show-cursor"]).splitlines()
+        return Mark(next((line[len(prefix) :] for line in lines if line.startswith(prefix)), ""), 0)
+
+    def log_since(self, mark: Mark) -> str:
+        """The unit's lines after that place."""
+        return self._journal("--after-cursor", mark.cursor) if mark.cursor else self._journal()
+
+    def last_lines(self, count: int) -> list[str]:
+        """The newest lines, oldest first."""
+        return self._journal("--lines", str(count)).splitlines()
+
+    def _journal(self, *words: str) -> str:
+        return command(["journalctl", "--quiet", "--output", "cat", "--unit", self._unit, *words])
+
+
+class ProcessService:
+    """A process that was started from here: `NAME.json` beside its log says which it is."""
+
+    def __init__(self, name: str, directory: str) -> None:
+        self._name = name
+        self._record = Path(directory) / f"{name}.json"
+        self._log = Path(directory) / f"{name}.log"
+
+    @property
+    def log(self) -> Path:
+        """The file that holds what the process prints."""
+        return self._log
+
+    def record(self) -> dict[str, object]:
+        """What the start wrote down: pid, born, argv and what else it was given; {} where there is none."""
+        try:
+            found = json.loads(self._record.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def write_record(self, record: dict[str, object]) -> None:
+        """Write it whole or not at all."""
+        temporary = self._record.with_suffix(".new")
+        temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        temporary.replace(self._record)
+
+    def forget(self) -> None:
+        """Remove the record."""
+        self._record.unlink(missing_ok=True)
+
+    def state(self) -> State:
+        """Read from the record; a process that took over the number of a dead one does not count."""
+        record = self.record()
+        pid, recorded = record.get("pid"), record.get("born")
+        if not isinstance(pid, int) or recorded is None or born(pid) != recorded:
+            return State(self._name, False, 0, "")
+        return State(self._name, True, pid, f"{pid}-{recorded}")
+
+    def mark(self) -> Mark:
+        """The end of the log file."""
+        try:
+            return Mark("", self._log.stat().st_size)
+        except FileNotFoundError:
+            return Mark("", 0)
+
+    def log_since(self, mark: Mark) -> str:
+        """The lines after that place; all of them where the file has become shorter since."""
+        try:
+            with self._log.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                file.seek(mark.offset if mark.offset <= size else 0)
+                return file.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def last_lines(self, count: int) -> list[str]:
+        """The newest lines, oldest first."""
+        return self.log_since(Mark("", 0)).splitlines()[-count:]
+
+
+Service = SystemdService | ProcessService
+
+
+def service(manager: str, name: str, directory: str | None) -> Service:
+    """The service of that name. manager: `systemd` or `process`; directory: of the record and the log of a process."""
+    return ProcessService(name, directory or ".") if manager == "process" else SystemdService(name)
+
+
+def born(pid: int) -> int | None:
+    """When a process started, in clock ticks since the system did (proc(5), stat, field 22); None: no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The second field, the program's name in parentheses, may hold anything, spaces and parentheses too.
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else int(fields[19])

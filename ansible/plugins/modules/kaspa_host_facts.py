@@ -1,0 +1,171 @@
+#!/usr/bin/python
+"""Everything that deploy has to know of a host, in one call."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils import kaspa_listeners, kaspa_ufw
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.kaspa_service import command
+
+DOCUMENTATION = r"""
+module: kaspa_host_facts
+short_description: Know a host before it is changed
+description:
+  - Changes nothing and needs nothing but Python. It reads all at once what single modules would take many round
+    trips for.
+options:
+  packages: {type: list, elements: str, default: [], description: Debian packages to look for.}
+  venv: {type: path, required: true, description: The link to the virtual environment in use.}
+  facts: {type: path, required: true, description: "The directory that an earlier deploy left its C(kaspa_*.fact) in."}
+"""
+
+EXAMPLES = r"""
+- name: Know the host
+  kaspa_host_facts:
+    venv: /opt/kaspa-node
+    facts: /etc/ansible/facts.d
+    packages: [python3-venv, libgmp10]
+"""
+
+RETURN = r"""
+ansible_facts:
+  type: dict
+  returned: always
+  description: >-
+    C(kaspa_host), with root, os, release, debian, arch, python_tag, systemd, missing (packages), venv (what the link
+    points to), recorded (facts of an earlier deploy), ufw, listening (port to program), ssh_port, free (MiB of disk),
+    memory (MiB), resolver, time (of the host's clock)
+"""
+
+MIB = 1 << 20
+
+
+def read(path: str) -> str:
+    """A file's text, "" where it can't be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def output(argv: list[str]) -> str:
+    """What a command prints, "" where it can't be run or fails."""
+    try:
+        return command(argv)
+    except OSError:
+        return ""
+
+
+def os_release() -> dict[str, str]:
+    """The assignments in /etc/os-release."""
+    return {
+        name: value.strip().strip("\"'")
+        for name, separator, value in (line.partition("=") for line in read("/etc/os-release").splitlines())
+        if separator
+    }
+
+
+def missing_packages(wanted: list[str]) -> list[str]:
+    """Those that dpkg does not list as installed."""
+    if not wanted:
+        return []
+    format_ = "${db:Status-Status} ${Package}\n"
+    # dpkg-query fails when it knows one of the names not at all; the lines of the others come all the same.
+    lines = output(["sh", "-c", f"dpkg-query -W -f='{format_}' {' '.join(wanted)} 2>/dev/null || true"]).splitlines()
+    installed = {line.split()[1] for line in lines if line.startswith("installed ")}
+    return [name for name in wanted if name not in installed]
+
+
+def ufw(root: bool) -> dict[str, Any] | None:
+    """The state of ufw, or None where it is not installed or can't be asked."""
+    if not root or not shutil.which("ufw"):
+        return None
+    return kaspa_ufw.parse(output(["ufw", "status", "verbose"]), output(["ufw", "show", "added"]), read("/etc/default/ufw"))
+
+
+def ssh_port() -> int:
+    """The port that this very connection came in by; 22 where it came another way."""
+    words = os.environ.get("SSH_CONNECTION", "").split()
+    return int(words[3]) if len(words) == 4 and words[3].isdigit() else 22
+
+
+def free(path: str) -> int:
+    """MiB free where that path is or would be."""
+    place = Path(path)
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free // MIB
+
+
+def memory() -> int:
+    """MiB of memory available, by the kernel's estimate; 0 where it tells none."""
+    for line in read("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+def recorded(path: str) -> dict[str, Any]:
+    """The facts of an earlier deploy, by the name of their file without its suffix."""
+    found: dict[str, Any] = {}
+    for file in sorted(Path(path).glob("kaspa_*.fact")):
+        try:
+            found[file.stem] = json.loads(read(str(file)))
+        except ValueError:
+            found[file.stem] = {}
+    return found
+
+
+def gather(wanted: dict[str, Any]) -> dict[str, Any]:
+    """All facts; `wanted` holds the module's parameters."""
+    root = os.geteuid() == 0
+    release = os_release()
+    venv = Path(wanted["venv"])
+    return {
+        "time": time.time(),
+        "root": root,
+        "os": f"{release.get('NAME', platform.system()).removesuffix(' GNU/Linux')} {release.get('VERSION_ID', '')}".strip(),
+        "debian": "debian" in (release.get("ID"), *release.get("ID_LIKE", "").split()),
+        "arch": platform.machine(),
+        "python": platform.python_version(),
+        "python_tag": f"cp{sys.version_info.major}{sys.version_info.minor}",
+        "systemd": Path("/run/systemd/system").is_dir(),
+        "missing": missing_packages(wanted["packages"]),
+        "venv": os.readlink(venv) if venv.is_symlink() else ("not a link" if venv.exists() else ""),
+        "recorded": recorded(wanted["facts"]),
+        "ufw": ufw(root),
+        "listening": {
+            str(port): owner
+            for port, owner in kaspa_listeners.parse(output(["ss", "-Htlnpe"])).items()
+        },
+        "ssh_port": ssh_port(),
+        "free": free(wanted["venv"]),
+        "memory": memory(),
+        "resolver": any(line.startswith("nameserver") for line in read("/etc/resolv.conf").splitlines()),
+    }
+
+
+def main() -> None:
+    """The module."""
+    module = AnsibleModule(
+        argument_spec={
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "venv": {"type": "path", "required": True},
+            "facts": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, ansible_facts={"kaspa_host": gather(module.params)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+#!/usr/bin/python
+"""Starts and stops a program as a plain process, where no service manager does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import select
+import signal
+import subprocess
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.kaspa_service import ProcessService, born
+
+DOCUMENTATION = r"""
+module: kaspa_process
+short_description: Keep a program running as a plain process
+description:
+  - For inventories without a service manager. The process is a session of its own; its output goes to
+    C(NAME.log), and C(NAME.json) beside it says which process it is.
+  - It is restarted when its words, its variables or C(token) differ from those that it was started with.
+options:
+  name: {type: str, required: true, description: The service's name.}
+  directory: {type: path, required: true, description: Where its log and its record are.}
+  state: {type: str, choices: [started, stopped], default: started, description: What is wanted.}
+  argv: {type: list, elements: str, default: [], description: The program and its arguments.}
+  environment: {type: dict, default: {}, description: Variables added to the environment.}
+  token: {type: str, default: "", description: "Anything; another value restarts the process."}
+  stop_timeout: {type: int, default: 10, description: Seconds between SIGTERM and SIGKILL.}
+"""
+
+EXAMPLES = r"""
+- name: Run the relay
+  kaspa_process:
+    name: kaspa-relay
+    directory: .lab/local/relay
+    argv: [kaspa-node, relay, --config, .lab/local/relay/relay.toml]
+"""
+
+RETURN = r"""
+pid: {type: int, returned: always, description: "The process, 0 where none runs."}
+"""
+
+
+def fingerprint(argv: list[str], environment: dict[str, str], token: str) -> str:
+    """A hash over all that a process was started with."""
+    return hashlib.sha256(repr((argv, sorted(environment.items()), token)).encode()).hexdigest()
+
+
+def start(service: ProcessService, argv: list[str], environment: dict[str, str], mark: str) -> int:
+    """Start the program and write down which process it is; returns its id."""
+    service.log.parent.mkdir(parents=True, exist_ok=True)
+    with service.log.open("ab") as log:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    service.write_record({"pid": process.pid, "born": born(process.pid), "fingerprint": mark, "argv": argv})
+    return process.pid
+
+
+def stop(service: ProcessService, timeout: float) -> None:
+    """Ask the process to end, make it end after `timeout` seconds, and return when it is gone."""
+    pid = service.state().pid
+    if pid:
+        descriptor = os.pidfd_open(pid)
+        try:
+            for number, seconds in ((signal.SIGTERM, timeout), (signal.SIGKILL, 5.0)):
+                signal.pidfd_send_signal(descriptor, number)
+                # A process descriptor can be read from once the process has ended (pidfd_open(2)).
+                if select.select([descriptor], [], [], seconds)[0]:
+                    break
+        except ProcessLookupError:
+            pass
+        finally:
+            os.close(descriptor)
+    service.forget()
+
+
+def main() -> None:
+    """The module."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "directory": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+            "argv": {"type": "list", "elements": "str", "default": []},
+            "environment": {"type": "dict", "default": {}},
+            "token": {"type": "str", "default": "", "no_log": False},
+            "stop_timeout": {"type": "int", "default": 10},
+        },
+        required_if=[("state", "started", ("argv",))],
+        supports_check_mode=True,
+    )
+    wanted = module.params
+    service = ProcessService(wanted["name"], wanted["directory"])
+    environment = {name: str(value) for name, value in wanted["environment"].items()}
+    mark = fingerprint(wanted["argv"], environment, wanted["token"])
+    before = service.state()
+    if wanted["state"] == "stopped":
+        changed = before.active or bool(service.record())
+    else:
+        changed = not before.active or service.record().get("fingerprint") != mark
+    pid = before.pid
+    if changed and not module.check_mode:
+        stop(service, wanted["stop_timeout"])
+        pid = 0
+        if wanted["state"] == "started":
+            try:
+                pid = start(service, wanted["argv"], environment, mark)
+            except OSError as error:
+                module.fail_json(msg=f"{wanted['argv'][0]} can't be started: {error.strerror}")
+    module.exit_json(changed=changed, pid=pid)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+#!/usr/bin/python
+"""Looks at a node from outside: its service, the kernel's view of its sockets, its own status, its log."""
+
+from __future__ import annotations
+
+import socket
+import time
+import traceback
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.kaspa_service import Mark, command, service
+
+try:
+    from kaspa_node.control import client
+    from kaspa_node.errors import KaspaNodeError
+    from kaspa_node.evidence import sockets
+except ImportError:
+    IMPORT_ERROR = traceback.format_exc()
+else:
+    IMPORT_ERROR = ""
+
+DOCUMENTATION = r"""
+module: kaspa_snapshot
+short_description: Take evidence of a node
+description:
+  - Changes nothing. Needs the package kaspa_node, so run it with the Python that the node runs with.
+  - What can't be had is no failure; C(snapshot.error) says what is missing, and why.
+options:
+  host: {type: str, required: true, description: The name of the host in the inventory.}
+  label: {type: str, required: true, description: "The snapshot's name, such as C(before)."}
+  controller_time: {type: float, required: true, description: "What the controller's clock shows, as Unix time."}
+  manager: {type: str, choices: [systemd, process], default: systemd, description: Who runs the service.}
+  service: {type: str, required: true, description: "The service, C(kaspa-relay) or C(kaspa-peer)."}
+  directory: {type: path, description: Where a plain process has its log.}
+  control: {type: path, required: true, description: The node's control socket.}
+  log_since: {type: dict, description: "A C(mark) of an earlier call: return the log since then."}
+"""
+
+EXAMPLES = r"""
+- name: Look at the peer
+  kaspa_snapshot:
+    host: server
+    label: before
+    controller_time: "{{ now(utc=true).timestamp() }}"
+    service: kaspa-peer
+    control: /run/kaspa-node/control.sock
+"""
+
+RETURN = r"""
+snapshot: {type: dict, returned: always, description: "Time, service, sockets, status and error."}
+mark: {type: dict, returned: always, description: The end of the log as it is now.}
+log: {type: str, returned: when log_since is given, description: The service's lines since that mark.}
+facts: {type: dict, returned: always, description: The host's addresses and operating system.}
+"""
+
+STATUS_TIMEOUT = 10.0
+
+
+class Problems:
+    """What could not be had; the first reason is reported."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, what: str, error: Exception) -> None:
+        """Remember that `what` is missing."""
+        self.texts.append(f"{what}: {error}")
+
+    def __str__(self) -> str:
+        return "; ".join(self.texts)
+
+
+def owned_sockets(manager: str, name: str, pid: int, text: str) -> list[dict[str, Any]]:
+    """The entries of `ss` that belong to the service: by the unit's cgroup, or by the process."""
+    pids = [pid] if pid and manager == "process" else []
+    unit = name if manager == "systemd" else ""
+    return [
+        entry.as_entry()
+        for entry in sockets.parse(text)
+        if (unit and sockets.in_cgroup_of(entry.cgroup, unit)) or not set(pids).isdisjoint(entry.pids)
+    ]
+
+
+def addresses(text: str) -> list[str]:
+    """The addresses in the output of `ip -o addr show scope global`."""
+    found = [line.split()[3].partition("/")[0] for line in text.splitlines() if len(line.split()) > 3]
+    return sorted(set(found), key=found.index)
+
+
+def operating_system(release: str) -> str:
+    """`Debian 12` from the text of os-release."""
+    pairs = dict(line.split("=", 1) for line in release.splitlines() if "=" in line)
+    name = pairs.get("NAME", "Linux").strip('"').removesuffix(" GNU/Linux")
+    return f"{name} {pairs.get('VERSION_ID', '').strip(chr(34))}".strip()
+
+
+def take(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Everything that the module returns; `wanted` holds its parameters."""
+    problems = Problems()
+    node = service(wanted["manager"], wanted["service"], wanted["directory"])
+    result: dict[str, Any] = {"facts": {"addresses": [], "os": "", "name": socket.gethostname()}}
+    snapshot: dict[str, Any] = {
+        "host": wanted["host"],
+        "label": wanted["label"],
+        "time": time.time(),
+        "controller_time": wanted["controller_time"],
+        "service": {"name": wanted["service"], "active": False, "pid": 0, "invocation": ""},
+        "sockets": None,
+        "status": None,
+    }
+    try:
+        state = node.state()
+        snapshot["service"] = state.as_dict()
+        # Sockets first: asking for the status must not be what we see.
+        listing = command(sockets.COMMAND)
+        snapshot["sockets"] = owned_sockets(wanted["manager"], wanted["service"], state.pid, listing)
+    except OSError as error:
+        problems.note("sockets", error)
+    try:
+        answer = client.request(wanted["control"], {"do": "status"}, STATUS_TIMEOUT)
+        snapshot["status"] = answer["status"]
+    except (KaspaNodeError, KeyError) as error:
+        problems.note("status", error)
+    try:
+        result["mark"] = vars(node.mark())
+        if wanted["log_since"] is not None:
+            since = wanted["log_since"]
+            result["log"] = node.log_since(Mark(str(since.get("cursor", "")), int(since.get("offset", 0))))
+        result["facts"]["addresses"] = addresses(command(["ip", "-o", "addr", "show", "scope", "global"]))
+        with open("/etc/os-release", encoding="utf-8") as file:
+            result["facts"]["os"] = operating_system(file.read())
+    except OSError as error:
+        problems.note("log", error)
+    snapshot["error"] = str(problems) or None
+    return {**result, "snapshot": snapshot}
+
+
+def main() -> None:
+    """The module."""
+    module = AnsibleModule(
+        argument_spec={
+            "host": {"type": "str", "required": True},
+            "label": {"type": "str", "required": True},
+            "controller_time": {"type": "float", "required": True},
+            "manager": {"type": "str", "choices": ["systemd", "process"], "default": "systemd"},
+            "service": {"type": "str", "required": True},
+            "directory": {"type": "path"},
+            "control": {"type": "path", "required": True},
+            "log_since": {"type": "dict"},
+        },
+        supports_check_mode=True,
+    )
+    if IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("kaspa_node"), exception=IMPORT_ERROR)
+    module.exit_json(changed=False, **take(module.params))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+#!/usr/bin/python
+"""Asks a running node how it is, and waits until it is as it should be."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.kaspa_service import service
+
+try:
+    from kaspa_node.control import client
+    from kaspa_node.errors import KaspaNodeError
+except ImportError:
+    IMPORT_ERROR = traceback.format_exc()
+else:
+    IMPORT_ERROR = ""
+
+DOCUMENTATION = r"""
+module: kaspa_status
+short_description: Wait for a node
+description:
+  - Changes nothing. Needs the package kaspa_node, so run it with the Python that the node runs with.
+options:
+  control: {type: path, required: true, description: The node's control socket.}
+  wanted:
+    type: str
+    choices: [answering, reserved, connected]
+    default: answering
+    description: >-
+      C(answering): it answers at all; C(reserved): every relay has accepted its reservation; C(connected): it has a
+      session that is ready with every remote.
+  timeout: {type: int, default: 30, description: Seconds to wait.}
+  manager: {type: str, choices: [systemd, process], default: systemd, description: Who runs the service.}
+  service: {type: str, required: true, description: The service.}
+  directory: {type: path, description: Where a plain process has its log.}
+"""
+
+EXAMPLES = r"""
+- name: Wait for the reservations
+  kaspa_status:
+    control: /run/kaspa-node/control.sock
+    service: kaspa-peer
+    wanted: reserved
+"""
+
+RETURN = r"""
+status: {type: dict, returned: success, description: The node's status.}
+"""
+
+PAUSE = 0.2
+LAST_LINES = 5
+
+Status = dict[str, Any]
+
+
+def not_reserved(status: Status) -> str:
+    """Which relays have not accepted the reservation, and why; "" when all have."""
+    relays = status.get("relays", [])
+    if not relays:
+        return "it knows no relay"
+    return "; ".join(
+        f"relay {relay['peer_id']} at {relay.get('addr')}: {relay['state']}{_because(relay)}"
+        for relay in relays
+        if relay["state"] != "reserved"
+    )
+
+
+def not_connected(status: Status) -> str:
+    """Which remotes have no session that is ready, and why; "" when all have."""
+    ready = {session["peer_id"] for session in status.get("sessions", []) if session["state"] == "ready"}
+    return "; ".join(
+        f"remote {remote.get('name') or remote['peer_id']}: {remote['state']}{_because(remote)}"
+        for remote in status.get("remotes", [])
+        if remote["peer_id"] not in ready
+    )
+
+
+def _because(entry: dict[str, Any]) -> str:
+    return f" ({entry['reason']})" if entry.get("reason") else ""
+
+
+LACKS: dict[str, Callable[[Status], str]] = {
+    "answering": lambda status: "",
+    "reserved": not_reserved,
+    "connected": not_connected,
+}
+
+
+def wait(
+    ask: Callable[[], Status], lacks: Callable[[Status], str], timeout: float, clock: Callable[[], float], pause: Callable[[], None]
+) -> tuple[Status | None, str]:
+    """The first status that lacks nothing, with ""; after `timeout` seconds None, with what was lacking at last."""
+    deadline = clock() + timeout
+    while True:
+        try:
+            status = ask()
+            lack = lacks(status)
+        except KaspaNodeError as error:
+            lack = str(error)
+        else:
+            if not lack:
+                return status, ""
+        if clock() >= deadline:
+            return None, lack
+        pause()
+
+
+def main() -> None:
+    """The module."""
+    module = AnsibleModule(
+        argument_spec={
+            "control": {"type": "path", "required": True},
+            "wanted": {"type": "str", "choices": list(LACKS), "default": "answering"},
+            "timeout": {"type": "int", "default": 30},
+            "manager": {"type": "str", "choices": ["systemd", "process"], "default": "systemd"},
+            "service": {"type": "str", "required": True},
+            "directory": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    if IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("kaspa_node"), exception=IMPORT_ERROR)
+    wanted = module.params
+
+    def ask() -> Status:
+        status: Status = client.request(wanted["control"], {"do": "status"}, 5.0).get("status", {})
+        return status
+
+    status, lack = wait(ask, LACKS[wanted["wanted"]], wanted["timeout"], time.monotonic, lambda: time.sleep(PAUSE))
+    if status is None:
+        node = service(wanted["manager"], wanted["service"], wanted["directory"])
+        try:
+            last = node.last_lines(LAST_LINES)
+        except OSError as error:
+            last = [str(error)]
+        problem = f"{wanted['service']} is not {wanted['wanted']} after {wanted['timeout']} s: {lack}"
+        module.fail_json(msg=problem, last_lines=last)
+    module.exit_json(changed=False, status=status)
+
+
+if __name__ == "__main__":
+    main()
