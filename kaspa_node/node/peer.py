@@ -9,7 +9,7 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.control.server import serve_control
-from kaspa_node.errors import RequestFailed
+from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.identity import Identity
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa import networks
@@ -19,6 +19,7 @@ from kaspa_node.kaspa.service import KaspaService
 from kaspa_node.node.carriage import Carriage
 from kaspa_node.node.common import Answer, announce_start, open_host, run_until_stopped
 from kaspa_node.node.remote import RemoteKeeper
+from kaspa_node.node.requests import ExerciseRequest, SessionRequest
 from kaspa_node.node.status import peer_status
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.circuit import CircuitListener
@@ -29,10 +30,6 @@ from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.reservation.link import RelayLink
 from kaspa_node.settings import Settings
 from kaspa_node.settings.values import Remote
-
-SESSION_SECONDS = 60.0
-EXERCISE_SECONDS = 30.0
-MAX_PINGS = 100_000
 
 
 async def run_peer(settings: Settings, identity: Identity, journal: Journal) -> None:
@@ -154,41 +151,39 @@ class Peer:
         if what == "status":
             return {"status": peer_status(self)}
         if what == "session":
-            return {"session": await self._fresh_session(request)}
+            return {"session": await self._fresh_session(SessionRequest.parse(request))}
         if what == "exercise":
-            return {"exercise": await self._exercise(request)}
-        raise RequestFailed(f"a peer does not know how to {what!r}; it answers `status`, `session`, `exercise`")
+            return {"exercise": await self._exercise(ExerciseRequest.parse(request))}
+        raise RequestFailed(f"a peer does not know how to {shown(what)}; it answers `status`, `session`, `exercise`")
 
-    async def _fresh_session(self, request: dict[str, Any]) -> dict[str, object]:
-        wanted = request.get("remote")
-        keeper = next((k for k in self.remotes if wanted in (k.name, k.peer_id)), None)
+    async def _fresh_session(self, request: SessionRequest) -> dict[str, object]:
+        keeper = next((k for k in self.remotes if request.remote in (k.name, k.peer_id)), None)
         if keeper is None:
             known = ", ".join(k.name for k in self.remotes) or "none"
-            raise RequestFailed(f"no remote {wanted!r} is configured here; configured are: {known}")
-        timeout = float(request.get("timeout") or SESSION_SECONDS)
-        return await keeper.fresh(request.get("run"), request.get("policy"), timeout)
+            raise RequestFailed(f"no remote {shown(request.remote)} is configured here; configured: {known}")
+        return await keeper.fresh(request.run, request.policy, request.timeout)
 
-    async def _exercise(self, request: dict[str, Any]) -> dict[str, object]:
-        wanted, pings = request.get("session"), int(request.get("pings") or 1)
-        session = self.kaspa.sessions.get(str(wanted))
-        if session is None:
-            raise RequestFailed(f"no session {wanted!r} stands here; `kaspa-node status` lists the sessions")
-        if not 1 <= pings <= MAX_PINGS:
-            raise RequestFailed(f"pings is {pings}; expected 1 to {MAX_PINGS}")
-        carried = self.carriage.carried.get(str(wanted))
-        before = (carried.stream.bytes_sent, carried.stream.bytes_received) if carried is not None else (0, 0)
+    async def _exercise(self, request: ExerciseRequest) -> dict[str, object]:
+        session, carried = self.kaspa.sessions.get(request.session), self.carriage.carried.get(request.session)
+        if session is None or carried is None:
+            raise RequestFailed(f"no session {shown(request.session)} stands here; `kaspa-node status` lists them")
+        stream = carried.stream
+        sent, received = stream.bytes_sent, stream.bytes_received
         try:
-            seconds = await session.ping(pings, float(request.get("timeout") or EXERCISE_SECONDS))
+            seconds = await session.ping(request.pings, request.timeout)
         except KaspaError as error:
             raise RequestFailed(str(error)) from error
         self._journal.record(
-            milestones.SESSION_EXERCISED, peer=session.carrier.peer, session=wanted, pings=pings, run=request.get("run")
+            milestones.SESSION_EXERCISED,
+            peer=session.carrier.peer,
+            session=request.session,
+            pings=request.pings,
+            run=carried.run,
         )
-        after = (carried.stream.bytes_sent, carried.stream.bytes_received) if carried is not None else (0, 0)
         return {
-            "session": wanted,
-            "pings": pings,
+            "session": request.session,
+            "pings": request.pings,
             "seconds": round(seconds, 4),
-            "bytes_sent": after[0] - before[0],
-            "bytes_received": after[1] - before[1],
+            "bytes_sent": stream.bytes_sent - sent,
+            "bytes_received": stream.bytes_received - received,
         }

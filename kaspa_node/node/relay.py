@@ -10,7 +10,7 @@ import trio
 
 from kaspa_node import __version__, milestones
 from kaspa_node.control.server import serve_control
-from kaspa_node.errors import RequestFailed
+from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.identity import Identity
 from kaspa_node.journal import Journal
 from kaspa_node.milestones import RELAY
@@ -37,7 +37,7 @@ async def run_relay(settings: Settings, identity: Identity, journal: Journal) ->
 
     async def answer(request: dict[str, Any]) -> Answer:
         if request.get("do") != "status":
-            raise RequestFailed(f"a relay does not know how to {request.get('do')!r}; it answers `status`")
+            raise RequestFailed(f"a relay does not know how to {shown(request.get('do'))}; it answers `status`")
         return {"status": relay_status(host, service, since)}
 
     async def work(nursery: trio.Nursery) -> None:
