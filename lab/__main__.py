@@ -45,8 +45,9 @@ def status(arguments: argparse.Namespace) -> int:
     if owner != paths.checkout or state is None:
         print(f"the lab of {owner} is up" if owner else "the lab is not up")
         return 1
-    states = hosts.system_states(paths)
-    problems = booted.problems(paths)
+    problems = booted.missing_parts()
+    states = dict.fromkeys((each.name for each in HOSTS), "?") if problems else hosts.system_states(paths)
+    problems = problems or booted.ill_hosts(states)
     if arguments.json:
         print(json.dumps({"state": asdict(state), "hosts": states, "problems": problems}))
         return 1 if problems else 0

@@ -148,20 +148,29 @@ def owner_of_running_lab() -> Path | None:
 
 def problems(paths: Paths, *, patience: float = 0.0) -> list[str]:
     """What is wrong with a lab that should be up, each in a few words; a host has `patience` seconds to answer."""
+    found = missing_parts()
+    if found:
+        return found
+    deadline = time.monotonic() + patience
+    while True:
+        found = ill_hosts(hosts.system_states(paths))
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+
+
+def ill_hosts(states: dict[str, str]) -> list[str]:
+    return [f"host {name} is {state}" for name, state in states.items() if state not in hosts.UP]
+
+
+def missing_parts() -> list[str]:
+    """What of a lab that should be up is not there at all, each in a few words."""
     found = []
     if not NamedNamespaces().complete():
         found.append("a network namespace is missing")
     found += [f"the {helper} has ended" for helper in ("hub", "forwarder") if not cgroups.populated(helper)]
     found += [f"host {host.name} has ended" for host in HOSTS if not cgroups.populated(host.name)]
-    if found:
-        return found
-    deadline = time.monotonic() + patience
-    while True:
-        states = hosts.system_states(paths)
-        found = [f"host {name} is {state}" for name, state in states.items() if state not in hosts.UP]
-        if not found or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
+    return found
 
 
 def left_over() -> list[str]:
@@ -179,6 +188,7 @@ def down(paths: Paths, *, quiet: bool = False, keep_logs: bool = False) -> None:
     existed = bool(left_over())
     ssh.close_shared()
     cgroups.kill()
+    NamedNamespaces().end_processes()
     NamedNamespaces().delete()
     hosts.remove_nspawn_state()
     shutil.rmtree(RUN, ignore_errors=True)

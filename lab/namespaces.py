@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import time
 from pathlib import Path
 
 from lab.command import run
+from lab.errors import LabError
 from lab.topology import NAMESPACES, PREFIX
 
 RUN_NETNS = Path("/run/netns")
@@ -32,6 +36,22 @@ class NamedNamespaces:
         """Names of namespaces with the lab's prefix, of whatever topology."""
         return sorted(entry.name for entry in RUN_NETNS.glob(PREFIX + "*")) if RUN_NETNS.is_dir() else []
 
+    def end_processes(self, *, timeout: float = 5.0) -> None:
+        """End what was started inside by hand: shells, shared SSH connections. A namespace lives as long as they do.
+
+        Raises LabError for what survives SIGKILL.
+        """
+        started = time.monotonic()
+        inodes = {(RUN_NETNS / name).stat().st_ino for name in self.left()}
+        while inside := processes_in(inodes) - {os.getpid()}:
+            elapsed = time.monotonic() - started
+            if elapsed > timeout:
+                raise LabError(f"processes {sorted(inside)} in the lab's networks survive SIGKILL")
+            for pid in inside:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM if elapsed < timeout / 2 else signal.SIGKILL)
+            time.sleep(0.05)
+
     def delete(self) -> None:
         """Remove every namespace with the lab's prefix, and the mount of /run/netns when nothing else uses it.
 
@@ -43,6 +63,17 @@ class NamedNamespaces:
         if RUN_NETNS.is_dir() and not any(RUN_NETNS.iterdir()):
             for _ in range(mounts_at(str(RUN_NETNS))):
                 run(["umount", str(RUN_NETNS)], check=False)
+
+
+def processes_in(inodes: set[int]) -> set[int]:
+    """The processes whose network namespace is one of these."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                if (entry / "ns/net").stat().st_ino in inodes:
+                    found.add(int(entry.name))
+    return found
 
 
 def mounts_at(path: str, mountinfo: Path = Path("/proc/self/mountinfo")) -> int:

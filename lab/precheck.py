@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import cgroups
+from lab import aptsources, cgroups
+from lab.aptsources import Distribution
 from lab.command import environment, run, succeeds
 from lab.errors import LabError, MissingPackages
 from lab.paths import Paths
@@ -163,9 +164,18 @@ def _resources(paths: Paths) -> list[Probe]:
     memory = next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), 0)
     disk = shutil.disk_usage(paths.checkout).free
     return [
+        _apt_sources(),
         Probe("1 GB of memory", memory > MEMORY_KIB, f"only {memory // 1000} MB are available"),
         Probe("2 GB of disk", disk > DISK_BYTES, f"only {disk // 1_000_000} MB are free at {paths.checkout}"),
     ]
+
+
+def _apt_sources() -> Probe:
+    try:
+        aptsources.of_distribution(aptsources.read(), Distribution.read())
+    except LabError as error:
+        return Probe("apt sources of Debian or Ubuntu", False, str(error))
+    return Probe("apt sources of Debian or Ubuntu", True, "")
 
 
 def _networks() -> Probe:
