@@ -116,7 +116,10 @@ class NoiseHandshake:
         return out
 
     def _write(self, payload: bytes) -> bytes:
-        message = bytes(self._noise.write_message(payload))
+        try:
+            message = bytes(self._noise.write_message(payload))
+        except ValueError as error:
+            raise NoiseError(f"the remote's Noise key can't be used: {error}") from error
         return len(message).to_bytes(2, "big") + message
 
     def _verify(self, raw: bytes) -> None:

@@ -1,0 +1,39 @@
+"""Identities and handshakes that several tests need."""
+
+from __future__ import annotations
+
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.keys import KeyPair
+from libp2p.peer.id import ID
+
+from kaspa_node.p2p import yamux
+from kaspa_node.p2p.noise import NoiseHandshake, NoiseKeys, NoiseSession
+
+
+def identity(number: int) -> KeyPair:
+    """The key pair of party `number`, the same in every run."""
+    return create_new_key_pair(bytes([number]) * 32)
+
+
+def peer_id(number: int) -> str:
+    """The peer id of party `number`."""
+    return str(ID.from_pubkey(identity(number).public_key))
+
+
+def keys(number: int, muxers: tuple[str, ...] = (yamux.PROTOCOL,)) -> NoiseKeys:
+    """What party `number` needs for a handshake."""
+    return NoiseKeys(identity(number), muxers)
+
+
+def shake_hands(initiator: NoiseHandshake, responder: NoiseHandshake) -> None:
+    """Carry the three messages of a handshake."""
+    last = initiator.receive(responder.receive(initiator.opening()))
+    responder.receive(last)
+
+
+def channel() -> tuple[NoiseSession, NoiseSession]:
+    """Both ends of a secure channel: the dialer's, the listener's."""
+    initiator = NoiseHandshake(keys(1), initiator=True)
+    responder = NoiseHandshake(keys(2), initiator=False)
+    shake_hands(initiator, responder)
+    return initiator.session(), responder.session()
