@@ -128,6 +128,7 @@ class Link:
         self._into, self._from = trio.open_memory_channel[bytes](math.inf)
         self._relief = trio.Event()
         self._over = False
+        self._gone = trio.Event()
         self._end = "the stream ended"
 
     @property
@@ -157,15 +158,22 @@ class Link:
         return data
 
     async def finish(self, linger: float) -> None:
-        """Send what waits, end our direction, give the peer `linger` seconds to end its own, then cancel the call."""
+        """Send what waits, end our direction, give the call `linger` seconds to come to its end, then cancel it."""
         self._outbox.close()
         with trio.CancelScope(shield=True), trio.move_on_after(linger):
-            while True:
-                try:
-                    await self.receive()
-                except StreamEnded:
-                    break
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._discard)
+                await self._gone.wait()
+                nursery.cancel_scope.cancel()
         self.abort()
+
+    async def _discard(self) -> None:
+        """Take in what a peer goes on sending: a call whose messages nobody takes has no end."""
+        while not self._over:
+            try:
+                await self.receive()
+            except StreamEnded:
+                return
 
     def refuse(self) -> None:
         """End our direction with nothing sent, and take nothing in."""
@@ -196,8 +204,9 @@ class Link:
         self._in_trio(self._on_end, end)
 
     def gone(self) -> None:
-        """Thread: the call is over, nothing more can be sent."""
+        """Thread: the call is over in both directions."""
         self._outbox.close(discard=True)
+        self._in_trio(self._gone.set)
 
     def _on_end(self, reason: str) -> None:
         self._over = True

@@ -115,7 +115,7 @@ async def test_a_refused_caller_gets_no_kaspa_message(tmp_path: Path) -> None:
         carrier = nodes.client.carrier("outgoing", "server")
         with pytest.raises(HandshakeFailed, match="^gRPC PERMISSION_DENIED: unknown caller$"):
             await nodes.client.service.connect(f"unix:{path}", carrier)
-        assert nodes.client.done[0].messages_received == 0
+        assert (await nodes.client.closed(1)).messages_received == 0
         assert not nodes.server.done
         nursery.cancel_scope.cancel()
 

@@ -164,11 +164,12 @@ async def test_finishing_sends_what_waits_and_cancels_at_the_end() -> None:
     wire.send(b"last words")
     said: list[bytes] = []
 
-    def peer() -> Iterator[bytes]:
+    def call() -> None:
+        wire.read(iter([b"words that nobody reads"]))
         said.extend(wire.outgoing())
-        yield b"an answer nobody reads"
+        wire.gone()
 
-    threading.Thread(target=wire.read, args=(peer(),), daemon=True).start()
+    threading.Thread(target=call, daemon=True).start()
     await wire.finish(30)
     assert said == [b"last words"]
     assert cancelled == ["cancel"]
