@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,9 +46,13 @@ class Server:
     def start(self, path: str) -> None:
         """Listen on the unix socket `path`; ListenError when that can't be."""
         try:
+            # grpcio writes to standard error, in its own format and without the reason in what it raises.
+            _try_to_bind(path)
             self._server.add_insecure_port(f"unix:{path}")
-        except RuntimeError as error:
-            raise ListenError(path, "can't bind the socket", "check that its directory exists and is ours") from error
+        except (OSError, RuntimeError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            remedy = "check that its directory exists and is ours, and that no other node uses it"
+            raise ListenError(path, reason, remedy) from error
         self._server.start()
 
     async def stop(self, grace: float) -> None:
@@ -77,6 +83,12 @@ class Server:
         if reason is not None:
             refusal.append(reason)
             link.refuse()
+
+
+def _try_to_bind(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as trial:
+        trial.bind(path)
+    os.unlink(path)
 
 
 def _messages(requests: Iterator[bytes]) -> Iterator[bytes]:

@@ -179,10 +179,23 @@ async def test_a_socket_left_behind_is_replaced(tmp_path: Path) -> None:
         assert (await nodes.connect()).state == "ready"
 
 
-async def test_a_socket_that_can_not_be_bound_is_an_error_with_its_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("absent/kaspa.sock", "No such file or directory"),
+        ("x" * 200, "path too long"),
+        ("taken", "Address already in use"),
+    ],
+)
+async def test_a_socket_that_can_not_be_bound_is_an_error_with_its_path(
+    tmp_path: Path, name: str, problem: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await trio.Path(tmp_path / "taken").write_text("a file that is not ours")
     service = KaspaService(KaspaConfig(), RecordingJournal())
-    with pytest.raises(ListenError, match="absent/kaspa.sock"):
-        await service.serve(f"{tmp_path}/absent/kaspa.sock", lambda caller: None)
+    with pytest.raises(ListenError, match=f"{name}: .*{problem}; "):
+        await service.serve(f"{tmp_path}/{name}", lambda caller: None)
+    assert await trio.Path(tmp_path / "taken").read_text() == "a file that is not ours"
+    assert capfd.readouterr().err == ""
 
 
 async def test_a_connect_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
