@@ -26,15 +26,12 @@ def judge_directory(directory: Path, expect: str | None = None) -> dict[str, Any
     case = Case(load(directory / "raw"))
     redactor = redactor_for(case)
     _, unredacted = examine(case, expect)
-    report = {str(key): value for key, value in unredacted.items()}
-    redacted = redactor.value(report)
-    if not isinstance(redacted, dict):
-        raise TypeError("a report is an object")
+    report = {name: redactor.value(value) for name, value in unredacted.items()}
     try:
-        _write(directory, redacted, case, redactor)
+        _write(directory, report, case, redactor)
     except OSError as error:
-        raise BundleError(f"{error.filename or directory}: {error.strerror}; make the directory writable") from None
-    return redacted
+        raise BundleError(f"{directory}: can't write the report: {error.strerror}; is there room and leave?") from None
+    return report
 
 
 def _write(directory: Path, report: dict[str, Any], case: Case, redactor: Redactor) -> None:

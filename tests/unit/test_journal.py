@@ -104,6 +104,12 @@ def test_a_field_that_the_milestone_lacks_is_an_error_of_the_program() -> None:
         journal()[0].record(m.NODE_LISTENING, colour="red")
 
 
+def test_values_are_written_as_logfmt() -> None:
+    values = [None, True, False, 7, 1.5, 100.0, "bare", "two words", 'a"b', "", "a=b"]
+    expected = ['""', "true", "false", "7", "1.5", "100", "bare", '"two words"', '"a\\"b"', '""', '"a=b"']
+    assert [quote(value) for value in values] == expected
+
+
 def test_below_the_level_nothing_is_written() -> None:
     writer, lines, logger = journal()
     logger.setLevel(logging.INFO)

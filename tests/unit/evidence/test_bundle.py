@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kaspa_node.evidence.bundle import BundleError, Exercise, Failure, Session, Snapshot, load
+from tests.unit.evidence.builder import Evidence, complete
+
+
+def loaded_error(evidence: Evidence, directory: Path) -> str:
+    with pytest.raises(BundleError) as caught:
+        load(evidence.write(directory) / "raw")
+    return str(caught.value)
+
+
+def test_three_different_hosts_are_needed(tmp_path: Path) -> None:
+    evidence = complete()
+    evidence.run["pair"]["relay"] = "client"
+    assert "client, server and relay should be three host names" in loaded_error(evidence, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", ".", "a/b"])
+def test_a_host_name_can_not_lead_out_of_the_directory(name: str, tmp_path: Path) -> None:
+    evidence = complete()
+    evidence.run["pair"]["relay"] = name
+    evidence.run["hosts"][name] = evidence.run["hosts"]["relay"]
+    assert "should be three host names" in loaded_error(evidence, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"{}"])
+def test_a_damaged_run_json_is_named(content: bytes, tmp_path: Path) -> None:
+    evidence = complete()
+    evidence.files["run.json"] = content
+    assert "run.json: " in loaded_error(evidence, tmp_path)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    evidence = complete()
+    evidence.files["client/snapshot-before.json"] = b" " * (16 * 1024 * 1024 + 1)
+    bundle = load(evidence.write(tmp_path) / "raw")
+    assert bundle.before["client"] == Failure("snapshot-before.json: larger than 16777216 bytes")
+
+
+def test_a_damaged_snapshot_is_evidence_that_is_missing(tmp_path: Path) -> None:
+    evidence = complete()
+    evidence.files["client/snapshot-before.json"] = b"\xff"
+    evidence.before("server")["host"] = "client"
+    evidence.before("relay")["sockets"][0]["bytes_acked"] = -1
+    bundle = load(evidence.write(tmp_path) / "raw")
+    assert bundle.before["client"] == Failure("snapshot-before.json: not UTF-8")
+    assert bundle.before["server"] == Failure("snapshot-before.json: host is 'client', expected 'server'")
+    assert isinstance(bundle.before["relay"], Failure)
+    assert "sockets[0]: bytes_acked should be a whole number" in bundle.before["relay"].error
+    assert isinstance(bundle.after["client"], Snapshot)
+
+
+def test_replies_may_come_in_their_envelope(tmp_path: Path) -> None:
+    evidence = complete()
+    evidence.run["session"] = {"ok": True, "session": evidence.run["session"]}
+    evidence.run["exercise"] = {"ok": True, "exercise": evidence.run["exercise"]}
+    evidence.before("client")["status"] = {"ok": True, "status": evidence.before("client")["status"]}
+    bundle = load(evidence.write(tmp_path) / "raw")
+    assert isinstance(bundle.run.session, Session)
+    assert isinstance(bundle.run.exercise, Exercise)
+    assert isinstance(bundle.before["client"], Snapshot)
+    evidence.run["session"] = {"ok": False, "error": "no such remote"}
+    assert load(evidence.write(tmp_path) / "raw").run.session == Failure("no such remote")
+
+
+def test_a_socket_without_a_port_is_kept_but_has_no_end(tmp_path: Path) -> None:
+    evidence = complete()
+    evidence.before("client")["sockets"].append({"state": "LISTEN", "local": "0.0.0.0:4012", "remote": "0.0.0.0:*"})
+    snapshot = load(evidence.write(tmp_path) / "raw").before["client"]
+    assert isinstance(snapshot, Snapshot)
+    assert snapshot.sockets is not None
+    assert snapshot.sockets[-1].remote is None
+
+
+def test_reservations_without_an_address_are_kept(tmp_path: Path) -> None:
+    evidence = complete()
+    evidence.before("client")["status"]["relays"] = [{"peer_id": "x", "reason": "full"}]
+    snapshot = load(evidence.write(tmp_path) / "raw").before["client"]
+    assert isinstance(snapshot, Snapshot)
+    assert snapshot.status is not None
+    (relay,) = snapshot.status.relays
+    assert (relay.peer_id, relay.observed, relay.state, relay.reason) == ("x", None, "reserved", "full")
+
+
+def test_the_file_is_plain_json(tmp_path: Path) -> None:
+    complete().write(tmp_path)
+    assert json.loads((tmp_path / "raw" / "run.json").read_text())["pair"]["client"] == "client"
