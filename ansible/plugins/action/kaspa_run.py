@@ -38,7 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _VALID_ARGS = frozenset({"argv", "chdir", "environment", "creates", "ok_codes", "failure"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the program; the result holds rc, lines (the last ones) and changed."""
+        """Run the program; the result holds exit_code, lines (the last ones) and changed."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         arguments = self._task.args
@@ -54,7 +54,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except OSError as error:
             raise AnsibleActionFail(f"{argv[0]} can't be started: {error.strerror}") from error
         last = lines[-1] if lines else "it printed nothing"
-        result.update(rc=code, lines=list(lines), changed=True)
+        result.update(exit_code=code, lines=list(lines), changed=True)
         if code not in (arguments.get("ok_codes") or [0]):
             what = arguments.get("failure") or f"`{' '.join(argv[:4])}` failed with exit code {code}"
             result.update(failed=True, msg=f"{what}: {last}")

@@ -24,6 +24,7 @@ description:
     trips for.
 options:
   packages: {type: list, elements: str, default: [], description: Debian packages to look for.}
+  key: {type: path, required: true, description: "The node's key file, of which only inode and time are looked at."}
   venv: {type: path, required: true, description: The link to the virtual environment in use.}
   facts: {type: path, required: true, description: "The directory that an earlier deploy left its C(kaspa_*.fact) in."}
 """
@@ -32,6 +33,7 @@ EXAMPLES = r"""
 - name: Know the host
   kaspa_host_facts:
     venv: /opt/kaspa-node
+    key: /var/lib/kaspa-node/identity.key
     facts: /etc/ansible/facts.d
     packages: [python3-venv, libgmp10]
 """
@@ -42,7 +44,7 @@ ansible_facts:
   returned: always
   description: >-
     C(kaspa_host), with root, os, release, debian, arch, python_tag, systemd, missing (packages), venv (what the link
-    points to), recorded (facts of an earlier deploy), ufw, listening (port to program), ssh_port, free (MiB of disk),
+    points to), key, recorded (facts of an earlier deploy), ufw, listening (port to program), ssh_port, free (MiB of disk),
     memory (MiB), resolver, time (of the host's clock)
 """
 
@@ -125,6 +127,15 @@ def recorded(path: str) -> dict[str, Any]:
     return found
 
 
+def stamp(path: str) -> str:
+    """What tells a file from another in its place: inode and time of change; "none" where there is no such file."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return "none"
+    return f"{found.st_ino}-{int(found.st_mtime)}"
+
+
 def gather(wanted: dict[str, Any]) -> dict[str, Any]:
     """All facts; `wanted` holds the module's parameters."""
     root = os.geteuid() == 0
@@ -141,6 +152,7 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
         "systemd": Path("/run/systemd/system").is_dir(),
         "missing": missing_packages(wanted["packages"]),
         "venv": os.readlink(venv) if venv.is_symlink() else ("not a link" if venv.exists() else ""),
+        "key": stamp(wanted["key"]),
         "recorded": recorded(wanted["facts"]),
         "ufw": ufw(root),
         "listening": {
@@ -159,6 +171,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "packages": {"type": "list", "elements": "str", "default": []},
+            "key": {"type": "path", "required": True, "no_log": False},
             "venv": {"type": "path", "required": True},
             "facts": {"type": "path", "required": True},
         },
