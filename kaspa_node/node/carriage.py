@@ -54,13 +54,17 @@ class Carriage:
         for protocol in STREAM_PROTOCOLS:
             host.serve(protocol, self._accept, self._permits)
 
-    async def run(self) -> None:
-        """Serve the embedded Kaspa peer, and carry its streams, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            nursery.start_soon(self._kaspa.run)
-            nursery.start_soon(self._kaspa.serve, str(self._server), self._callers.get)
-            await trio.sleep_forever()
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Serve the embedded Kaspa peer, and carry its streams, in `nursery`. Raises ListenError."""
+        self._nursery = nursery
+        await nursery.start(self._kaspa.run)
+        await nursery.start(self._kaspa.serve, str(self._server), self._callers.get)
+
+    def let_go(self, session: KaspaSession) -> None:
+        """End what carried a session that is over: grpcio would keep its connection for another ten seconds."""
+        carried = self.carried.get(session.carrier.session)
+        if carried is not None:
+            carried.stream.reset()
 
     def _permits(self, peer: str) -> bool:
         return self.refusals.permit(peer, "Kaspa stream")

@@ -31,6 +31,9 @@ from kaspa_node.p2p.reservation.link import RelayLink
 from kaspa_node.settings import Settings
 from kaspa_node.settings.values import Remote
 
+# The embedded peer never asks for blocks or the UTXO set; nobody has a reason to send it more than this.
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+
 
 async def run_peer(settings: Settings, identity: Identity, journal: Journal) -> None:
     """Run a peer until SIGTERM. Raises KaspaNodeError where it can't start."""
@@ -60,8 +63,9 @@ class Peer:
             protocol_version=settings.protocol_version,
             user_agent=settings.user_agent,
             ping_interval=settings.ping_interval,
+            max_message_bytes=MAX_MESSAGE_BYTES,
         )
-        self.kaspa = KaspaService(config, journal)
+        self.kaspa = KaspaService(config, journal, lambda session: self.carriage.let_go(session))
         self.carriage = Carriage(host, self.kaspa, settings.allow, settings.control.parent, journal)
         self.remotes = [self._keeper(remote) for remote in settings.remotes]
         host.observers.up.append(self._connection_up)
@@ -129,7 +133,7 @@ class Peer:
                 self.settings.control, self._answer, group=self.settings.control_group, task_status=task_status
             )
         )
-        nursery.start_soon(self.carriage.run)
+        await self.carriage.start(nursery)
         announce_start(self.host, "client local" if self.remotes else "server", self._journal)
         for link in self.links.values():
             nursery.start_soon(link.run)
