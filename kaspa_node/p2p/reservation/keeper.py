@@ -61,6 +61,7 @@ class ReservationKeeper:
         self._connected = False
         self._renew_at = 0.0
         self._again_at = 0.0
+        self._lost_at = float("-inf")
 
     def next(self, now: float) -> Action:
         """What to do now."""
@@ -113,8 +114,10 @@ class ReservationKeeper:
         self.expires = None
         self.reason = reason
         self.state = CONNECTING
-        # At once the first time: most relays that go away are back from a restart.
-        self._again_at = now
+        # At once the first time: most relays that go away are back from a restart. Not sooner than a failure has said,
+        # and not again and again to one that takes us in only to drop us.
+        self._again_at = max(self._again_at, self._lost_at + FIRST_PAUSE)
+        self._lost_at = now
         return had
 
     def _calm(self) -> None:
