@@ -67,8 +67,9 @@ def _parse(raw: bytes, expected: HolePunch.Type.ValueType) -> tuple[tuple[Socket
         message = HolePunch.FromString(raw)
     except DecodeError as error:
         raise ProtocolError(f"a hole-punch message that can't be read: {error}") from error
-    if message.type != expected:
-        raise ProtocolError(f"hole punch: expected {HolePunch.Type.Name(expected)}, got type {message.type}")
+    if not message.HasField("type") or message.type != expected:
+        got = f"type {message.type}" if message.HasField("type") else "none that is known"
+        raise ProtocolError(f"hole punch: expected {HolePunch.Type.Name(expected)}, got {got}")
     unknown = UnknownFieldSet(message)
     agreed = any(unknown[index].field_number == _AGREED_FIELD for index in range(len(unknown)))
     return addresses.decode_all(message.ObsAddrs), agreed
