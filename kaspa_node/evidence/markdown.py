@@ -97,7 +97,7 @@ def _timeline(report: dict[str, Any]) -> list[str]:
 
 def _reservations(report: dict[str, Any]) -> list[str]:
     return [
-        f"{entry['host']} is {entry['state']} on {entry['relay']}, which sees it at {entry['observed'] or 'no address'}"
+        f"{entry['host']} on {entry['relay']}: {entry['state']}, seen at {entry['observed'] or 'no address'}"
         for entry in report["reservations"]
     ] or ["No reservation is known."]
 

@@ -56,7 +56,10 @@ def _sentence(breakdown: Breakdown | None) -> str:
 
 
 def relayed_because(case: Case) -> str:
-    """Why a session is on the relay, by the last punch that failed, or by what the dialer said."""
+    """Why a session is on the relay: by the dialer where it tried no punch, else by the last punch that failed."""
+    said = case.session.punch_reason if case.session is not None else None
+    if case.session is not None and said is not None and case.session.punch_attempts == 0:
+        return said
     lines = [line for host in (case.run.server, case.run.client) for line in case.punch_lines(host)]
     failed = [line for line in lines if line.milestone is m.PUNCH_FAILED]
     if failed:
@@ -66,9 +69,7 @@ def relayed_because(case: Case) -> str:
     fallback = case.find(case.run.client, m.PATH_FALLBACK, run=case.run.run_id)
     if fallback:
         return fallback[-1].fields.get("reason", "no reason given")
-    if case.session is not None and case.session.punch_reason is not None:
-        return case.session.punch_reason
-    return "no hole punch was tried"
+    return said or "no hole punch was tried"
 
 
 def _report(case: Case, facts: Facts, verdict: Verdict, breakdown: Breakdown | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def render(report: dict[str, Any], report_path: str) -> str:
     ]
     if report["exit_code"] or report["verdict"] != "PASS":
         rows.append(("hint", report["hint"]))
-    if punch["attempts"] is not None:
+    if punch["attempts"]:
         trips = f", {punch['round_trips']} round trips to the first byte" if punch["round_trips"] is not None else ""
         rows.append(("hole punch", f"attempt {punch['attempts']}, {_seconds(punch['seconds'])}{trips}"))
     if report["session"] is not None:

@@ -234,7 +234,8 @@ def stream_then_unknown_ids(logs: dict[str, Log], evidence: Evidence) -> None:
     [
         (None, None, "no hole punch was tried"),
         ("the policy is relay-only", None, "the policy is relay-only"),
-        ("the policy is relay-only", "the server gave no address", "the server gave no address"),
+        ("the policy is relay-only", "the server gave no address", "the policy is relay-only"),
+        (None, "the server gave no address", "the server gave no address"),
     ],
 )
 def test_why_a_session_is_relayed(punch_reason: str | None, fallback: str | None, expected: str, judged: Judge) -> None:

@@ -10,7 +10,8 @@ from kaspa_node.evidence.findings import Finding, Missing, Proven, Refuted
 from kaspa_node.evidence.proof import required
 from kaspa_node.evidence.verdict import RULES, Facts, Verdict, judge
 
-FINDINGS = st.sampled_from([Proven("seen"), Missing("not there"), Refuted("says otherwise")])
+EACH: list[Finding] = [Proven("seen"), Missing("not there"), Refuted("says otherwise")]
+FINDINGS = st.sampled_from(EACH)
 
 
 def facts(claimed: str | None, expect: str = "direct", attempts: int | None = 1, **findings: Finding) -> Facts:
@@ -61,7 +62,7 @@ def test_a_piece_that_nobody_looked_for_is_missing() -> None:
 
 @given(st.data(), st.sampled_from(["direct", "relayed"]), st.sampled_from(["direct", "relayed", "any"]))
 def test_a_path_is_named_only_with_every_piece(data: st.DataObject, claimed: str, expect: str) -> None:
-    found = {piece.key: data.draw(FINDINGS) for piece in required(claimed)}
+    found: dict[str, Finding] = {piece.key: data.draw(FINDINGS) for piece in required(claimed)}
     found = {key: value for key, value in found.items() if data.draw(st.integers(0, 9)) > 0}
     attempts = data.draw(st.none() | st.integers(-1, 5))
     verdict: Verdict = judge(Facts(expect, claimed, found, attempts, "", "", ""))
@@ -76,8 +77,10 @@ def test_rules_have_names_of_their_own_and_codes_that_mean_one_thing() -> None:
 
 
 def test_every_required_piece_alone_decides() -> None:
-    for claimed, kind in itertools.product(("direct", "relayed"), (Missing, Refuted)):
+    wrong: tuple[Finding, ...] = Missing("why"), Refuted("why")
+    for claimed, finding in itertools.product(("direct", "relayed"), wrong):
         for piece in required(claimed):
-            verdict = judge(facts(claimed, "any", 1, **{piece.key.replace(".", "_"): kind("why")}))
+            broken: dict[str, Finding] = {piece.key.replace(".", "_"): finding}
+            verdict = judge(facts(claimed, "any", 1, **broken))
             assert (verdict.word, verdict.missing) == ("FAIL", (piece.key,))
             assert verdict.reason.endswith(f"{piece.key}: why")
