@@ -51,8 +51,8 @@ test-interop: setup-python ## against other implementations
 lab-up: setup ## boot the lab's hosts behind their NATs (root)
 	$(BIN)/python -m lab up
 
-lab-down: ## take the lab down; nothing is left
-	@python=$$(scripts/find-python) && "$$python" -m lab down
+lab-down: ## take the labs down, the booted one (root) and that of plain processes; nothing is left
+	@python=$$(scripts/find-python) && { [ "$$(id -u)" != 0 ] || "$$python" -m lab down; } && "$$python" -m lab.local down
 
 lab-shell: ## a root shell on a lab host: make lab-shell HOST=client
 	@test -n "$(HOST)" || { echo "say which host: make lab-shell HOST=relay|server|client" >&2; exit 2; }

@@ -23,6 +23,7 @@ from kaspa_node.evidence import table
 _BIN = ROOT / ".venv" / "bin"
 _LATEST = ROOT / "evidence" / "latest"
 _STEPS = 5
+BOOTED, PROCESSES = "inventory/lab", "inventory/local"
 
 
 class Demo:
@@ -48,7 +49,7 @@ class Demo:
             return status
         self.step("can booted hosts run here?")
         reason = why_not_booted()
-        inventory = "inventory/lab" if reason is None else "inventory/local"
+        inventory = BOOTED if reason is None else PROCESSES
         print("yes" if reason is None else f"no: {reason}; taking {inventory} instead")
         self.step("the lab")
         if reason is None:
@@ -63,19 +64,30 @@ class Demo:
         run = newest_run()
         if run is None or run == before:
             raise Problem(f"verify.yml left no report (exit code {verified})", "see the lines above")
-        return self.conclude(run, verified)
+        self.conclude(run, inventory)
+        return 0 if verified == 0 and proven_direct(run) else 1
 
-    def conclude(self, run: Path, verified: int) -> int:
-        """Print the verdict of a run; return the exit code of the demo."""
-        path = run / "report.md"
+    def conclude(self, run: Path, inventory: str) -> None:
+        """Print the verdict of a run, and what can be done next."""
+        where = (run / "report.md").relative_to(ROOT)
+        print(f"\n=== verdict ({self.seconds:.0f} s) ===\n{table.render(report_of(run), str(where))}")
+        again = "make verify" if inventory == BOOTED else f"make verify INVENTORY={inventory}"
+        shell = "; make lab-shell HOST=client" if inventory == BOOTED else ""
+        print(f"The hosts stay up: {again}{shell}; make lab-down ends them.")
+
+
+def report_of(run: Path) -> dict[str, Any]:
+    """What verify.yml wrote about a run. Raises Problem when it can't be read."""
+    try:
         report: dict[str, Any] = json.loads((run / "report.json").read_text(encoding="utf-8"))
-        print(f"\n=== verdict ({self.seconds:.0f} s) ===\n{table.render(report, str(path.relative_to(ROOT)))}")
-        print("The hosts stay up: make lab-shell HOST=client, make verify; make lab-down ends them.")
-        return 0 if verified == 0 and proven_direct(report) else 1
+    except (OSError, ValueError) as error:
+        raise Problem(f"{run.name}/report.json can't be read: {error}", "run verify.yml again") from error
+    return report
 
 
-def proven_direct(report: dict[str, Any]) -> bool:
+def proven_direct(run: Path) -> bool:
     """The one outcome that counts as success here."""
+    report = report_of(run)
     return bool(report["verdict"] == "PASS" and report["path"] == "direct")
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,14 @@ from commands import Problem
     ("verdict", "path", "success"),
     [("PASS", "direct", True), ("PASS-FLAKY", "direct", False), ("RELAYED", "relayed", False), ("FAIL", "none", False)],
 )
-def test_only_a_pass_over_the_direct_path_is_a_success(verdict: str, path: str, success: bool) -> None:
-    assert demo.proven_direct({"verdict": verdict, "path": path}) is success
+def test_only_a_pass_over_the_direct_path_is_a_success(tmp_path: Path, verdict: str, path: str, success: bool) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"verdict": verdict, "path": path}))
+    assert demo.proven_direct(tmp_path) is success
+
+
+def test_a_report_that_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="report.json can't be read"):
+        demo.proven_direct(tmp_path)
 
 
 def answered(monkeypatch: pytest.MonkeyPatch, stdout: str, status: int = 0) -> None:
