@@ -90,11 +90,23 @@ class Answerer:
         self._buffer = DelimitedBuffer(MAX_TOKEN_BYTES)
 
     def receive(self, data: bytes) -> bytes:
-        """Take the remote's bytes; returns what has to be sent. Raises ProtocolError on anything out of order."""
+        """Take the remote's bytes; returns what has to be sent. Raises ProtocolError on anything out of order.
+
+        A remote that did not wait has sent its first data behind a proposal that is refused. That is no token, and no
+        reason to keep the refusal from it.
+        """
         self._buffer.feed(data)
         out = b""
-        while self.agreed is None and (message := self._buffer.next()) is not None:
-            out += self._answer(_text(message))
+        while self.agreed is None:
+            try:
+                message = self._buffer.next()
+                if message is None:
+                    break
+                out += self._answer(_text(message))
+            except ProtocolError:
+                if not out:
+                    raise
+                break
         return out
 
     def _answer(self, text: str) -> bytes:

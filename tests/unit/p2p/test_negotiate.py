@@ -109,3 +109,10 @@ def test_arbitrary_bytes_raise_nothing_but_protocol_errors(data: bytes) -> None:
                 side.receive(prefix + data)
             except ProtocolError:
                 continue
+
+
+def test_a_refusal_reaches_a_remote_that_sent_its_data_behind_the_proposal() -> None:
+    answerer = Answerer(lambda name: False)
+    sent = token(HEADER) + token("/unknown/1") + b"\x05\x08\x64\x12\x02\x04"
+    assert answerer.receive(sent) == token(HEADER) + token("na")
+    assert answerer.agreed is None
