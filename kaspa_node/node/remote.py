@@ -21,7 +21,7 @@ from kaspa_node.p2p.host import Host
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 # The relayed connection is closed this long after the session stands on the direct one: the remote may still be
 # counting its own last bytes on it.
-RELAY_GRACE_SECONDS = 0.5
+RELAY_GRACE_SECONDS = 0.2
 # A relayed session is worth another punch now and then: NAT and firewall rules change, and laptops move.
 RETRY_DIRECT_SECONDS = 300.0
 
@@ -162,6 +162,9 @@ class RemoteKeeper:
                 async with self._turn:
                     await self._drop("a fresh session was asked for")
                     established = await self._establish(policy or self._policy, run)
+                    if established.session.carrier.path == DIRECT:
+                        # Whoever asked is going to look at the relay's counters: the circuit has to be gone by then.
+                        await established.reached.relayed.closed.wait()
         except trio.TooSlowError as error:
             reason = f"no session within {timeout:.0f} s: {self._dialer.state} ({self._dialer.reason or 'no answer'})"
             self._failed(RequestFailed(reason), run)
