@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -24,7 +24,12 @@ options:
 
 REGISTERED = {name: f"_kaspa_verify_{name}" for name in ("mark", "session", "before", "exercise", "after")}
 
+LOOKS = ("after", "before", "mark")
+"""The steps that look at a host, the newest first."""
+
+T = TypeVar("T")
 Result = Mapping[str, Any]
+Steps = Mapping[str, Result]
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -52,7 +57,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {**result, "changed": True}
 
 
-def files(run: dict[str, Any], collected: Mapping[str, Mapping[str, Result]], now: float) -> dict[str, str]:
+def files(run: dict[str, Any], collected: Mapping[str, Steps], now: float) -> dict[str, str]:
     """Path below raw/ → its text.
 
     collected: host → the results of its steps by name; what failed or never ran is evidence too.
@@ -62,19 +67,25 @@ def files(run: dict[str, Any], collected: Mapping[str, Mapping[str, Result]], no
     content: dict[str, Any] = {
         **run,
         "ended": now,
-        "hosts": {name: described(part, name, collected[name], public) for part, name in run["pair"].items()},
+        "hosts": {name: described(part, collected[name], public) for part, name in run["pair"].items()},
         "session": reply(client["session"]),
         "exercise": reply(client["exercise"]),
     }
-    written = {"run.json": content}
-    for host, results in collected.items():
+    texts = {"run.json": _json(content)}
+    for host, steps in collected.items():
         for label in ("before", "after"):
-            snapshot = results[label].get("snapshot")
-            if snapshot:
-                written[f"{host}/snapshot-{label}.json"] = snapshot
-    texts = {path: json.dumps(value, indent=1) + "\n" for path, value in written.items()}
-    texts |= {f"{host}/journal.log": results["after"]["log"] for host, results in collected.items() if "log" in results["after"]}
+            snapshot = steps[label].get("snapshot") or failed_snapshot(host, label, steps[label], now)
+            texts[f"{host}/snapshot-{label}.json"] = _json(snapshot)
+        if "log" in steps["after"]:
+            texts[f"{host}/journal.log"] = steps["after"]["log"]
     return texts
+
+
+def failed_snapshot(host: str, label: str, result: Result, now: float) -> dict[str, Any]:
+    """What stands in the place of a snapshot that could not be taken: why not."""
+    nothing = dict.fromkeys(("service", "sockets", "status"))
+    error = why(result) or "it was not taken"
+    return {"host": host, "label": label, "time": now, "controller_time": now, **nothing, "error": error}
 
 
 def reply(result: Result) -> dict[str, Any]:
@@ -97,14 +108,11 @@ def why(result: Result) -> str:
     return ""
 
 
-def described(part: str, name: str, results: Mapping[str, Result], public: Mapping[str, str]) -> dict[str, Any]:
+def described(part: str, steps: Steps, public: Mapping[str, str]) -> dict[str, Any]:
     """A host's entry in run.json; what was not seen is null."""
-    seen: Result = next((results[step] for step in ("after", "before", "mark") if results[step].get("facts")), {})
-    facts = seen.get("facts") or {}
-    status = next(
-        (found for step in ("after", "before", "mark") if (found := (results[step].get("snapshot") or {}).get("status"))), {}
-    )
-    gone = next((why(results[step]) for step in ("after", "before", "mark") if results[step].get("unreachable")), None)
+    looks = [steps[step] for step in LOOKS]
+    facts = _first(look.get("facts") for look in looks) or {}
+    status = _first((look.get("snapshot") or {}).get("status") for look in looks) or {}
     peer_id = status.get("peer_id")
     role = "relay" if part == "relay" else "peer"
     return {
@@ -113,22 +121,30 @@ def described(part: str, name: str, results: Mapping[str, Result], public: Mappi
         "service": f"kaspa-{role}",
         "addresses": facts.get("addresses", []),
         "public": public.get(peer_id) if peer_id else None,
-        "unreachable": gone,
+        "unreachable": _first(why(look) for look in looks if look.get("unreachable")),
         "os": facts.get("os") or None,
         "version": status.get("version"),
     }
 
 
-def observed(collected: Mapping[str, Mapping[str, Result]]) -> dict[str, str]:
+def _first(values: Iterable[T]) -> T | None:
+    return next((value for value in values if value), None)
+
+
+def observed(collected: Mapping[str, Steps]) -> dict[str, str]:
     """Peer id → the address that a relay sees that peer come from."""
     found: dict[str, str] = {}
-    for results in collected.values():
-        for step in ("mark", "before", "after"):
-            status = (results[step].get("snapshot") or {}).get("status") or {}
+    for steps in collected.values():
+        for step in reversed(LOOKS):
+            status = (steps[step].get("snapshot") or {}).get("status") or {}
             for reservation in status.get("reservations", []):
                 if reservation.get("observed"):
                     found[reservation["peer_id"]] = reservation["observed"].rpartition(":")[0].strip("[]")
     return found
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

@@ -40,7 +40,9 @@ def _system(host: Facts, wanted: Facts) -> list[str]:
     if host["missing"] and not host["debian"]:
         found.append(f"{host['os']} has no apt to install {', '.join(host['missing'])} with; install these by hand")
     if not host["resolver"]:
-        found.append("/etc/resolv.conf names no server, and the node can't start so; write `nameserver 127.0.0.1` into it")
+        found.append(
+            "/etc/resolv.conf names no server, and the node can't start so; write `nameserver 127.0.0.1` into it"
+        )
     if host["venv"] == "not a link":
         found.append("/opt/kaspa-node is there and was not made by deploy; move it away")
     return found
@@ -88,7 +90,9 @@ def kaspa_inventory_problems(groups: Mapping[str, Any], hostvars: Mapping[str, A
             if other == name:
                 found.append(f"{name} dials itself; take it out of its kaspa_peer_dials")
             elif other not in peers:
-                found.append(f"{name} dials {other}, which is not in the group peers; its kaspa_peer_dials names hosts of it")
+                found.append(
+                    f"{name} dials {other}, which is not in the group peers; its kaspa_peer_dials names hosts of it"
+                )
         for other in hostvars[name].get("kaspa_peer_relays") or []:
             if other not in relays:
                 found.append(f"{name} uses the relay {other}, which is not in the group relays")

@@ -91,7 +91,8 @@ def ufw(root: bool) -> dict[str, Any] | None:
     """The state of ufw, or None where it is not installed or can't be asked."""
     if not root or not shutil.which("ufw"):
         return None
-    return kaspa_ufw.parse(output(["ufw", "status", "verbose"]), output(["ufw", "show", "added"]), read("/etc/default/ufw"))
+    status, added = output(["ufw", "status", "verbose"]), output(["ufw", "show", "added"])
+    return kaspa_ufw.parse(status, added, read("/etc/default/ufw"))
 
 
 def ssh_port() -> int:
@@ -144,7 +145,7 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
     return {
         "time": time.time(),
         "root": root,
-        "os": f"{release.get('NAME', platform.system()).removesuffix(' GNU/Linux')} {release.get('VERSION_ID', '')}".strip(),
+        "os": release.get("PRETTY_NAME", platform.system()),
         "debian": "debian" in (release.get("ID"), *release.get("ID_LIKE", "").split()),
         "arch": platform.machine(),
         "python": platform.python_version(),
@@ -155,10 +156,7 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
         "key": stamp(wanted["key"]),
         "recorded": recorded(wanted["facts"]),
         "ufw": ufw(root),
-        "listening": {
-            str(port): owner
-            for port, owner in kaspa_listeners.parse(output(["ss", "-Htlnpe"])).items()
-        },
+        "listening": {str(port): owner for port, owner in kaspa_listeners.parse(output(["ss", "-Htlnpe"])).items()},
         "ssh_port": ssh_port(),
         "free": free(wanted["venv"]),
         "memory": memory(),

@@ -91,7 +91,11 @@ LACKS: dict[str, Callable[[Status], str]] = {
 
 
 def wait(
-    ask: Callable[[], Status], lacks: Callable[[Status], str], timeout: float, clock: Callable[[], float], pause: Callable[[], None]
+    ask: Callable[[], Status],
+    lacks: Callable[[Status], str],
+    timeout: float,
+    clock: Callable[[], float],
+    pause: Callable[[], None],
 ) -> tuple[Status | None, str]:
     """The first status that lacks nothing, with ""; after `timeout` seconds None, with what was lacking at last."""
     deadline = clock() + timeout
