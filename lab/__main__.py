@@ -26,7 +26,7 @@ BAD_INPUT = 2
 def up(arguments: argparse.Namespace) -> int:
     _need_root()
     with exclusive():
-        booted.up(Paths(), rtt_ms=arguments.rtt_ms, jitter_ms=arguments.jitter_ms)
+        booted.up(Paths(), rtt_ms=arguments.rtt_ms, jitter_ms=arguments.jitter_ms, fresh=arguments.fresh)
     return 0
 
 
@@ -130,6 +130,7 @@ def parser() -> argparse.ArgumentParser:
         "--rtt-ms", type=float, default=booted.DEFAULT_RTT_MS, help="round trip between public addresses"
     )
     start.add_argument("--jitter-ms", type=float, default=0.0, help="up to this much more each way, at random")
+    start.add_argument("--fresh", action="store_true", help="new hosts, also when the lab is up and well")
     add("down", down, "take it down: no process, mount, namespace or cgroup is left")
     add("status", status, "who is up").add_argument("--json", action="store_true")
     add("shell", shell, "a root shell on a host").add_argument("host")

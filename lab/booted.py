@@ -15,6 +15,7 @@ from lab.errors import LabError
 from lab.namespaces import NamedNamespaces
 from lab.paths import CONTROL, OWNER, RUN, Paths
 from lab.topology import HOSTS, HUB, PACKAGES, PORTS, PREFIX, PUBLIC, ROUTERS, Router
+from lab.waiting import until
 
 DEFAULT_RTT_MS = 50.0
 REBOOT_SECONDS = 15.0
@@ -55,13 +56,16 @@ def stage(what: str) -> Iterator[None]:
     print(f"{what} ({time.monotonic() - started:.1f} s)", flush=True)
 
 
-def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0) -> None:
-    """Bring the lab up, or find it up and well and change nothing but a different delay. Raises LabError."""
+def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0, fresh: bool = False) -> None:
+    """Bring the lab up, or find it up and well and change nothing but a different delay; `fresh` builds it anew anyway.
+
+    Raises LabError.
+    """
     owner = owner_of_running_lab()
     if owner not in (None, paths.checkout):
         raise LabError(f"the lab of {owner} is up on this machine; take it down first: python3 -m lab down")
     state = State.read(paths)
-    if owner and state:
+    if owner and state and not fresh:
         ill = problems(paths, patience=REBOOT_SECONDS)
         if not ill:
             if (state.rtt_ms, state.jitter_ms) != (rtt_ms, jitter_ms):
@@ -73,11 +77,10 @@ def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0) 
     down(paths, quiet=True)
     root = base.ensure(paths.bases)
     base.prune(root)
-    try:
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(down, paths, quiet=True, keep_logs=True)
         _start(paths, State(str(root), rtt_ms, jitter_ms, started=time.time()))
-    except BaseException:
-        down(paths, quiet=True, keep_logs=True)
-        raise
+        cleanup.pop_all()
 
 
 def _start(paths: Paths, state: State) -> None:
@@ -151,12 +154,14 @@ def problems(paths: Paths, *, patience: float = 0.0) -> list[str]:
     found = missing_parts()
     if found:
         return found
-    deadline = time.monotonic() + patience
-    while True:
+
+    def well() -> bool:
+        nonlocal found
         found = ill_hosts(hosts.system_states(paths))
-        if not found or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
+        return not found
+
+    until(well, timeout=patience, pause=0.2)
+    return found
 
 
 def ill_hosts(states: dict[str, str]) -> list[str]:

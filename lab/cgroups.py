@@ -7,10 +7,10 @@ systemd hierarchy is mounted too, systemd-nspawn wants the same directory there.
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.waiting import until
 
 ROOT = "kaspa-lab"
 MOUNT = Path("/sys/fs/cgroup")
@@ -58,28 +58,27 @@ def kill(name: str = "", *, timeout: float = 10.0) -> None:
         directory = root / ROOT / name
         (directory / "cgroup.freeze").write_text("0")
         (directory / "cgroup.kill").write_text("1")
-        deadline = time.monotonic() + timeout
-        while populated(name):
-            if time.monotonic() > deadline:
-                raise LabError(f"processes in {directory} survive SIGKILL for {timeout:.0f} s")
-            time.sleep(0.02)
+        if not until(lambda: not populated(name), timeout=timeout):
+            raise LabError(f"processes in {directory} survive SIGKILL for {timeout:.0f} s")
     for hierarchy in hierarchies():
         remove(hierarchy / ROOT / name, timeout=timeout)
 
 
 def remove(directory: Path, *, timeout: float = 5.0) -> None:
     """Remove a cgroup directory and those below it; the kernel may still be letting go of the last process."""
-    deadline = time.monotonic() + timeout
-    while directory.is_dir():
+    reason: str | None = ""
+
+    def removed() -> bool:
+        nonlocal reason
         try:
             for below, _, _ in os.walk(directory, topdown=False):
                 os.rmdir(below)
-        except FileNotFoundError:
-            continue
         except OSError as error:
-            if time.monotonic() > deadline:
-                raise LabError(f"cannot remove the cgroup {directory}: {error.strerror}") from error
-            time.sleep(0.02)
+            reason = error.strerror
+        return not directory.is_dir()
+
+    if not until(removed, timeout=timeout):
+        raise LabError(f"cannot remove the cgroup {directory}: {reason}")
 
 
 def freeze(name: str, *, frozen: bool) -> None:

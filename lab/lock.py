@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from lab.errors import LabError
+from lab.waiting import until
 
 LOCK = Path("/run/lock/kaspa-lab.lock")
 
@@ -18,19 +19,16 @@ def exclusive(path: Path = LOCK, *, timeout: float = 120.0) -> Iterator[None]:
     """Hold the lock during the block. Raises LabError when another command holds it for `timeout` seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        deadline = time.monotonic() + timeout
-        told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise LabError(
-                        f"another lab command holds {path} for {timeout:.0f} s; end it, or wait for it"
-                    ) from error
-                if not told:
-                    print("waiting for another lab command", flush=True)
-                    told = True
-                time.sleep(0.1)
+        if not _taken(file):
+            print("waiting for another lab command", flush=True)
+            if not until(lambda: _taken(file), timeout=timeout, pause=0.1):
+                raise LabError(f"another lab command holds {path}; end it, or wait for it")
         yield
+
+
+def _taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

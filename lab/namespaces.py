@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from pathlib import Path
 
 from lab.command import run
 from lab.errors import LabError
 from lab.topology import NAMESPACES, PREFIX
+from lab.waiting import until
 
 RUN_NETNS = Path("/run/netns")
 
@@ -41,16 +41,14 @@ class NamedNamespaces:
 
         Raises LabError for what survives SIGKILL.
         """
-        started = time.monotonic()
         inodes = {(RUN_NETNS / name).stat().st_ino for name in self.left()}
-        while inside := processes_in(inodes) - {os.getpid()}:
-            elapsed = time.monotonic() - started
-            if elapsed > timeout:
-                raise LabError(f"processes {sorted(inside)} in the lab's networks survive SIGKILL")
-            for pid in inside:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in _inside(inodes):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM if elapsed < timeout / 2 else signal.SIGKILL)
-            time.sleep(0.05)
+                    os.kill(pid, number)
+            if until(lambda: not _inside(inodes), timeout=timeout / 2):
+                return
+        raise LabError(f"processes {sorted(_inside(inodes))} in the lab's networks survive SIGKILL")
 
     def delete(self) -> None:
         """Remove every namespace with the lab's prefix, and the mount of /run/netns when nothing else uses it.
@@ -65,15 +63,15 @@ class NamedNamespaces:
                 run(["umount", str(RUN_NETNS)], check=False)
 
 
-def processes_in(inodes: set[int]) -> set[int]:
-    """The processes whose network namespace is one of these."""
+def _inside(inodes: set[int]) -> set[int]:
+    """The other processes whose network namespace is one of these."""
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # it ended meanwhile
                 if (entry / "ns/net").stat().st_ino in inodes:
                     found.add(int(entry.name))
-    return found
+    return found - {os.getpid()}
 
 
 def mounts_at(path: str, mountinfo: Path = Path("/proc/self/mountinfo")) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -142,13 +141,3 @@ def check_round_trips(lab: Lab, milliseconds: float) -> None:
     for name, address in (("client", RELAY), ("server", RELAY)):
         measured = lab.round_trip(name, address) * 1000
         assert milliseconds <= measured < milliseconds * 1.15 + 5, f"{name} to {address}: {measured:.1f} ms"
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether the condition comes to hold in time: for what the kernel finishes by itself."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.waiting import until
 
 MARK = "KASPA_LAB_LOCAL"
 """Environment variable of all that the lab starts; its value is the checkout."""
@@ -37,18 +37,12 @@ def members(checkout: Path) -> set[int]:
 
 def end(checkout: Path, *, timeout: float = 8.0) -> None:
     """End them: SIGTERM, then SIGKILL after half of `timeout` seconds. Raises LabError for what survives."""
-    started = time.monotonic()
-    sent: dict[int, signal.Signals] = {}
-    while left := members(checkout):
-        elapsed = time.monotonic() - started
-        if elapsed > timeout:
-            raise LabError(f"processes {sorted(left)} of the local lab survive SIGKILL")
-        wanted = signal.SIGKILL if elapsed > timeout / 2 else signal.SIGTERM
-        for pid in left:
-            if sent.get(pid) != wanted:
-                sent[pid] = wanted
-                _send(pid, wanted)
-        time.sleep(0.05)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in members(checkout):
+            _send(pid, number)
+        if until(lambda: not members(checkout), timeout=timeout / 2):
+            return
+    raise LabError(f"processes {sorted(members(checkout))} of the local lab survive SIGKILL")
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -17,7 +17,7 @@ from lab.lock import exclusive
 from lab.namespaces import NamedNamespaces, mounts_at
 from lab.paths import CHECKOUT, RUN, Paths
 from lab.topology import HOSTS, NAMESPACES, PREFIX, Host, host
-from tests.nat_hosts import until
+from lab.waiting import until
 
 PATHS = Paths()
 
@@ -25,7 +25,7 @@ PATHS = Paths()
 @pytest.fixture(scope="module")
 def up() -> None:
     with exclusive():
-        booted.up(PATHS)
+        booted.up(PATHS, fresh=True)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_host_reboots_and_keeps_its_files() -> None:
     booted_before = on("relay", "journalctl", "--list-boots", "--quiet").count("\n")
     run(ssh.command(PATHS, host("relay"), ["systemctl", "reboot"]), check=False)
     assert until(
-        lambda: hosts.answer(PATHS, host("relay"), "journalctl --list-boots -q").count("\n") > booted_before, 30
+        lambda: hosts.answer(PATHS, host("relay"), "journalctl --list-boots -q").count("\n") > booted_before, timeout=30
     )
     assert on("relay", "ls", "/root/mark") == "/root/mark"
     assert booted.problems(PATHS, patience=20) == []

@@ -17,7 +17,7 @@ from tests.nat_hosts import Lab
 def lab() -> Lab:
     paths = Paths()
     with exclusive():
-        booted.up(paths)
+        booted.up(paths, fresh=True)
     return Lab(
         python=lambda name: ssh.command(paths, host(name), ["python3"]),
         namespaces=NamedNamespaces(),

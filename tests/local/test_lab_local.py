@@ -17,6 +17,7 @@ from lab.local.namespaces import KeptNamespaces
 from lab.local.state import LOOPBACK, NAMESPACES, State
 from lab.paths import Paths
 from lab.topology import host, router
+from lab.waiting import until
 from tests import nat_hosts
 from tests.nat_hosts import Lab
 
@@ -92,7 +93,7 @@ def test_without_its_holder_the_lab_ends_and_is_built_anew(paths: Paths) -> None
     first = up(paths, NAMESPACES)
     assert first.holder is not None
     os.kill(first.holder, 9)
-    assert nat_hosts.until(lambda: not processes.marked(paths.checkout))
+    assert until(lambda: not processes.marked(paths.checkout), timeout=10)
     assert not local.is_well(paths, first)
     assert local.is_well(paths, up(paths, NAMESPACES))
 
