@@ -233,6 +233,7 @@ class Connection:
                 quiet = trio.current_time() - self._heard
                 if quiet >= SILENT_SECONDS:
                     self.close(f"nothing heard for {quiet:.0f} s")
+                    return
                 if quiet < QUIET_SECONDS:
                     await trio.sleep(QUIET_SECONDS - quiet)
                 else:

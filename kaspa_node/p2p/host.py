@@ -15,7 +15,7 @@ from libp2p.crypto.keys import KeyPair
 from kaspa_node.p2p import identify, select, tcp, yamux
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
-from kaspa_node.p2p.errors import ConnectionLost, DialError, P2PError
+from kaspa_node.p2p.errors import ConnectionLost, DialError, P2PError, StreamReset
 from kaspa_node.p2p.identify import PeerInfo
 from kaspa_node.p2p.negotiate import Answerer
 from kaspa_node.p2p.noise import NoiseKeys
@@ -30,6 +30,7 @@ NEGOTIATE_SECONDS = 10.0
 PING_PROTOCOL = "/ipfs/ping/1.0.0"
 PING_BYTES = 32
 MAX_CONNECTIONS = 2048
+MAX_KNOWN = 4096
 # Time for a stranger to be told why it is not served.
 STRANGER_SECONDS = 10.0
 MAX_PENDING_UPGRADES = 256
@@ -106,9 +107,20 @@ class Host:
         if len(protocols) == 1 or (known is not None and fitting[0] in known.protocols):
             stream.propose(fitting[0])
         else:
+            await self._agree(stream, protocols)
+        return stream
+
+    async def _agree(self, stream: Stream, protocols: Sequence[str]) -> None:
+        agreed = False
+        try:
             with trio.fail_after(NEGOTIATE_SECONDS):
                 await select.propose(stream, protocols)
-        return stream
+            agreed = True
+        except trio.TooSlowError as error:
+            raise StreamReset(f"no answer to the proposal of {protocols[0]} in {NEGOTIATE_SECONDS:.0f} s") from error
+        finally:
+            if not agreed:
+                stream.reset()
 
     # Running
 
@@ -308,19 +320,29 @@ class Host:
         stream.close()
 
     async def _hear(self, stream: Stream) -> None:
-        self.known[stream.remote] = identify.decode(await select.read_message(stream, identify.MAX_BYTES))
+        self._learn(stream.remote, identify.decode(await select.read_message(stream, identify.MAX_BYTES)))
         stream.close()
+
+    def _learn(self, peer: str, info: PeerInfo) -> None:
+        self.known.pop(peer, None)
+        self.known[peer] = info
+        if len(self.known) > MAX_KNOWN:
+            # Anybody can come with a new identity each time: the longest known that is not connected is forgotten.
+            del self.known[next((p for p in self.known if p not in self.connections), peer)]
 
     async def _identify(self, connection: Connection) -> None:
         """Ask the remote who it is; what it does not tell in time stays unknown."""
+        stream: Stream | None = None
         try:
             stream = await self.open_stream(connection, [identify.PROTOCOL])
             with trio.fail_after(NEGOTIATE_SECONDS):
-                self.known[connection.remote] = identify.decode(await select.read_message(stream, identify.MAX_BYTES))
+                self._learn(connection.remote, identify.decode(await select.read_message(stream, identify.MAX_BYTES)))
             stream.close()
         except (P2PError, trio.TooSlowError):
-            return
-        connection.identified.set()
+            if stream is not None:
+                stream.reset()
+        finally:
+            connection.identified.set()
 
 
 async def _echo(stream: Stream) -> None:
