@@ -24,19 +24,23 @@ async def dial(host: Host, relay: Connection, peer: str) -> Connection:
     Raises NoReservation where the relay does not know the peer, RelayRefused, or another P2PError.
     """
     stream = await host.open_stream(relay, [wire.HOP_PROTOCOL])
+    agreed = False
     try:
         with trio.fail_after(REQUEST_SECONDS):
             request = HopMessage(type=HopMessage.CONNECT)
             request.peer.id = wire.peer_bytes(peer)
             await wire.write(stream, request)
             answer = await wire.read_hop(stream)
+        status = wire.status_name(answer.status)
+        if status != wire.OK:
+            raise NoReservation() if status == wire.NO_RESERVATION else RelayRefused(status)
+        agreed = True
     except trio.TooSlowError as error:
-        stream.reset()
         raise DialError(f"the relay did not answer within {REQUEST_SECONDS:.0f} s") from error
-    status = wire.status_name(answer.status)
-    if status != wire.OK:
-        stream.reset()
-        raise NoReservation() if status == wire.NO_RESERVATION else RelayRefused(status)
+    finally:
+        # Given up meanwhile, too: a circuit without an end here would hold a place at the relay.
+        if not agreed:
+            stream.reset()
     pipe = StreamPipe(stream)
     upgrade, round_trip = await host.upgrade(pipe, initiator=True, expected=peer)
     route = Route(RELAYED, OUTGOING, relay.route.local, relay.route.remote, relay.remote)

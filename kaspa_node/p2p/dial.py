@@ -95,14 +95,17 @@ class Dialer:
         while True:
             missing: list[RelayLink] = []
             problems: list[str] = []
+            self.state = "dialing"
+            await self._any_relay()
             for link in self._links:
+                relay = link.standing
+                if relay is None:
+                    problems.append(f"through {link.address.addr}: {link.keeper.reason or 'not connected yet'}")
+                    continue
                 started = trio.current_time()
-                self.state = "dialing"
                 addr = link.address.circuit_to(self._peer)
                 self._journal.record(milestones.DIAL_STARTED, addr=addr, peer=self._peer, run=run)
                 try:
-                    relay = await link.connection()
-                    started = trio.current_time()
                     return await circuit.dial(self._host, relay, self._peer), started
                 except NoReservation:
                     missing.append(link)
@@ -117,3 +120,16 @@ class Dialer:
             )
             await trio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _any_relay(self) -> None:
+        """Wait for the first of the relays, so that one that is down does not stand before one that is up."""
+        if not self._links:
+            return
+        async with trio.open_nursery() as nursery:
+
+            async def wait(link: RelayLink) -> None:
+                await link.connection()
+                nursery.cancel_scope.cancel()
+
+            for link in self._links:
+                nursery.start_soon(wait, link)

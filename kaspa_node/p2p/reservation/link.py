@@ -42,11 +42,18 @@ class RelayLink:
         """The relay's peer id."""
         return self.address.peer_id
 
+    @property
+    def standing(self) -> Connection | None:
+        """The connection to the relay, while it stands."""
+        connection = self._connection
+        return None if connection is None or connection.closed.is_set() else connection
+
     async def connection(self) -> Connection:
         """The connection to the relay, once it stands."""
         while True:
-            if self._connection is not None and not self._connection.closed.is_set():
-                return self._connection
+            standing = self.standing
+            if standing is not None:
+                return standing
             await self._up.wait()
             await trio.lowlevel.checkpoint()
 
@@ -108,7 +115,7 @@ class RelayLink:
         with trio.move_on_after(REQUEST_SECONDS):
             await connection.identified.wait()
         info = self._host.known.get(self.peer_id)
-        if reused and info is not None and info.observed is not None:
+        if reused and not connection.closed.is_set() and info is not None and info.observed is not None:
             self.observed = info.observed
             self._journal.record(milestones.MAPPING_OBSERVED, addr=str(info.observed), relay=self.peer_id)
 
