@@ -38,8 +38,8 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, int):
         return str(int(value))
     if isinstance(value, str):
-        # JSON's escapes are those of a basic string in TOML; DEL alone needs one there and not here.
-        return json.dumps(str(value)).replace("\x7f", "\\u007f")
+        # JSON's escapes are those of a basic string in TOML, but for surrogate pairs (hence no ASCII) and DEL.
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     if _is_list(value):
         return "[" + ", ".join(_value(key, item) for item in value) + "]"
     raise AnsibleFilterError(f"{key}: {value!r} has no place in the configuration file")

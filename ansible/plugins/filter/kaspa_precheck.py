@@ -95,7 +95,7 @@ def kaspa_inventory_problems(groups: Mapping[str, Any], hostvars: Mapping[str, A
                 )
         for other in hostvars[name].get("kaspa_peer_relays") or []:
             if other not in relays:
-                found.append(f"{name} uses the relay {other}, which is not in the group relays")
+                found.append(f"{name} uses {other}, which is not in the group relays; correct its kaspa_peer_relays")
     return found
 
 

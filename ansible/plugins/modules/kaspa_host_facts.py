@@ -43,9 +43,9 @@ ansible_facts:
   type: dict
   returned: always
   description: >-
-    C(kaspa_host), with root, os, release, debian, arch, python_tag, systemd, missing (packages), venv (what the link
-    points to), key, recorded (facts of an earlier deploy), ufw, listening (port to program), ssh_port, free (MiB of disk),
-    memory (MiB), resolver, time (of the host's clock)
+    C(kaspa_host), with root, os, debian, arch, python, python_tag, systemd, missing (packages), venv (what the link
+    points to), key, recorded (facts of an earlier deploy), ufw, listening (port to program), ssh_port, free (MiB of
+    disk), memory (MiB), resolver, time (of the host's clock)
 """
 
 MIB = 1 << 20

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import kaspa_bundle
+
+RUN = {
+    "run_id": "20261123T101500Z-4f2a",
+    "started": 1.0,
+    "expect_path": "direct",
+    "inventory": "lab",
+    "network_mode": "hosts",
+    "pair": {"client": "client", "server": "server", "relay": "relay"},
+}
+GONE = {"unreachable": True, "msg": "ssh: connect to host: refused"}
+
+
+def look(peer_id: str, **more: Any) -> dict[str, Any]:
+    status = {"peer_id": peer_id, "version": "0.1.0", **more}
+    return {"snapshot": {"label": "x", "status": status}, "facts": {"addresses": ["10.1.0.2"], "os": "Debian 12"}}
+
+
+def steps(found: dict[str, Any]) -> dict[str, Any]:
+    return {"mark": found, "session": {}, "before": found, "exercise": {}, "after": {**found, "log": "a line\n"}}
+
+
+def collected() -> dict[str, Any]:
+    relay = look("12D3R", reservations=[{"peer_id": "12D3C", "observed": "203.0.113.20:4012"}])
+    hosts = {"client": steps(look("12D3C")), "server": steps(look("12D3S")), "relay": steps(relay)}
+    hosts["client"]["session"] = {"rc": 0, "stdout": '{"session": "9f.3"}'}
+    return hosts
+
+
+def run_json(hosts: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(kaspa_bundle.files(RUN, hosts, 9.0)["run.json"])
+    return content
+
+
+def test_every_file_of_a_run() -> None:
+    names = {f"{host}/{file}" for host in ("client", "server", "relay") for file in ("journal.log",)}
+    names |= {f"{h}/snapshot-{label}.json" for h in ("client", "server", "relay") for label in ("before", "after")}
+    assert kaspa_bundle.files(RUN, collected(), 9.0).keys() == {"run.json", *names}
+
+
+def test_a_host_is_described_as_it_was_seen() -> None:
+    content = run_json(collected())
+    assert content["hosts"]["client"] == {
+        "role": "peer",
+        "peer_id": "12D3C",
+        "service": "kaspa-peer",
+        "addresses": ["10.1.0.2"],
+        "public": "203.0.113.20",
+        "unreachable": None,
+        "os": "Debian 12",
+        "version": "0.1.0",
+    }
+    assert content["hosts"]["server"]["public"] is None
+    assert (content["started"], content["ended"]) == (1.0, 9.0)
+
+
+def test_a_host_that_was_not_reached() -> None:
+    hosts = {**collected(), "server": {**steps({}), **dict.fromkeys(("mark", "before", "after"), GONE)}}
+    files = kaspa_bundle.files(RUN, hosts, 9.0)
+    assert json.loads(files["run.json"])["hosts"]["server"]["unreachable"] == "ssh: connect to host: refused"
+    assert json.loads(files["server/snapshot-before.json"])["error"] == "ssh: connect to host: refused"
+    assert "server/journal.log" not in files
+
+
+def test_what_was_never_asked_for_has_its_reason() -> None:
+    assert run_json(collected())["exercise"] == {"error": "it was not asked for"}
+
+
+def test_a_session_that_failed_has_the_nodes_own_words() -> None:
+    hosts = collected()
+    hosts["client"]["session"] = {"rc": 1, "stdout": "", "stderr": "kaspa-node: no reservation for server\n"}
+    assert run_json(hosts)["session"] == {"error": "no reservation for server"}
+
+
+def test_an_answer_that_is_no_json() -> None:
+    assert kaspa_bundle.reply({"rc": 0, "stdout": "Segmentation fault"}) == {"error": "its answer is not JSON"}
+    assert kaspa_bundle.reply({"rc": 0, "stdout": "[]"}) == {"error": "its answer is no object"}
+
+
+def test_an_ipv6_address_is_seen_without_its_brackets() -> None:
+    hosts = collected()
+    hosts["relay"] = steps(look("12D3R", reservations=[{"peer_id": "12D3S", "observed": "[2001:db8::1]:4012"}]))
+    assert run_json(hosts)["hosts"]["server"]["public"] == "2001:db8::1"

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import kaspa_host_facts
+import pytest
+
+
+def test_facts_of_an_earlier_deploy_by_the_name_of_their_file(tmp_path: Path) -> None:
+    (tmp_path / "kaspa_node.fact").write_text('{"peer_id": "12D3"}')
+    (tmp_path / "kaspa_firewall.fact").write_text("damaged")
+    (tmp_path / "others.fact").write_text("{}")
+    found = kaspa_host_facts.recorded(str(tmp_path))
+    assert found == {"kaspa_firewall": {}, "kaspa_node": {"peer_id": "12D3"}}
+    assert kaspa_host_facts.recorded(str(tmp_path / "missing")) == {}
+
+
+def test_a_key_file_has_a_stamp_and_another_in_its_place_another(tmp_path: Path) -> None:
+    key = tmp_path / "identity.key"
+    assert kaspa_host_facts.stamp(str(key)) == "none"
+    key.write_text("a key")
+    assert kaspa_host_facts.stamp(str(key)) == f"{key.stat().st_ino}-{int(key.stat().st_mtime)}"
+
+
+def test_packages_that_dpkg_lists_as_installed_are_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = "installed python3\nconfig-files ufw\n"
+    monkeypatch.setattr(kaspa_host_facts, "output", lambda argv: listing)
+    assert kaspa_host_facts.missing_packages(["python3", "ufw", "libgmp10"]) == ["ufw", "libgmp10"]
+
+
+@pytest.mark.parametrize(("connection", "port"), [("192.0.2.1 5000 192.0.2.2 2222", 2222), ("", 22), ("nonsense", 22)])
+def test_the_port_that_ssh_came_in_by(monkeypatch: pytest.MonkeyPatch, connection: str, port: int) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", connection)
+    assert kaspa_host_facts.ssh_port() == port
+
+
+def test_all_facts_of_this_machine_can_be_had(tmp_path: Path) -> None:
+    wanted = {"packages": [], "venv": str(tmp_path / "venv"), "facts": str(tmp_path), "key": str(tmp_path / "key")}
+    facts = kaspa_host_facts.gather(wanted)
+    assert facts["venv"] == ""
+    assert facts["free"] > 0
+    assert facts["python_tag"].startswith("cp3")
+    (tmp_path / "venv").mkdir()
+    assert kaspa_host_facts.gather(wanted)["venv"] == "not a link"

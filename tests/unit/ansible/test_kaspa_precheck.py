@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import Any
+
+import kaspa_precheck
+import pytest
+
+WELL: dict[str, Any] = {
+    "time": 1000.0,
+    "root": True,
+    "os": "Debian GNU/Linux 12 (bookworm)",
+    "debian": True,
+    "arch": "x86_64",
+    "python": "3.11.2",
+    "systemd": True,
+    "missing": ["ufw"],
+    "venv": "",
+    "recorded": {},
+    "listening": {"22": "ssh.service"},
+    "free": 10_000,
+    "memory": 1000,
+    "resolver": True,
+}
+WANTED = {
+    "manager": "systemd",
+    "role": "peer",
+    "service": "kaspa-peer",
+    "port": 4012,
+    "control": "/run/kaspa-node/control.sock",
+    "now": 1001.0,
+}
+
+
+def problems(found: dict[str, Any], **wanted: Any) -> list[str]:
+    return kaspa_precheck.kaspa_host_problems({**WELL, **found}, {**WANTED, **wanted})
+
+
+def test_a_host_that_is_well() -> None:
+    assert problems({}) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"python": "3.9.2"}, "Python is 3.9.2"),
+        ({"arch": "armv7l"}, "the machine is armv7l"),
+        ({"systemd": False}, "systemd is not running; set kaspa_node_manager: process"),
+        ({"root": False}, "ansible_become: true"),
+        ({"debian": False, "os": "Fedora 41"}, "Fedora 41 has no apt to install ufw with"),
+        ({"resolver": False}, "/etc/resolv.conf names no server"),
+        ({"venv": "not a link"}, "/opt/kaspa-node is there and was not made by deploy"),
+        ({"free": 100}, "100 MiB of disk are free"),
+        ({"memory": 64}, "64 MiB of memory are available"),
+        ({"listening": {"4012": "nginx.service"}}, "port 4012/tcp is taken by nginx.service; stop that"),
+        ({"time": 900.0}, "its clock is 101 s behind the controller's"),
+        ({"time": 1100.0}, "its clock is 99 s ahead of the controller's"),
+    ],
+)
+def test_a_problem_is_named_with_its_remedy(found: dict[str, Any], said: str) -> None:
+    (problem,) = problems(found)
+    assert said in problem
+    assert ";" in problem
+
+
+def test_every_problem_is_named_at_once() -> None:
+    assert len(problems({"python": "3.9.2", "root": False, "free": 1})) == 3
+
+
+def test_our_own_service_may_have_the_port() -> None:
+    assert problems({"listening": {"4012": "kaspa-peer.service"}}) == []
+
+
+def test_a_plain_process_needs_no_root_and_no_systemd() -> None:
+    found = {"root": False, "systemd": False, "resolver": False, "debian": False}
+    assert problems(found, manager="process") == []
+
+
+def test_a_socket_in_too_deep_a_directory() -> None:
+    (problem,) = problems({}, control="/" + "x" * 103)
+    assert "too long for a socket's path" in problem
+
+
+def inventory(groups: dict[str, Any], **dials: Any) -> list[str]:
+    names = {name for members in groups.values() for name in members}
+    hostvars = {name: {"kaspa_peer_dials": dials.get(name)} for name in names}
+    return kaspa_precheck.kaspa_inventory_problems(groups, hostvars)
+
+
+def test_an_inventory_that_is_well() -> None:
+    assert inventory({"relays": ["r"], "peers": ["a", "b"]}, a=["b"]) == []
+
+
+def test_empty_groups() -> None:
+    relays, peers = inventory({})
+    assert "group relays is empty" in relays
+    assert "group peers is empty" in peers
+
+
+@pytest.mark.parametrize(
+    ("groups", "dials", "said"),
+    [
+        ({"relays": ["r", "a"], "peers": ["a"]}, {}, "a is in relays and in peers"),
+        ({"relays": ["r"], "peers": ["a"]}, {"a": ["a"]}, "a dials itself"),
+        ({"relays": ["r"], "peers": ["a"]}, {"a": ["nobody"]}, "a dials nobody, which is not in the group peers"),
+    ],
+)
+def test_an_inventory_that_can_not_work(groups: dict[str, Any], dials: dict[str, Any], said: str) -> None:
+    (problem,) = inventory(groups, **dials)
+    assert said in problem
+
+
+def test_a_relay_that_is_none() -> None:
+    hostvars: dict[str, dict[str, Any]] = {"a": {"kaspa_peer_relays": ["x"]}}
+    (problem,) = kaspa_precheck.kaspa_inventory_problems({"relays": ["r"], "peers": ["a"]}, hostvars)
+    assert "a uses x, which is not in the group relays" in problem

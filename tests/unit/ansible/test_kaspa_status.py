@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import kaspa_status
+import pytest
+
+from kaspa_node.errors import ControlError
+
+RELAY = {"peer_id": "12D3R", "addr": "/ip4/203.0.113.10/tcp/4011", "state": "reserved", "reason": None}
+
+
+def waited(answers: list[Any], wanted: str) -> tuple[Any, str]:
+    """What `wait` gives when the node answers so, one answer a second, for three seconds."""
+    seconds = iter(range(10))
+
+    def ask() -> dict[str, Any]:
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        found: dict[str, Any] = answer
+        return found
+
+    return kaspa_status.wait(ask, kaspa_status.LACKS[wanted], 3, lambda: next(seconds), lambda: None)
+
+
+def test_it_waits_until_the_node_answers() -> None:
+    assert waited([ControlError("no socket"), {"role": "relay"}], "answering") == ({"role": "relay"}, "")
+
+
+def test_what_was_lacking_at_last_is_told() -> None:
+    assert waited([ControlError("no socket"), ControlError("hung up")], "answering") == (None, "hung up")
+
+
+def test_every_relay_has_to_accept() -> None:
+    refused = {**RELAY, "peer_id": "12D3S", "state": "refused", "reason": "not on the allow list"}
+    status, lack = waited([{"relays": [RELAY, refused]}], "reserved")
+    assert status is None
+    assert lack == "relay 12D3S at /ip4/203.0.113.10/tcp/4011: refused (not on the allow list)"
+
+
+def test_reserved() -> None:
+    assert waited([{"relays": [{**RELAY, "state": "connecting"}]}, {"relays": [RELAY]}], "reserved")[1] == ""
+
+
+def test_no_relay_at_all_is_a_lack() -> None:
+    assert waited([{"relays": []}], "reserved") == (None, "it knows no relay")
+
+
+@pytest.mark.parametrize("state", ["handshake", "ready"])
+def test_a_session_counts_once_it_is_ready(state: str) -> None:
+    remote = {"name": "server", "peer_id": "12D3B", "state": "punching", "reason": None}
+    status = {"remotes": [remote], "sessions": [{"peer_id": "12D3B", "state": state}]}
+    lack = "" if state == "ready" else "remote server: punching"
+    assert waited([status], "connected")[1] == lack
