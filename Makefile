@@ -6,8 +6,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
-.PHONY: help setup setup-python lock demo check lint test-unit test test-loopback test-local test-lab test-interop \
-	lab-up lab-down lab-shell deploy verify clean
+.PHONY: help setup setup-python lock demo check lint test-unit test test-loopback test-nat test-local test-lab test-interop \
+	lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,13 @@ test: setup ## everything
 
 test-loopback: setup-python ## the node on this machine's loopback
 	$(PYTEST) tests -m network
+
+test-nat: setup-python ## the programs behind NATs of every kind, no root
+	$(PYTEST) tests -m nat
+
+bench: setup-python ## round trips of a hole punch, and the data path beside plain TCP
+	$(BIN)/python -m tests.bench.bench_punch
+	$(BIN)/python -m tests.bench.bench_data_path
 
 test-local: setup-python ## deploy and verify with plain processes, no root
 	$(PYTEST) tests -m local

@@ -10,9 +10,9 @@ import pytest
 HERE = Path(__file__).parent
 
 # Directory → marker; what stands in none of them is a unit test. In the order in which they run.
-KINDS = {"integration": "network", "interop": "interop", "local": "local", "lab": "lab"}
+KINDS = {"integration": "network", "interop": "interop", "nat": "nat", "local": "local", "lab": "lab"}
 # Seconds for one test with its fixtures: a fixture of the slow kinds deploys to three hosts.
-TIME_LIMITS = {"unit": 30, "network": 60, "interop": 180, "local": 300, "lab": 600}
+TIME_LIMITS = {"unit": 30, "network": 60, "interop": 180, "nat": 240, "local": 300, "lab": 600}
 
 
 def kind_of(path: Path, marked: Callable[[str], object]) -> str:

@@ -37,6 +37,6 @@ def test_a_test_from_elsewhere_is_a_unit_test() -> None:
 
 def test_fast_kinds_run_first_and_every_kind_has_a_time_limit() -> None:
     order = sorted(conftest.TIME_LIMITS, key=conftest.rank)
-    assert order == ["unit", "network", "interop", "local", "lab"]
+    assert order == ["unit", "network", "interop", "nat", "local", "lab"]
     limits = [conftest.TIME_LIMITS[kind] for kind in order]
     assert limits == sorted(limits)

@@ -163,8 +163,7 @@ class RemoteKeeper:
                     await self._drop("a fresh session was asked for")
                     established = await self._establish(policy or self._policy, run)
                     if established.session.carrier.path == DIRECT:
-                        # Whoever asked is going to look at the relay's counters: the circuit has to be gone by then.
-                        await established.reached.relayed.closed.wait()
+                        await self._circuit_gone(established.reached.relayed)
         except trio.TooSlowError as error:
             reason = f"no session within {timeout:.0f} s: {self._dialer.state} ({self._dialer.reason or 'no answer'})"
             self._failed(RequestFailed(reason), run)
@@ -173,6 +172,14 @@ class RemoteKeeper:
             self._failed(error, run)
             raise RequestFailed(str(error)) from error
         return established.reply(run)
+
+    async def _circuit_gone(self, relayed: Connection) -> None:
+        """Until the relay has seen the end of the circuit: whoever asked is going to look at the relay's counters."""
+        await relayed.closed.wait()
+        relay = self._host.connection_to(relayed.route.relay or "")
+        if relay is not None:
+            # Its answer comes behind the end of the circuit's stream, on the same connection.
+            await relay.ping()
 
     async def _drop(self, reason: str) -> None:
         session = self._standing()
