@@ -13,7 +13,7 @@ from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING
 from kaspa_node.p2p.errors import DialError, ListenError, NegotiationError, WrongPeer
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
 from kaspa_node.p2p.stream import Stream
-from tests.integration.world import ECHO, make_host, read_all, say, send, until, world
+from tests.integration.world import ECHO, make_host, read_all, say, send, standing, until, world
 from tests.unit.p2p.parties import peer_id
 
 pytestmark = pytest.mark.trio
@@ -24,9 +24,7 @@ UNKNOWN = "/test/unknown"
 async def test_both_ends_name_the_connection_alike() -> None:
     async with world() as w:
         a, b, ours = await w.pair()
-        await until(lambda: b.connection_to(a.peer_id))
-        theirs = b.connection_to(a.peer_id)
-        assert theirs is not None
+        theirs = await standing(b, a.peer_id)
         assert ours.id == theirs.id
         assert len(bytes.fromhex(ours.id)) == 8
         assert (ours.remote, theirs.remote) == (b.peer_id, a.peer_id)
@@ -52,7 +50,6 @@ async def test_an_echo_of_every_size(size: int) -> None:
 async def test_both_ends_open_streams() -> None:
     async with world() as w:
         a, b, _ = await w.pair()
-        await until(lambda: b.connection_to(a.peer_id))
         assert await say(b, a.peer_id, b"from the listener") == b"from the listener"
 
 

@@ -88,11 +88,17 @@ async def read_all(stream: Stream) -> bytes:
     return b"".join(pieces)
 
 
-async def say(host: Host, peer: str, data: bytes, path: str | None = None) -> bytes:
-    """What `peer` echoes of `data`, over a standing connection."""
+async def standing(host: Host, peer: str, path: str | None = None) -> Connection:
+    """The connection to `peer`, once it stands on this side, too."""
+    await until(lambda: host.connection_to(peer, path))
     connection = host.connection_to(peer, path)
     assert connection is not None
-    stream = await host.open_stream(connection, [ECHO])
+    return connection
+
+
+async def say(host: Host, peer: str, data: bytes, path: str | None = None) -> bytes:
+    """What `peer` echoes of `data`, over the standing connection."""
+    stream = await host.open_stream(await standing(host, peer, path), [ECHO])
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, stream, data)
         return await read_all(stream)

@@ -1,0 +1,234 @@
+"""The way to a remote over loopback: waiting for its reservation, relays that restart, relays that are down."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import trio
+
+from kaspa_node import milestones
+from kaspa_node.p2p import dial as dial_module
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.connection import DIRECT, RELAYED
+from kaspa_node.p2p.dial import DIRECT_ONLY, PREFER_DIRECT, RELAY_ONLY, Dialer, Reached
+from kaspa_node.p2p.errors import DialError
+from kaspa_node.p2p.punch import puncher as puncher_module
+from kaspa_node.p2p.punch import simultaneous
+from kaspa_node.p2p.punch.puncher import Puncher
+from kaspa_node.p2p.reservation import keeper as keeper_module
+from kaspa_node.p2p.reservation.link import RelayLink
+from kaspa_node.settings.values import RelayAddress
+from tests.integration.world import Party, World, say, standing, until, world
+from tests.unit.p2p.parties import peer_id
+
+pytestmark = pytest.mark.trio
+
+RUN = "20261123T101500Z-4f2a"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dial_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(keeper_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(puncher_module, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(simultaneous, "WINDOW_SECONDS", 0.2)
+
+
+def dialer(party: Party, peer: str) -> Dialer:
+    """What looks for the way from `party` to `peer`."""
+    assert party.puncher is not None
+    return Dialer(party.host, peer, party.links, party.puncher, party.journal)
+
+
+async def two(w: World) -> tuple[Party, Party]:
+    """A party that dials and one that waits, at one relay."""
+    relay = await w.relay()
+    return await w.party(1, relay, reserve=False), await w.party(2, relay)
+
+
+# Policies
+
+
+async def test_prefer_direct_takes_the_punched_path() -> None:
+    async with world() as w:
+        a, b = await two(w)
+        reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, RUN)
+        assert reached.connection.route.path == DIRECT
+        assert reached.relayed.route.path == RELAYED
+        assert reached.attempts == 1
+        assert reached.direct_seconds is not None
+        assert 0 < reached.relayed_seconds < reached.relayed_seconds + reached.direct_seconds
+        assert a.journal.of("dial.started")["run"] == RUN
+        assert a.journal.of("circuit.outbound")["conn"] == reached.relayed.id
+
+
+async def test_relay_only_stays_on_the_relay_and_wants_no_punch() -> None:
+    async with world() as w:
+        a, b = await two(w)
+        reached = await dialer(a, b.peer_id).reach(RELAY_ONLY, None)
+        assert reached.connection is reached.relayed
+        assert await say(a.host, b.peer_id, b"relayed", RELAYED) == b"relayed"
+        assert b.puncher is not None
+        theirs = await standing(b.host, a.peer_id, RELAYED)
+        await until(lambda: b.puncher.progress(theirs).over)  # type: ignore[union-attr]
+        assert a.host.connection_to(b.peer_id, DIRECT) is None
+
+
+def unreachable(party: Party) -> None:
+    """Have a party name an address at which nobody answers."""
+    assert party.puncher is not None
+    party.puncher._ours = lambda: [SocketAddress("127.0.0.1", 1)]
+
+
+async def test_prefer_direct_falls_back_to_the_relay_and_says_why() -> None:
+    async with world() as w:
+        a, b = await two(w)
+        unreachable(a)
+        unreachable(b)
+        reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, RUN)
+        assert reached.connection is reached.relayed
+        assert reached.attempts == 3
+        assert "127.0.0.1:1: Connection refused" in str(reached.reason)
+        fallback = a.journal.of("path.fallback")
+        assert (fallback["peer"], fallback["reason"], fallback["run"]) == (b.peer_id, reached.reason, RUN)
+        assert len(a.journal.all(milestones.PUNCH_FAILED)) == 3
+        assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
+
+
+async def test_direct_only_does_without_rather_than_stay_on_the_relay() -> None:
+    async with world() as w:
+        a, b = await two(w)
+        unreachable(a)
+        unreachable(b)
+        with pytest.raises(DialError, match="no direct path"):
+            await dialer(a, b.peer_id).reach(DIRECT_ONLY, None)
+        assert a.host.connection_to(b.peer_id) is None
+
+
+# Waiting
+
+
+async def test_it_waits_for_the_reservation_of_the_remote_and_says_so() -> None:
+    async with world() as w:
+        relay = await w.relay()
+        a = await w.party(1, relay, reserve=False)
+        looking = dialer(a, peer_id(2))
+        found: list[Reached] = []
+
+        async def look() -> None:
+            found.append(await looking.reach(RELAY_ONLY, RUN))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look)
+            waiting = await a.journal.seen(milestones.DIAL_WAITING, count=2)
+            assert (waiting["peer"], waiting["relay"], waiting["run"]) == (peer_id(2), relay.host.peer_id, RUN)
+            assert looking.state == "waiting"
+            await w.party(2, relay)
+        assert found[0].connection.remote == peer_id(2)
+
+
+async def test_it_waits_for_the_relay() -> None:
+    async with world() as w:
+        relay = await w.relay()
+        port = relay.host.listening[0].port
+        b = await w.party(2, relay)
+        await w.stop(relay.host)
+        a = Party(1, (relay,), reserve=False, punches=True, permits=lambda peer: True)
+        await w.run(a.host, *(link.run for link in a.links))
+        await a.journal.seen(milestones.RESERVATION_FAILED)
+        found: list[Reached] = []
+
+        async def look() -> None:
+            found.append(await dialer(a, b.peer_id).reach(RELAY_ONLY, None))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look)
+            await w.relay(port=port)
+        assert found[0].connection.remote == b.peer_id
+
+
+async def test_a_relay_that_is_down_does_not_stand_before_one_that_is_up() -> None:
+    async with world() as w:
+        relay = await w.relay()
+        b = await w.party(2, relay)
+        a = await w.party(1, relay, reserve=False)
+        nowhere = RelayAddress(f"/ip4/127.0.0.1/tcp/1/p2p/{peer_id(8)}", "127.0.0.1", 1, peer_id(8))
+        a.links.insert(0, RelayLink(a.host, nowhere, reserve=False, journal=a.journal))
+        a.host.start_soon(a.links[0].run)
+        reached = await dialer(a, b.peer_id).reach(RELAY_ONLY, None)
+        assert reached.relayed.route.relay == relay.host.peer_id
+
+
+async def test_without_a_relay_there_is_no_way() -> None:
+    async with world() as w:
+        host = await w.host(1)
+        party = Party(3, (), reserve=False, punches=False, permits=lambda peer: True)
+        puncher = Puncher(host, list, party.journal)
+        with pytest.raises(DialError, match="no relay is configured for it"):
+            await Dialer(host, peer_id(2), [], puncher, party.journal).reach(RELAY_ONLY, None)
+
+
+async def test_a_remote_that_refuses_is_not_waited_for() -> None:
+    async with world() as w:
+        relay = await w.relay()
+        a = await w.party(1, relay, reserve=False)
+        await w.party(2, relay, permits=lambda peer: False)
+        with pytest.raises(DialError, match="through .*: the relay answered CONNECTION_FAILED"):
+            await dialer(a, peer_id(2)).reach(PREFER_DIRECT, None)
+
+
+# A relay that restarts
+
+
+async def test_after_a_restart_of_the_relay_peers_reserve_again_by_themselves() -> None:
+    async with world() as w:
+        relay = await w.relay()
+        a, b = await w.party(1, relay, reserve=False), await w.party(2, relay)
+        port = relay.host.listening[0].port
+        await w.stop(relay.host)
+        lost = await b.journal.seen(milestones.RESERVATION_LOST)
+        assert lost["relay"] == relay.host.peer_id
+        assert b.links[0].observed is None
+        await b.journal.seen(milestones.RESERVATION_FAILED)
+        again = await w.relay(port=port)
+        await b.journal.seen(milestones.RESERVATION_ACCEPTED, count=2)
+        assert list(again.ledger.reservations) == [b.peer_id]
+        assert str(b.links[0].observed) == str(b.host.listening[0])
+        reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, None)
+        assert reached.connection.route.path == DIRECT
+
+
+async def test_another_relay_at_the_address_is_not_reserved_on() -> None:
+    async with world() as w:
+        impostor = await w.host(4)
+        at = impostor.listening[0]
+        address = RelayAddress(f"{at.multiaddr()}/p2p/{peer_id(8)}", at.ip, at.port, peer_id(8))
+        a = Party(1, (), reserve=True, punches=False, permits=lambda peer: True)
+        link = RelayLink(a.host, address, reserve=True, journal=a.journal)
+        await w.run(a.host, link.run)
+        failed = await a.journal.seen(milestones.RESERVATION_FAILED)
+        assert peer_id(4) in str(failed["reason"])
+        assert link.keeper.reason == failed["reason"]
+
+
+async def test_a_reservation_is_renewed_at_half_of_its_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "SHORTEST_LIFE", 0.2)
+    monkeypatch.setattr(keeper_module, "LONGEST_LIFE", 0.2)
+    async with world() as w:
+        relay = await w.relay()
+        b = await w.party(2, relay)
+        renewed = await b.journal.seen(milestones.RESERVATION_ACCEPTED, renewal=True)
+        assert renewed["relay"] == relay.host.peer_id
+        await relay.journal.seen(milestones.RELAY_RESERVED, renewed=True)
+        assert len(b.journal.all(milestones.RESERVATION_PUBLISHED)) == 1
+
+
+async def test_a_refused_reservation_is_told_and_tried_again() -> None:
+    async with world() as w:
+        relay = await w.relay(permits=lambda peer: False)
+        b = Party(2, (relay,), reserve=True, punches=False, permits=lambda peer: True)
+        await w.run(b.host, *(partial(link.run) for link in b.links))
+        failed = await b.journal.seen(milestones.RESERVATION_FAILED, count=3)
+        assert failed["reason"] == "the relay answered PERMISSION_DENIED"
+        assert relay.service.refusals.count >= 3

@@ -1,0 +1,207 @@
+"""Hole punches over loopback: both timings, both orders of dials, and what the journals tell of them."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from kaspa_node import milestones
+from kaspa_node.p2p import circuit
+from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, RELAYED, Connection
+from kaspa_node.p2p.errors import DialError
+from kaspa_node.p2p.punch import exchange, simultaneous
+from kaspa_node.p2p.punch import puncher as puncher_module
+from kaspa_node.p2p.stream import Stream
+from kaspa_node.p2p.wire import delimited
+from tests.integration.world import Party, World, say, standing, world
+
+pytestmark = pytest.mark.trio
+
+
+async def relayed(
+    w: World, *, first_punches: bool = True, second_punches: bool = True
+) -> tuple[Party, Party, Connection]:
+    """Two parties, and the first one's connection to the second through a relay."""
+    relay = await w.relay()
+    a = await w.party(1, relay, reserve=False, punches=first_punches)
+    b = await w.party(2, relay, punches=second_punches)
+    return a, b, await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+
+
+async def punched(a: Party, connection: Connection) -> Connection:
+    """The direct connection that the punch brings."""
+    assert a.puncher is not None
+    return await a.puncher.direct(connection)
+
+
+async def test_a_relayed_connection_becomes_a_direct_one() -> None:
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        direct = await punched(a, connection)
+        assert direct.route.path == DIRECT
+        theirs = await standing(b.host, a.peer_id, DIRECT)
+        assert theirs.id == direct.id
+        assert (direct.route.local, direct.route.remote) == (str(a.host.listening[0]), str(b.host.listening[0]))
+        assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"
+        assert await say(b.host, a.peer_id, b"direct", DIRECT) == b"direct"
+        assert await say(a.host, b.peer_id, b"still relayed", RELAYED) == b"still relayed"
+
+
+async def test_the_initiator_is_the_server_and_the_responder_the_client() -> None:
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        direct = await punched(a, connection)
+        theirs = await standing(b.host, a.peer_id, DIRECT)
+        assert (direct.route.direction, theirs.route.direction) == (OUTGOING, INCOMING)
+        assert (direct.mux.open().id % 2, theirs.mux.open().id % 2) == (1, 0)
+
+
+async def test_both_journals_tell_of_it_with_the_same_ids() -> None:
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        direct = await punched(a, connection)
+        ours = await a.journal.seen(milestones.PUNCH_SUCCEEDED)
+        theirs = await b.journal.seen(milestones.PUNCH_SUCCEEDED)
+        for told in (ours, theirs):
+            assert (told["conn"], told["relayed"], told["attempt"]) == (direct.id, connection.id, 1)
+        assert (ours["local"], ours["remote"]) == (theirs["remote"], theirs["local"])
+        assert a.journal.of("punch.started")["role"] == "client"
+        assert b.journal.of("punch.started")["role"] == "server"
+        assert b.journal.of("punch.started")["addrs"] == str(a.host.listening[0])
+
+
+async def test_the_specifications_timing_works_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Plain(exchange.Initiator):
+        def __init__(self, ours: list[object], *, agreed: bool) -> None:
+            super().__init__(ours, agreed=False)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(puncher_module, "Initiator", Plain)
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        direct = await punched(a, connection)
+        assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"
+        assert direct.route.direction == OUTGOING
+
+
+@pytest.mark.parametrize("first", ["client", "server"])
+async def test_whichever_side_dials_first(monkeypatch: pytest.MonkeyPatch, first: str) -> None:
+    """On loopback the first SYN meets the other's listener: once that of the client, once that of the server."""
+    dialing = simultaneous.dial
+    one_is_through = trio.Event()
+
+    async def in_turn(host: object, peer: str, plan: exchange.Dial) -> Connection:
+        if plan.role != first:
+            await one_is_through.wait()
+        try:
+            return await dialing(host, peer, plan)  # type: ignore[arg-type]
+        finally:
+            one_is_through.set()
+
+    monkeypatch.setattr(simultaneous, "dial", in_turn)
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        if first == "server":
+            # The client expects the server's SYN at its listener only while it dials itself.
+            end = a.host.expect_simultaneous(b.host.listening[0], b.peer_id)
+            direct = await punched(a, connection)
+            end()
+        else:
+            direct = await punched(a, connection)
+        theirs = await standing(b.host, a.peer_id, DIRECT)
+        assert theirs.id == direct.id
+        assert (direct.mux.open().id % 2, theirs.mux.open().id % 2) == (1, 0)
+        assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"
+
+
+async def test_several_remotes_punch_at_once() -> None:
+    async with world() as w:
+        relay = await w.relay()
+        b = await w.party(2, relay)
+        parties = [await w.party(number, relay, reserve=False) for number in (1, 3, 4)]
+
+        async def go(party: Party) -> None:
+            connection = await circuit.dial(party.host, await party.links[0].connection(), b.peer_id)
+            await punched(party, connection)
+
+        async with trio.open_nursery() as nursery:
+            for party in parties:
+                nursery.start_soon(go, party)
+        for party in parties:
+            assert await say(party.host, b.peer_id, b"direct", DIRECT) == b"direct"
+
+
+async def test_a_standing_direct_connection_is_taken() -> None:
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        direct = await punched(a, connection)
+        again = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+        assert await punched(a, again) is direct
+
+
+# Failure
+
+
+async def test_a_listener_that_does_not_punch_is_given_up_after_its_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(puncher_module, "SILENCE_SECONDS", 0.05)
+    async with world() as w:
+        a, b, connection = await relayed(w, second_punches=False)
+        with pytest.raises(DialError, match="did not begin a hole punch"):
+            await punched(a, connection)
+        assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
+
+
+async def test_a_dialer_that_does_not_punch_is_asked_once() -> None:
+    async with world() as w:
+        a, b, _ = await relayed(w, first_punches=False)
+        theirs = await standing(b.host, a.peer_id, RELAYED)
+        assert b.puncher is not None
+        with pytest.raises(DialError, match="does not want a hole punch"):
+            await b.puncher.direct(theirs)
+        assert b.puncher.progress(theirs).attempts == 1
+
+
+async def test_the_end_of_the_relayed_connection_ends_the_wait() -> None:
+    async with world() as w:
+        a, _, connection = await relayed(w, second_punches=False)
+        outcome: list[str] = []
+
+        async def wait() -> None:
+            try:
+                await punched(a, connection)
+            except DialError as error:
+                outcome.append(str(error))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            await trio.testing.wait_all_tasks_blocked()
+            connection.close("the relay is gone")
+        assert len(outcome) == 1
+
+
+@pytest.mark.parametrize("message", [b"", b"\xff\xff", b"\x08\xac\x02"], ids=["empty", "garbage", "SYNC"])
+async def test_a_hostile_initiator_costs_one_attempt(message: bytes) -> None:
+    async with world() as w:
+        a, b, connection = await relayed(w, second_punches=False)
+        theirs = await standing(b.host, a.peer_id, RELAYED)
+        stream = await b.host.open_stream(theirs, [exchange.PROTOCOL])
+        await stream.write(delimited(message))
+        failed = await a.journal.seen(milestones.PUNCH_FAILED)
+        assert failed["attempt"] == 1
+        assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
+        assert not connection.closed.is_set()
+
+
+async def test_a_hostile_responder_costs_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(puncher_module, "PAUSE_SECONDS", 0.0)
+
+    async def nonsense(stream: Stream) -> None:
+        await stream.write(b"\x02\xff\xff")
+
+    async with world() as w:
+        relay = await w.relay()
+        a = await w.party(1, relay, reserve=False, punches=False)
+        a.host.serve(exchange.PROTOCOL, nonsense)
+        b = await w.party(2, relay)
+        await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+        await b.journal.seen(milestones.PUNCH_FAILED, count=3)
+        assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
