@@ -1,0 +1,159 @@
+"""Deploy, verify and uninstall on three fresh hosts behind two NATs. Each test goes on where the last one ended."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lab import booted, ssh
+from lab.command import run
+from lab.lock import exclusive
+from lab.paths import Paths
+from lab.topology import HOSTS, host
+from tests.playbooks import Played, play, report
+
+PATHS = Paths()
+UNITS = {"relay": "kaspa-relay", "server": "kaspa-peer", "client": "kaspa-peer"}
+NOTHING = dict.fromkeys(UNITS, 0)
+# Files that come and go with other things than a deploy: caches, backups that useradd makes, lists of packages.
+PASSING = re.compile(r"/var/(cache|log|lib/(apt|dpkg|systemd|private))/|/etc/\S+-$|/root/\.ansible|/etc/\.pwd\.lock")
+PLACES = ["/etc", "/opt", "/root", "/srv", "/usr/local", "/home", "/var"]
+
+
+def on(name: str, *words: str) -> str:
+    return run(ssh.command(PATHS, host(name), words)).strip()
+
+
+def state(name: str) -> set[str]:
+    """What deploy could leave on a host: names of files, users, groups, and the firewall's rules."""
+    found = set(on(name, "find", *PLACES, "-xdev").splitlines())
+    kept = {path for path in found if not PASSING.search(path)}
+    return kept | set(on(name, "getent", "passwd").splitlines()) | set(on(name, "ufw", "show", "added").splitlines())
+
+
+@pytest.fixture(scope="module")
+def before() -> dict[str, set[str]]:
+    """The state of each host, freshly booted."""
+    with exclusive():
+        booted.up(PATHS, fresh=True)
+    return {each.name: state(each.name) for each in HOSTS}
+
+
+def well(played: Played) -> None:
+    failed = {name: counts for name, counts in played.recap.items() if counts["failed"] or counts["unreachable"]}
+    assert (played.exit_code, failed) == (0, {}), played.output[-4000:]
+
+
+def test_check_mode_on_fresh_hosts_changes_nothing(before: dict[str, set[str]]) -> None:
+    well(play("deploy.yml", "lab", "--check"))
+    assert {each.name: state(each.name) for each in HOSTS} == before
+
+
+@pytest.mark.usefixtures("before")
+def test_precheck_finds_nothing_and_changes_nothing() -> None:
+    played = play("playbooks/precheck.yml", "lab")
+    well(played)
+    assert played.changed == NOTHING
+
+
+@pytest.mark.usefixtures("before")
+def test_precheck_names_a_port_that_is_taken() -> None:
+    on("server", "systemd-run", "--quiet", "--unit=squatter", "python3", "-m", "http.server", "4012")
+    on("server", "sh", "-c", "'until ss -Hltn | grep -q :4012; do :; done'")
+    played = play("playbooks/precheck.yml", "lab")
+    on("server", "systemctl", "stop", "squatter")
+    assert played.exit_code != 0
+    assert "port 4012/tcp is taken by squatter.service; stop that" in played.output
+
+
+@pytest.mark.usefixtures("before")
+def test_deploy_on_fresh_hosts_ends_with_a_session() -> None:
+    played = play("deploy.yml", "lab")
+    well(played)
+    assert re.search(r"relay relay +/ip4/203\.0\.113\.10/tcp/4011/p2p/12D3Koo", played.output)
+    assert re.search(r"peer +client +12D3Koo\w+ outgoing session, direct, 203\.0\.113\.30:4012", played.output)
+
+
+@pytest.mark.usefixtures("before")
+def test_a_second_deploy_changes_nothing() -> None:
+    played = play("deploy.yml", "lab")
+    well(played)
+    assert played.changed == NOTHING
+
+
+@pytest.mark.usefixtures("before")
+def test_check_mode_on_deployed_hosts_finds_nothing_to_change() -> None:
+    played = play("deploy.yml", "lab", "--check")
+    well(played)
+    assert played.changed == NOTHING
+
+
+@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.usefixtures("before")
+def test_the_node_runs_unprivileged_in_a_hardened_unit(name: str) -> None:
+    unit = UNITS[name]
+    assert on(name, "systemctl", "show", "--value", "--property", "User", unit) == "kaspa"
+    assert on(name, "systemctl", "is-enabled", unit) == "enabled"
+    exposure = on(name, "systemd-analyze", "security", "--no-pager", f"{unit}.service").splitlines()[-1]
+    found = re.search(r"level for \S+: ([0-9.]+)", exposure)
+    assert found, exposure
+    assert float(found[1]) <= 1.5
+
+
+@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.usefixtures("before")
+def test_the_key_is_the_nodes_alone_and_the_peer_id_a_local_fact(name: str) -> None:
+    assert on(name, "stat", "--format=%U:%a", "/var/lib/kaspa-node/identity.key") == "kaspa:600"
+    assert '"peer_id": "12D3Koo' in on(name, "cat", "/etc/ansible/facts.d/kaspa_node.fact")
+
+
+@pytest.mark.parametrize(("name", "port"), [("relay", 4011), ("server", 4012), ("client", 4012)])
+@pytest.mark.usefixtures("before")
+def test_only_ssh_and_the_node_are_let_in(name: str, port: int) -> None:
+    status = on(name, "ufw", "status", "verbose")
+    assert "Status: active" in status
+    assert "Default: deny (incoming)" in status
+    assert set(re.findall(r"^(\S+)\s+ALLOW IN", status, re.MULTILINE)) == {"22/tcp", f"{port}/tcp"}
+
+
+@pytest.mark.usefixtures("before")
+def test_verify_proves_the_direct_path() -> None:
+    played = play("verify.yml", "lab")
+    assert played.exit_code == 0, played.output[-4000:]
+    found = report()
+    assert (found["verdict"], found["path"], found["punch"]["attempts"]) == ("PASS", "direct", 1)
+    assert played.changed["client"] == played.changed["server"] == 0
+
+
+@pytest.mark.usefixtures("before")
+def test_verify_tells_the_relayed_path_from_the_direct_one() -> None:
+    played = play("verify.yml", "lab", "-e", "expect_path=relayed")
+    assert played.exit_code == 0, played.output[-4000:]
+    assert (report()["verdict"], report()["path"]) == ("RELAYED", "relayed")
+
+
+@pytest.mark.usefixtures("before")
+def test_verify_names_the_host_whose_node_does_not_run() -> None:
+    on("server", "systemctl", "stop", "kaspa-peer")
+    played = play("verify.yml", "lab", "-e", "kaspa_verify_timeout=10")
+    on("server", "systemctl", "start", "kaspa-peer")
+    assert played.exit_code != 0
+    found = report()
+    assert found["verdict"] == "FAIL"
+    assert "server" in found["reason"] + found["hint"]
+
+
+def test_uninstall_leaves_nothing(before: dict[str, set[str]]) -> None:
+    well(play("playbooks/uninstall.yml", "lab"))
+    after = {each.name: state(each.name) for each in HOSTS}
+    assert {name: after[name] ^ before[name] for name in before} == dict.fromkeys(before, set())
+    for name in UNITS:
+        assert on(name, "ufw", "status") == "Status: inactive"
+
+
+@pytest.mark.usefixtures("before")
+def test_a_second_uninstall_changes_nothing() -> None:
+    played = play("playbooks/uninstall.yml", "lab")
+    well(played)
+    assert played.changed == NOTHING

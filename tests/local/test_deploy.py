@@ -1,0 +1,86 @@
+"""Deploy, verify and uninstall with plain processes. Each test goes on where the last one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.local import lab as local
+from lab.paths import Paths
+from tests.playbooks import Played, play, report
+
+PATHS = Paths()
+NAMES = ("relay", "server", "client")
+NOTHING = dict.fromkeys(NAMES, 0)
+
+
+def left() -> set[Path]:
+    """What there is of any host's node."""
+    return {path for name in NAMES for path in (PATHS.local / name).rglob("*")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh() -> Iterator[None]:
+    """A local lab without nodes, newly brought up; it is gone afterwards."""
+    local.up(PATHS)
+    well(play("playbooks/uninstall.yml", "local"))
+    local.down(PATHS)
+    local.up(PATHS)
+    yield
+    local.down(PATHS)
+
+
+def well(played: Played) -> None:
+    failed = {name: counts for name, counts in played.recap.items() if counts["failed"] or counts["unreachable"]}
+    assert (played.exit_code, failed) == (0, {}), played.output[-4000:]
+
+
+def test_check_mode_changes_nothing() -> None:
+    well(play("deploy.yml", "local", "--check"))
+    assert left() == set()
+
+
+def test_deploy_ends_with_a_session() -> None:
+    played = play("deploy.yml", "local")
+    well(played)
+    assert "outgoing session, direct" in played.output
+
+
+def test_a_second_deploy_changes_nothing() -> None:
+    played = play("deploy.yml", "local")
+    well(played)
+    assert played.changed == NOTHING
+
+
+def test_verify_proves_the_direct_path() -> None:
+    played = play("verify.yml", "local")
+    assert played.exit_code == 0, played.output[-4000:]
+    assert (report()["verdict"], report()["path"]) == ("PASS", "direct")
+
+
+def test_verify_fails_where_another_path_was_expected_than_came_about() -> None:
+    played = play("verify.yml", "local", "-e", "kaspa_verify_policy=relay-only")
+    assert played.exit_code != 0
+    assert (report()["path"], report()["exit_code"]) == ("relayed", 3)
+
+
+def test_another_log_level_restarts_the_nodes_and_only_once() -> None:
+    words = ("-e", "kaspa_node_log_level=debug")
+    first, second = play("deploy.yml", "local", *words), play("deploy.yml", "local", *words)
+    well(first)
+    well(second)
+    assert all(first.changed.values())
+    assert second.changed == NOTHING
+
+
+def test_uninstall_leaves_nothing() -> None:
+    well(play("playbooks/uninstall.yml", "local"))
+    assert left() == set()
+
+
+def test_a_second_uninstall_changes_nothing() -> None:
+    played = play("playbooks/uninstall.yml", "local")
+    well(played)
+    assert played.changed == NOTHING

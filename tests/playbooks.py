@@ -1,0 +1,62 @@
+"""Runs playbooks as a user does, and reads what they say of each host."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMEOUT = 500
+
+_RECAP = re.compile(r"^(?P<host>\S+)\s+: (?P<counts>(?:\w+=\d+\s*)+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Played:
+    """A playbook that ran: its exit code, its output, the counts of its recap by host, and the seconds it took."""
+
+    exit_code: int
+    output: str
+    recap: dict[str, dict[str, int]]
+    seconds: float
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """How many tasks changed each host."""
+        return {host: counts["changed"] for host, counts in self.recap.items()}
+
+
+def play(playbook: str, inventory: str, *words: str) -> Played:
+    """Run a playbook of this checkout with further words for ansible-playbook."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", f"inventory/{inventory}", playbook, *words],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    recap = {
+        match["host"]: {
+            name: int(count) for name, _, count in (pair.partition("=") for pair in match["counts"].split())
+        }
+        for match in _RECAP.finditer(output)
+    }
+    return Played(done.returncode, output, recap, time.monotonic() - began)
+
+
+def report() -> dict[str, Any]:
+    """The report of the newest run of verify.yml."""
+    found: dict[str, Any] = json.loads((ROOT / "evidence" / "latest" / "report.json").read_text(encoding="utf-8"))
+    return found
