@@ -20,7 +20,7 @@ from kaspa_node.node.carriage import Carriage
 from kaspa_node.node.common import Answer, announce_start, open_host, run_until_stopped
 from kaspa_node.node.remote import RemoteKeeper
 from kaspa_node.node.requests import ExerciseRequest, SessionRequest
-from kaspa_node.node.status import peer_status
+from kaspa_node.node.status import PeerParts, peer_status
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.circuit import CircuitListener
 from kaspa_node.p2p.connection import DIRECT, INCOMING, Connection
@@ -153,12 +153,24 @@ class Peer:
     async def _answer(self, request: dict[str, Any]) -> Answer:
         what = request.get("do")
         if what == "status":
-            return {"status": peer_status(self)}
+            return {"status": peer_status(self._parts())}
         if what == "session":
             return {"session": await self._fresh_session(SessionRequest.parse(request))}
         if what == "exercise":
             return {"exercise": await self._exercise(ExerciseRequest.parse(request))}
         raise RequestFailed(f"a peer does not know how to {shown(what)}; it answers `status`, `session`, `exercise`")
+
+    def _parts(self) -> PeerParts:
+        return PeerParts(
+            network=self.settings.network,
+            since=self.since,
+            host=self.host,
+            links=self.links.values(),
+            remotes=self.remotes,
+            circuits=self.circuits,
+            kaspa=self.kaspa,
+            carriage=self.carriage,
+        )
 
     async def _fresh_session(self, request: SessionRequest) -> dict[str, object]:
         keeper = next((k for k in self.remotes if request.remote in (k.name, k.peer_id)), None)

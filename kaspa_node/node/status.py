@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from kaspa_node import __version__
+from kaspa_node.kaspa.peer_session import KaspaSession
+from kaspa_node.kaspa.service import KaspaService
 from kaspa_node.milestones import PEER
+from kaspa_node.node.carriage import Carriage
 from kaspa_node.node.common import unix_time
+from kaspa_node.node.remote import RemoteKeeper
+from kaspa_node.p2p.circuit import CircuitListener
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.reservation.link import RelayLink
 
-if TYPE_CHECKING:
-    from kaspa_node.kaspa.peer_session import KaspaSession
-    from kaspa_node.node.peer import Peer
-    from kaspa_node.p2p.reservation.link import RelayLink
+
+@dataclass(frozen=True, slots=True)
+class PeerParts:
+    """The parts of a peer that have something to show. since: unix time of the start."""
+
+    network: str
+    since: float
+    host: Host
+    links: Iterable[RelayLink]
+    remotes: Iterable[RemoteKeeper]
+    circuits: CircuitListener
+    kaspa: KaspaService
+    carriage: Carriage
 
 
-def peer_status(peer: Peer) -> dict[str, Any]:
+def peer_status(peer: PeerParts) -> dict[str, Any]:
     """The whole status, as JSON values."""
     return {
         "role": PEER,
@@ -23,11 +41,11 @@ def peer_status(peer: Peer) -> dict[str, Any]:
         "version": __version__,
         "pid": os.getpid(),
         "since": peer.since,
-        "network": peer.settings.network,
+        "network": peer.network,
         "listen": [address.multiaddr() for address in peer.host.listening],
-        "relays": [_relay(link) for link in peer.links.values()],
+        "relays": [_relay(link) for link in peer.links],
         "remotes": [{"name": k.name, "peer_id": k.peer_id, "state": k.state, "reason": k.reason} for k in peer.remotes],
-        "sessions": [_session(peer, session) for session in peer.kaspa.sessions.values()],
+        "sessions": [_session(peer.carriage, session) for session in peer.kaspa.sessions.values()],
         "counters": {"refused": peer.carriage.refusals.count + peer.circuits.refusals.count},
     }
 
@@ -44,9 +62,9 @@ def _relay(link: RelayLink) -> dict[str, Any]:
     }
 
 
-def _session(peer: Peer, session: KaspaSession) -> dict[str, Any]:
+def _session(carriage: Carriage, session: KaspaSession) -> dict[str, Any]:
     carrier = session.carrier
-    carried = peer.carriage.carried.get(carrier.session)
+    carried = carriage.carried.get(carrier.session)
     shown: dict[str, Any] = {
         "session": carrier.session,
         "conn": carrier.session.partition(".")[0],
