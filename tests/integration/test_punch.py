@@ -9,6 +9,7 @@ from kaspa_node import milestones
 from kaspa_node.p2p import circuit
 from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, RELAYED, Connection
 from kaspa_node.p2p.errors import DialError
+from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch import exchange, simultaneous
 from kaspa_node.p2p.punch import puncher as puncher_module
 from kaspa_node.p2p.stream import Stream
@@ -89,28 +90,42 @@ async def test_whichever_side_dials_first(monkeypatch: pytest.MonkeyPatch, first
     dialing = simultaneous.dial
     one_is_through = trio.Event()
 
-    async def in_turn(host: object, peer: str, plan: exchange.Dial) -> Connection:
+    async def in_turn(host: Host, peer: str, plan: exchange.Dial) -> Connection:
         if plan.role != first:
             await one_is_through.wait()
         try:
-            return await dialing(host, peer, plan)  # type: ignore[arg-type]
+            return await dialing(host, peer, plan)
         finally:
             one_is_through.set()
 
     monkeypatch.setattr(simultaneous, "dial", in_turn)
     async with world() as w:
         a, b, connection = await relayed(w)
-        if first == "server":
-            # The client expects the server's SYN at its listener only while it dials itself.
-            end = a.host.expect_simultaneous(b.host.listening[0], b.peer_id)
-            direct = await punched(a, connection)
-            end()
-        else:
-            direct = await punched(a, connection)
+        direct = await punched(a, connection)
         theirs = await standing(b.host, a.peer_id, DIRECT)
         assert theirs.id == direct.id
         assert (direct.mux.open().id % 2, theirs.mux.open().id % 2) == (1, 0)
         assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"
+
+
+async def test_a_dial_that_is_here_before_ours_does_not_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing stands before the client's port and its own dial is late: two listeners must not wait for each other."""
+    monkeypatch.setattr(exchange, "LONGEST_WAIT", 3600.0)
+    async with world() as w:
+        relay = await w.relay()
+        a = await w.party(1, relay, reserve=False)
+        b = await w.party(2, relay)
+        a.host.observers.up.insert(0, make_slow)
+        connection = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+        direct = await punched(a, connection)
+        assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"
+        assert direct.route.direction == OUTGOING
+
+
+def make_slow(connection: Connection) -> None:
+    """Have a relayed connection believe that it takes an hour there and back."""
+    if connection.route.path == RELAYED:
+        connection.mux.round_trip = 3600.0
 
 
 async def test_several_remotes_punch_at_once() -> None:

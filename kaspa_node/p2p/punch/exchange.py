@@ -53,7 +53,18 @@ class Dial:
     round_trip: float
 
 
-Event = Send | Dial
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """From now on the remote may connect from any of `targets`, and is then to be met as CLIENT.
+
+    Its dial may be here before ours has begun: where no firewall stands before our listening port, or its way here is
+    shorter than that of SYNC. A listener would wait for it to open the handshake, and so would it for us.
+    """
+
+    targets: tuple[SocketAddress, ...]
+
+
+Event = Send | Expect | Dial
 
 
 def _connect(ours: Sequence[SocketAddress], agreed: bool) -> bytes:
@@ -115,7 +126,7 @@ class Responder:
         self._targets = addresses.reachable(theirs, self._ours)
         self._sent_at = now
         agreed = offered and self._round_trip is not None
-        events: list[Event] = [Send(_connect(self._ours, agreed))]
+        events: list[Event] = [Expect(self._targets), Send(_connect(self._ours, agreed))]
         if offered and self._round_trip is not None:
             wait = min(self._round_trip / 2, LONGEST_WAIT)
             events.append(Dial(now + wait, CLIENT, self._targets, self._round_trip))

@@ -15,7 +15,7 @@ from kaspa_node.p2p.connection import DIRECT, INCOMING, RELAYED, Connection
 from kaspa_node.p2p.errors import ConnectionLost, DialError, NegotiationError, P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch import exchange, simultaneous
-from kaspa_node.p2p.punch.exchange import Dial, Initiator, Responder, Send
+from kaspa_node.p2p.punch.exchange import Dial, Expect, Initiator, Responder, Send
 from kaspa_node.p2p.stream import Stream
 from kaspa_node.p2p.wire import delimited
 
@@ -141,7 +141,7 @@ class Puncher:
         with trio.fail_after(EXCHANGE_SECONDS):
             stream = await self._host.open_stream(relayed, [exchange.PROTOCOL])
             try:
-                plan = await self._converse(stream, machine, machine.start(trio.current_time()))
+                plan = await self._converse(stream, machine, machine.start(trio.current_time()), [])
             finally:
                 stream.close()
         await self._dial(relayed, plan, attempt)
@@ -159,9 +159,10 @@ class Puncher:
         progress.changed.unpark_all()
         timed = relayed.mux.round_trip if attempt == 1 and relayed.route.direction != INCOMING else None
         machine = Responder(self._ours(), round_trip=timed)
+        expectations: list[Callable[[], None]] = []
         try:
             with trio.fail_after(EXCHANGE_SECONDS):
-                plan = await self._converse(stream, machine, [])
+                plan = await self._converse(stream, machine, [], expectations)
             await self._dial(relayed, plan, attempt)
         except (P2PError, trio.TooSlowError) as error:
             progress.reason = str(error) or f"no answer within {EXCHANGE_SECONDS:.0f} s"
@@ -170,14 +171,25 @@ class Puncher:
             progress.changed.unpark_all()
         finally:
             stream.close()
+            for over in expectations:
+                over()
 
     # Both
 
-    async def _converse(self, stream: Stream, machine: Initiator | Responder, events: list[exchange.Event]) -> Dial:
+    async def _converse(
+        self,
+        stream: Stream,
+        machine: Initiator | Responder,
+        events: list[exchange.Event],
+        expectations: list[Callable[[], None]],
+    ) -> Dial:
+        """Follow the machine up to the dial. What ends the expectations that it has is added to `expectations`."""
         while True:
             for event in events:
                 if isinstance(event, Send):
                     await stream.write(delimited(event.message))
+                elif isinstance(event, Expect):
+                    expectations += [self._host.expect_simultaneous(t, stream.remote) for t in event.targets]
                 else:
                     return event
             raw = await select.read_message(stream, exchange.MAX_BYTES)

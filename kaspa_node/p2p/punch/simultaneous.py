@@ -32,7 +32,6 @@ async def dial(host: Host, peer: str, plan: Dial) -> Connection:
             up.set()
 
     initiator = plan.role == CLIENT
-    ends = [host.expect_simultaneous(target, peer) for target in plan.targets] if initiator else []
     host.observers.up.append(observe)
     try:
         with trio.move_on_after(WINDOW_SECONDS):
@@ -43,8 +42,6 @@ async def dial(host: Host, peer: str, plan: Dial) -> Connection:
                 nursery.cancel_scope.cancel()
     finally:
         host.observers.up.remove(observe)
-        for end in ends:
-            end()
     connection = host.connection_to(peer, DIRECT)
     if connection is None:
         answers = "; ".join(f"{target}: {problems.get(target, 'no answer')}" for target in plan.targets)

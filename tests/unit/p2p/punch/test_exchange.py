@@ -16,6 +16,7 @@ from kaspa_node.p2p.punch.exchange import (
     SERVER,
     Dial,
     Event,
+    Expect,
     Initiator,
     Responder,
     Send,
@@ -71,9 +72,7 @@ def test_the_initiator_syncs_and_dials_half_a_round_trip_later_as_server() -> No
 
 def test_the_responder_answers_and_dials_at_the_sync_as_client() -> None:
     machine = Responder([A], round_trip=None)
-    (answer,) = machine.receive(connect(B), NOW)
-    assert isinstance(answer, Send)
-    assert HolePunch.FromString(answer.message).type == HolePunch.CONNECT
+    assert HolePunch.FromString(sent(machine.receive(connect(B), NOW))).type == HolePunch.CONNECT
     assert machine.receive(SYNC, NOW + 0.1) == [Dial(NOW + 0.1, CLIENT, (B,), pytest.approx(0.1))]
 
 
@@ -92,6 +91,14 @@ def test_a_remote_that_holds_its_answer_back_does_not_delay_the_dial_for_long() 
     machine = Initiator([B], agreed=False)
     machine.start(NOW)
     assert dial(machine.receive(connect(A), NOW + 100)).at == NOW + 100 + LONGEST_WAIT
+
+
+@pytest.mark.parametrize("round_trip", [None, 0.1])
+def test_the_responder_expects_the_dial_before_it_has_told_its_addresses(round_trip: float | None) -> None:
+    machine = Responder([A], round_trip=round_trip)
+    first, second, *_ = machine.receive(connect(B, PRIVATE), NOW)
+    assert first == Expect((B,))
+    assert isinstance(second, Send)
 
 
 # The agreed dial
