@@ -157,3 +157,11 @@ def test_a_second_uninstall_changes_nothing() -> None:
     played = play("playbooks/uninstall.yml", "lab")
     well(played)
     assert played.changed == NOTHING
+
+
+@pytest.mark.usefixtures("before")
+def test_a_deploy_after_an_uninstall_is_direct_again() -> None:
+    """The kernel of a host must not still hold the connection of the first deploy for established."""
+    played = play("deploy.yml", "lab")
+    well(played)
+    assert "outgoing session, direct" in played.output
