@@ -66,13 +66,15 @@ async def deliver(stream: Stream, server: Path, name: str) -> None:
     server can't be reached.
     """
     raw = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connected = False
     try:
         await raw.bind("\0" + name)
         await raw.connect(os.fspath(server))
-    except OSError:
-        raw.close()
-        stream.reset()
-        raise
+        connected = True
+    finally:
+        if not connected:
+            raw.close()
+            stream.reset()
     await splice(trio.SocketStream(raw), stream)
 
 
@@ -89,10 +91,17 @@ class Offer:
         self.target = f"unix:{self._path}"
 
     async def open(self) -> None:
-        """Start to listen. Raises OSError."""
-        await self._listener.bind(os.fspath(self._path))
-        self._path.chmod(0o600)
-        self._listener.listen(1)
+        """Start to listen. Raises OSError; the stream is reset then."""
+        listening = False
+        try:
+            await self._listener.bind(os.fspath(self._path))
+            self._path.chmod(0o600)
+            self._listener.listen(1)
+            listening = True
+        finally:
+            if not listening:
+                self._listener.close()
+                self._stream.reset()
 
     async def run(self) -> None:
         """Wait for the caller, then carry its bytes."""
