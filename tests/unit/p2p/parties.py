@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 from libp2p.peer.id import ID
@@ -10,9 +12,14 @@ from kaspa_node.p2p import yamux
 from kaspa_node.p2p.noise import NoiseHandshake, NoiseKeys, NoiseSession
 
 
+def seed(number: int) -> bytes:
+    """The private key of party `number`, the same in every run."""
+    return hashlib.sha256(b"party %d" % number).digest()
+
+
 def identity(number: int) -> KeyPair:
-    """The key pair of party `number`, the same in every run."""
-    return create_new_key_pair(bytes([number]) * 32)
+    """The key pair of party `number`."""
+    return create_new_key_pair(seed(number))
 
 
 def peer_id(number: int) -> str:
