@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from kaspa_node.settings.loader import load_state_dir
 from kaspa_node.settings.model import Settings, definitions
-from kaspa_node.settings.values import AllowList, RelayAddress, Remote, TcpAddress
+from kaspa_node.settings.values import AllowList, LocalAddress, RelayAddress, Remote, TcpAddress
 
-__all__ = ["AllowList", "RelayAddress", "Remote", "Settings", "TcpAddress", "definitions", "load_state_dir"]
+__all__ = [
+    "AllowList",
+    "LocalAddress",
+    "RelayAddress",
+    "Remote",
+    "Settings",
+    "TcpAddress",
+    "definitions",
+    "load_state_dir",
+]

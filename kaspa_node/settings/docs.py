@@ -49,6 +49,8 @@ def _default(definition: Definition) -> str:
     value = definition.default
     if isinstance(value, AllowList | tuple):
         return "`[]`"
+    if value is None:
+        return "none"
     return f"`{json.dumps(value, default=str)}`"
 
 

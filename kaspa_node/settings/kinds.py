@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kaspa_node.settings import addresses
+from kaspa_node.settings import addresses, local
 from kaspa_node.settings.addresses import BadValue
-from kaspa_node.settings.values import AllowList, RelayAddress, Remote, TcpAddress
+from kaspa_node.settings.values import AllowList, LocalAddress, RelayAddress, Remote, TcpAddress
 
 T = TypeVar("T")
 
 ANY = "any"
-# sun_path holds 108 bytes on Linux with its final zero, 104 on macOS; the smaller one keeps a file portable.
-_SOCKET_PATH_BYTES = 103
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -117,11 +115,11 @@ def absolute_path() -> Kind:
 
 def socket_path() -> Kind:
     """The absolute path of a unix socket."""
-    expected = f"an absolute path of at most {_SOCKET_PATH_BYTES} bytes"
+    expected = f"an absolute path of at most {local.SOCKET_PATH_BYTES} bytes"
 
     def check(value: object) -> Path:
         path = _path(value, expected)
-        if len(str(path).encode()) > _SOCKET_PATH_BYTES:
+        if len(str(path).encode()) > local.SOCKET_PATH_BYTES:
             raise BadValue(value, "is too long for a unix socket", expected)
         return path
 
@@ -186,33 +184,57 @@ def allow_list() -> Kind:
     return Kind(expected, check, split_list)
 
 
+def local_address() -> Kind:
+    """Where another program of this machine listens; empty for nowhere."""
+    expected = f"{local.EXPECT_LOCAL}, or nothing"
+
+    def check(value: object) -> LocalAddress | None:
+        if not isinstance(value, str):
+            raise BadValue(value, "is no text", expected)
+        return local.parse_local(value) if value else None
+
+    return Kind(expected, check, str)
+
+
 def remotes() -> Kind:
-    """Peers to dial: tables with peer_id, and name and addrs if wanted; in a variable `name=ID` or `ID`."""
-    expected = "list of tables with peer_id, and name and addrs if wanted"
+    """Peers to dial: tables with peer_id, and the rest if wanted; in a variable `ID`, `name=ID` or `name=ID@LISTEN`."""
+    expected = "list of tables with peer_id, and name, addrs and listen if wanted"
 
     def check(value: object) -> tuple[Remote, ...]:
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
             raise BadValue(value, "is no list of tables", expected)
         found = tuple(_remote(entry) for entry in value)
-        for what, values in (("name", [r.name for r in found]), ("peer id", [r.peer_id for r in found])):
+        columns: list[tuple[str, list[object]]] = [
+            ("name", [r.name for r in found]),
+            ("peer id", [r.peer_id for r in found]),
+            ("listen address", [str(r.listen) for r in found if r.listen is not None]),
+        ]
+        for what, values in columns:
             twice = [value for value in values if values.count(value) > 1]
             if twice:
                 raise BadValue(twice[0], f"is the {what} of two remotes", f"each {what} once")
         return found
 
     def from_text(text: str) -> object:
-        entries: list[object] = []
-        for entry in split_list(text):
-            label, mark, peer_id = entry.rpartition("=")
-            entries.append({"name": label.strip(), "peer_id": peer_id.strip()} if mark else {"peer_id": peer_id})
-        return entries
+        return [_remote_from_text(entry) for entry in split_list(text)]
 
     return Kind(expected, check, from_text)
 
 
+def _remote_from_text(text: str) -> dict[str, object]:
+    who, at, listen = text.partition("@")
+    label, mark, peer_id = who.rpartition("=")
+    entry: dict[str, object] = {"peer_id": peer_id.strip()}
+    if mark:
+        entry["name"] = label.strip()
+    if at:
+        entry["listen"] = listen.strip()
+    return entry
+
+
 def _remote(entry: dict[str, object]) -> Remote:
-    for key in entry.keys() - {"name", "peer_id", "addrs"}:
-        raise BadValue(key, "is no key of a remote", "name, peer_id, addrs")
+    for key in entry.keys() - {"name", "peer_id", "addrs", "listen"}:
+        raise BadValue(key, "is no key of a remote", "name, peer_id, addrs, listen")
     peer_id = entry.get("peer_id")
     if not isinstance(peer_id, str):
         raise BadValue(entry, "has no peer_id", addresses.EXPECT_PEER_ID)
@@ -220,7 +242,11 @@ def _remote(entry: dict[str, object]) -> Remote:
     label = entry.get("name", peer_id)
     if not isinstance(label, str) or not _NAME.fullmatch(label):
         raise BadValue(label, "is no name", "1 to 63 letters, digits, dots, dashes or underscores")
-    return Remote(label, peer_id, via_relays(peer_id, entry.get("addrs", [])))
+    listen = entry.get("listen")
+    if not isinstance(listen, str | None):
+        raise BadValue(listen, "is no text", local.EXPECT_LOOPBACK)
+    at = None if listen is None else local.parse_loopback(listen)
+    return Remote(label, peer_id, via_relays(peer_id, entry.get("addrs", [])), at)
 
 
 def via_relays(peer_id: str, value: object) -> tuple[RelayAddress, ...]:

@@ -18,8 +18,9 @@ from kaspa_node.errors import ConfigError
 from kaspa_node.milestones import PEER
 from kaspa_node.settings import addresses, kinds, seed
 from kaspa_node.settings.addresses import BadValue
-from kaspa_node.settings.model import DEFAULT_LISTEN, ENV_PREFIX, ROLES, Definition, definitions
-from kaspa_node.settings.values import RelayAddress, Remote
+from kaspa_node.settings.local import EXPECT_LOCAL, EXPECT_LOOPBACK
+from kaspa_node.settings.model import DEFAULT_LISTEN, EMBEDDED, ENV_PREFIX, EXTERNAL, ROLES, Definition, definitions
+from kaspa_node.settings.values import AllowList, RelayAddress, Remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ def load_values(role: str, config_path: str | Path | None, environ: Mapping[str,
     values.setdefault("listen", (addresses.parse_listen(DEFAULT_LISTEN[role]),))
     if role == PEER and "remotes" in values:
         values["remotes"] = _routed(values["remotes"], values.get("relays", ()), given["remotes"].origin)
+    if role == PEER:
+        _check_backend(values, given)
     return values
 
 
@@ -123,3 +126,28 @@ def _routed(remotes: tuple[Remote, ...], relays: tuple[RelayAddress, ...], origi
             raise ConfigError("remotes", remote.name, origin, problem, "its addrs, or at least one entry in `relays`")
         routed.append(dataclasses.replace(remote, addrs=via))
     return tuple(routed)
+
+
+def _check_backend(values: Mapping[str, Any], given: Mapping[str, Given]) -> None:
+    """That an external backend can be reached both ways, and that nothing is set that would have no effect."""
+    external = values.get("backend", EMBEDDED) == EXTERNAL
+    address, remotes = values.get("backend_address"), values.get("remotes", ())
+    for remote in remotes:
+        if external and remote.listen is None:
+            problem = "has no `listen`: no program here could reach it through an external backend"
+            raise ConfigError("remotes", remote.name, given["remotes"].origin, problem, EXPECT_LOOPBACK)
+        if not external and remote.listen is not None:
+            problem = f"has `listen`, which the {EMBEDDED} backend has no use for"
+            raise ConfigError("remotes", remote.name, given["remotes"].origin, problem, f'backend = "{EXTERNAL}"')
+    if not external and address is not None:
+        problem = f"has no effect with the {EMBEDDED} backend"
+        raise ConfigError(
+            "backend_address", str(address), given["backend_address"].origin, problem, f'backend = "{EXTERNAL}"'
+        )
+    if external and address is None and values.get("allow", AllowList()) != AllowList():
+        problem = "is not set, though `allow` lets peers in and the backend is external"
+        raise ConfigError("backend_address", None, given["backend"].origin, problem, EXPECT_LOCAL)
+    for remote in remotes:
+        if address is not None and remote.listen == address:
+            problem = "is the backend's own address: it would be connected to itself"
+            raise ConfigError("remotes", str(address), given["remotes"].origin, problem, "an address of its own")

@@ -17,11 +17,12 @@ from kaspa_node.errors import ConfigError
 from kaspa_node.milestones import PEER, RELAY
 from kaspa_node.settings import kinds
 from kaspa_node.settings.kinds import Kind
-from kaspa_node.settings.values import AllowList, RelayAddress, Remote, TcpAddress
+from kaspa_node.settings.values import AllowList, LocalAddress, RelayAddress, Remote, TcpAddress
 
 ROLES = (RELAY, PEER)
 NETWORKS = ("mainnet", "testnet-10", "simnet", "devnet")
 PATH_POLICIES = ("prefer-direct", "direct-only", "relay-only")
+EMBEDDED, EXTERNAL = BACKENDS = ("embedded", "external")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 DEFAULT_LISTEN = {RELAY: "/ip4/0.0.0.0/tcp/4011", PEER: "/ip4/0.0.0.0/tcp/4012"}
 
@@ -88,7 +89,8 @@ class Settings:
         _PEER,
         kinds.remotes(),
         (),
-        "Peers to dial. Without `addrs`, a remote is dialed through every one of `relays`.",
+        "Peers to dial. Without `addrs`, a remote is dialed through every one of `relays`. `listen`, with an external "
+        "backend: where this machine's programs connect to reach the remote.",
         "LIBP2P_REMOTE_PEER_ID",
         "LIBP2P_REMOTE_MULTIADDRS",
         "LIBP2P_REMOTE_MULTIADDR",
@@ -99,6 +101,18 @@ class Settings:
         AllowList(),
         "Who is served: on a peer, who may open Kaspa streams; on a relay, who may reserve and open circuits. "
         "Empty: nobody.",
+    )
+    backend: str = _setting(
+        _PEER,
+        kinds.choice(*BACKENDS),
+        EMBEDDED,
+        "What speaks Kaspa: this program itself, or another one (a kaspad, say) whose connections are only carried.",
+    )
+    backend_address: LocalAddress | None = _setting(
+        _PEER,
+        kinds.local_address(),
+        None,
+        "Where the external backend takes the Kaspa streams that others open.",
     )
     network: str = _setting(_PEER, kinds.choice(*NETWORKS), "mainnet", "The Kaspa network.")
     path_policy: str = _setting(

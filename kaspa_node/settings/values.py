@@ -6,6 +6,7 @@ Nothing here imports a library of libp2p; texts are checked in `addresses`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 CIRCUIT = "/p2p-circuit"
 
@@ -63,16 +64,35 @@ class RelayAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalAddress:
+    """Where another program of this machine listens, or is listened for.
+
+    path: of a unix socket; else None, and host and port are those of TCP: an IP address, 1 to 65535.
+    """
+
+    path: Path | None = None
+    host: str = ""
+    port: int = 0
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Remote:
     """A peer that this one dials.
 
     name: what people call it; its peer id where no name is configured.
     addrs: the relays through which it is dialed, in order of preference.
+    listen: where local programs connect to reach it, or None.
     """
 
     name: str
     peer_id: str
     addrs: tuple[RelayAddress, ...] = ()
+    listen: LocalAddress | None = None
 
     @property
     def circuits(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def test_every_setting_is_defined_and_every_default_is_good() -> None:
             assert definition.kind.check(definition.default) == definition.default
 
 
-@pytest.mark.parametrize(("role", "place"), [("relay", 0), ("peer", 1)])
+@pytest.mark.parametrize(("role", "place"), [("relay", 0), ("peer", 1), ("peer", 2)])
 def test_the_examples_load(role: str, place: int, tmp_path: Path) -> None:
     example = DOCUMENT.read_text().split("```toml\n")[1 + place].split("```")[0]
     assert tomllib.loads(example)

@@ -109,6 +109,8 @@ def test_each_relay_stands_once() -> None:
         ({"peer_id": SERVER_ID, "addrs": RELAY}, "is no list"),
         ({"peer_id": SERVER_ID, "addrs": [f"{RELAY}/p2p-circuit/p2p/{CLIENT_ID}"]}, "stands at the end"),
         ({"peer_id": RELAY_ID, "addrs": [RELAY]}, "is an address of the remote itself"),
+        ({"peer_id": SERVER_ID, "listen": 16211}, "is no text"),
+        ({"peer_id": SERVER_ID, "listen": "0.0.0.0:16211"}, "is open to the network"),
     ],
 )
 def test_remotes_that_are_refused(entry: dict[str, Any], problem: str) -> None:
@@ -123,6 +125,9 @@ def test_remotes_differ_in_name_and_peer_id() -> None:
         check([{"name": "a", "peer_id": SERVER_ID}, {"name": "a", "peer_id": CLIENT_ID}])
     with pytest.raises(BadValue, match="is the peer id of two remotes"):
         check([{"name": "a", "peer_id": SERVER_ID}, {"name": "b", "peer_id": SERVER_ID}])
+    at = {"listen": "[::1]:50051"}
+    with pytest.raises(BadValue, match="is the listen address of two remotes"):
+        check([{"peer_id": SERVER_ID, **at}, {"peer_id": CLIENT_ID, **at}])
 
 
 def test_remotes_in_a_variable_have_a_name_or_not() -> None:
@@ -130,6 +135,15 @@ def test_remotes_in_a_variable_have_a_name_or_not() -> None:
     named, unnamed = remotes.check(remotes.from_text(f"server={SERVER_ID}, {CLIENT_ID}"))
     assert (named.name, named.peer_id) == ("server", SERVER_ID)
     assert (unnamed.name, unnamed.peer_id) == (CLIENT_ID, CLIENT_ID)
+    assert named.listen is unnamed.listen is None
+
+
+def test_remotes_in_a_variable_may_say_where_to_listen() -> None:
+    remotes = kinds.remotes()
+    text = f"server={SERVER_ID}@[::1]:50051; {CLIENT_ID}@unix:/run/a=b@c.sock"
+    tcp, unix = remotes.check(remotes.from_text(text))
+    assert (tcp.name, str(tcp.listen)) == ("server", "[::1]:50051")
+    assert (unix.peer_id, str(unix.listen)) == (CLIENT_ID, "unix:/run/a=b@c.sock")
 
 
 @pytest.mark.parametrize("value", ["relative", "", "/a\nb", 5, "/" + "a" * 103])

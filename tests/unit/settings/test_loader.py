@@ -73,6 +73,23 @@ def test_a_file_with_everything_a_peer_has(load: Loader) -> None:
     assert peer.allow.permits(SERVER_ID)
 
 
+def test_an_external_backend(load: Loader) -> None:
+    peer = load(f"""
+        relays = ["{RELAY}"]
+        allow = ["{CLIENT_ID}"]
+        backend = "external"
+        backend_address = "127.0.0.1:16111"
+        [[remotes]]
+        peer_id = "{SERVER_ID}"
+        listen = "unix:/run/kaspa-node/server.sock"
+    """)
+    assert (peer.backend, str(peer.backend_address)) == ("external", "127.0.0.1:16111")
+    assert str(peer.remotes[0].listen) == "unix:/run/kaspa-node/server.sock"
+    # Who lets nobody in needs no place for them.
+    assert load('backend = "external"').backend_address is None
+    assert (load().backend, load().backend_address) == ("embedded", None)
+
+
 def test_a_remote_with_addresses_is_dialed_through_those_alone(load: Loader) -> None:
     peer = load(f'relays = ["{RELAY}"]\n[[remotes]]\npeer_id = "{SERVER_ID}"\naddrs = ["{RELAY_2}"]')
     assert [relay.addr for relay in peer.remotes[0].addrs] == [RELAY_2]
@@ -99,6 +116,22 @@ def test_a_remote_with_addresses_is_dialed_through_those_alone(load: Loader) -> 
         ("max_circuits = 5", ("max_circuits", "is no setting of a peer")),
         (f'[[remotes]]\npeer_id = "{SERVER_ID}"', ("remotes", "has no address", "relays")),
         (f'relays = ["{RELAY}"]\n[[remotes]]\npeer_id = "{RELAY_ID}"', ("remotes", "of the remote itself")),
+        ('backend_address = "127.0.0.1:1"', ("backend_address", "no effect", 'backend = "external"')),
+        ('backend = "external"\nallow = ["any"]', ("backend_address", "is not set", "127.0.0.1:16111")),
+        ('backend = "extern"', ("backend", "embedded, external")),
+        (
+            f'relays = ["{RELAY}"]\nbackend = "external"\n[[remotes]]\npeer_id = "{SERVER_ID}"',
+            ("remotes", SERVER_ID, "has no `listen`", "127.0.0.1:16211"),
+        ),
+        (
+            f'relays = ["{RELAY}"]\n[[remotes]]\npeer_id = "{SERVER_ID}"\nlisten = "127.0.0.1:1"',
+            ("remotes", "has `listen`", 'backend = "external"'),
+        ),
+        (
+            f'relays = ["{RELAY}"]\nbackend = "external"\nbackend_address = "[::1]:1"\n'
+            f'[[remotes]]\npeer_id = "{SERVER_ID}"\nlisten = "[::1]:1"',
+            ("remotes", "[::1]:1", "connected to itself"),
+        ),
         ("listen = [", ("--config", "is not TOML", "end of document")),
         ("a = 1\na = 2", ("--config", "is not TOML")),
         ("a = " + "[" * 100_000, ("--config", "is not TOML")),
