@@ -113,7 +113,8 @@ def described(part: str, steps: Steps, public: Mapping[str, str]) -> dict[str, A
     looks = [steps[step] for step in LOOKS]
     facts = _first(look.get("facts") for look in looks) or {}
     status = _first((look.get("snapshot") or {}).get("status") for look in looks) or {}
-    peer_id = status.get("peer_id")
+    # Not from the status: that is what the judge holds against it.
+    peer_id = facts.get("peer_id") or None
     role = "relay" if part == "relay" else "peer"
     return {
         "role": role,

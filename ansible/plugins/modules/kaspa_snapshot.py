@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 import traceback
@@ -34,6 +35,7 @@ options:
   service: {type: str, required: true, description: "The service, C(kaspa-relay) or C(kaspa-peer)."}
   directory: {type: path, description: Where a plain process has its log.}
   control: {type: path, required: true, description: The node's control socket.}
+  recorded: {type: path, description: The local fact that deploy left on the host.}
   log_since: {type: dict, description: "A C(mark) of an earlier call: return the log since then."}
 """
 
@@ -51,7 +53,10 @@ RETURN = r"""
 snapshot: {type: dict, returned: always, description: "Time, service, sockets, status and error."}
 mark: {type: dict, returned: always, description: The end of the log as it is now.}
 log: {type: str, returned: when log_since is given, description: The service's lines since that mark.}
-facts: {type: dict, returned: always, description: The host's addresses and operating system.}
+facts:
+  type: dict
+  returned: always
+  description: "The host's addresses and operating system, and the C(peer_id) that deploy wrote down, or null."
 """
 
 STATUS_TIMEOUT = 10.0
@@ -95,11 +100,25 @@ def operating_system(release: str) -> str:
     return f"{name} {pairs.get('VERSION_ID', '').strip(chr(34))}".strip()
 
 
+def recorded_peer_id(path: str | None) -> str | None:
+    """The peer id in the local fact that deploy left; None where there is none."""
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            fact = json.load(file)
+    except (OSError, ValueError):
+        return None
+    peer_id = fact.get("peer_id") if isinstance(fact, dict) else None
+    return peer_id if isinstance(peer_id, str) else None
+
+
 def take(wanted: dict[str, Any]) -> dict[str, Any]:
     """Everything that the module returns; `wanted` holds its parameters."""
     problems = Problems()
     node = service(wanted["manager"], wanted["service"], wanted["directory"])
-    result: dict[str, Any] = {"facts": {"addresses": [], "os": "", "name": socket.gethostname()}}
+    facts = {"addresses": [], "os": "", "name": socket.gethostname(), "peer_id": recorded_peer_id(wanted["recorded"])}
+    result: dict[str, Any] = {"facts": facts}
     snapshot: dict[str, Any] = {
         "host": wanted["host"],
         "label": wanted["label"],
@@ -147,6 +166,7 @@ def main() -> None:
             "service": {"type": "str", "required": True},
             "directory": {"type": "path"},
             "control": {"type": "path", "required": True},
+            "recorded": {"type": "path"},
             "log_since": {"type": "dict"},
         },
         supports_check_mode=True,

@@ -18,7 +18,8 @@ GONE = {"unreachable": True, "msg": "ssh: connect to host: refused"}
 
 def look(peer_id: str, **more: Any) -> dict[str, Any]:
     status = {"peer_id": peer_id, "version": "0.1.0", **more}
-    return {"snapshot": {"label": "x", "status": status}, "facts": {"addresses": ["10.1.0.2"], "os": "Debian 12"}}
+    facts = {"addresses": ["10.1.0.2"], "os": "Debian 12", "peer_id": peer_id}
+    return {"snapshot": {"label": "x", "status": status}, "facts": facts}
 
 
 def steps(found: dict[str, Any]) -> dict[str, Any]:
@@ -57,6 +58,16 @@ def test_a_host_is_described_as_it_was_seen() -> None:
     }
     assert content["hosts"]["server"]["public"] is None
     assert (content["started"], content["ended"]) == (1.0, 9.0)
+
+
+def test_the_peer_id_is_that_of_the_deploy_whatever_the_program_says() -> None:
+    hosts = collected()
+    for step in ("mark", "before", "after"):
+        hosts["server"][step]["snapshot"]["status"]["peer_id"] = "12D3X"
+    assert run_json(hosts)["hosts"]["server"]["peer_id"] == "12D3S"
+    for step in ("mark", "before", "after"):
+        hosts["server"][step]["facts"]["peer_id"] = None
+    assert run_json(hosts)["hosts"]["server"]["peer_id"] is None
 
 
 def test_a_host_that_was_not_reached() -> None:

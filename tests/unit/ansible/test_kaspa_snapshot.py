@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import kaspa_snapshot
@@ -21,6 +22,7 @@ WANTED: dict[str, Any] = {
     "service": "kaspa-peer",
     "directory": None,
     "control": "/run/kaspa-node/control.sock",
+    "recorded": None,
     "log_since": {"cursor": "s=1", "offset": 0},
 }
 
@@ -57,6 +59,17 @@ def test_all_that_is_to_be_seen() -> None:
     assert taken["log"] == "lines since s=1\n"
     assert taken["mark"] == {"cursor": "s=2", "offset": 0}
     assert taken["facts"]["addresses"] == ["10.1.0.2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "peer_id"),
+    [('{"peer_id": "12D3C", "service": "kaspa-peer"}', "12D3C"), ("{}", None), ('{"peer_id": 5}', None), ("[", None)],
+)
+def test_the_peer_id_that_deploy_wrote_down(text: str, peer_id: str | None, tmp_path: Path) -> None:
+    (tmp_path / "kaspa_node.fact").write_text(text)
+    facts = kaspa_snapshot.take({**WANTED, "recorded": str(tmp_path / "kaspa_node.fact")})["facts"]
+    assert facts["peer_id"] == peer_id
+    assert kaspa_snapshot.recorded_peer_id(str(tmp_path / "none")) is None
 
 
 def test_a_plain_process_owns_sockets_by_its_id() -> None:
