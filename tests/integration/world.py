@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import trio
 
@@ -203,13 +204,22 @@ class Relay:
         return RelayAddress(f"{at.multiaddr()}/p2p/{self.host.peer_id}", at.ip, at.port, self.host.peer_id)
 
 
+class HasAddress(Protocol):
+    """A relay of whatever make."""
+
+    @property
+    def address(self) -> RelayAddress:
+        """Where peers find it."""
+        ...
+
+
 class Party:
     """A peer's parts, without Kaspa."""
 
     def __init__(
         self,
         number: int,
-        relays: tuple[Relay, ...],
+        relays: Sequence[HasAddress],
         *,
         reserve: bool,
         punches: bool,
@@ -219,7 +229,7 @@ class Party:
         self.peer_id = self.host.peer_id
         self.journal = WatchedJournal()
         self.links = [RelayLink(self.host, r.address, reserve=reserve, journal=self.journal) for r in relays]
-        known = {r.host.peer_id for r in relays}
+        known = {r.address.peer_id for r in relays}
         self.circuits = CircuitListener(self.host, known.__contains__, permits, self.journal)
         self.puncher = Puncher(self.host, self.addresses, self.journal) if punches else None
 
