@@ -5,6 +5,7 @@ KaspaNodeError            1
 ├── IdentityError         2   the key file can't be used or written
 ├── ListenError           2   an address or socket can't be listened on
 │   └── AlreadyRunning    2   another node answers on the control socket
+├── RunError              2   there is no such run of verify, or its evidence can't be used
 ├── ControlError          1   the running node can't be reached, or its answer can't be understood
 └── RequestFailed         1   the running node was reached, and what was asked for did not succeed
 
@@ -88,6 +89,12 @@ class AlreadyRunning(ListenError):
 
     def __init__(self, path: str) -> None:
         super().__init__(path, "already running, another node holds this control socket", "stop it, or set `control`")
+
+
+class RunError(KaspaNodeError):
+    """There is no such run of verify, or its evidence can't be used."""
+
+    exit_code = EXIT_BAD_INPUT
 
 
 class ControlError(KaspaNodeError):

@@ -61,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     _timeout(exercise, EXERCISE_TIMEOUT)
     _control(exercise)
     _json(exercise)
+
+    explain = _command(commands, "explain", "tell a run of verify as a story")
+    text = "its id, the beginning of it, or its directory (default: the newest)"
+    explain.add_argument("run", metavar="RUN", nargs="?", help=text)
+    text = "where verify puts its runs (default: evidence)"
+    explain.add_argument("--evidence", metavar="DIR", default="evidence", help=text)
     return parser
 
 

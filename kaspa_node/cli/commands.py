@@ -12,6 +12,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from kaspa_node.cli import render
@@ -74,6 +75,13 @@ def exercise(arguments: Namespace, environ: Environ) -> int:
     return _print(arguments, reply, render.exercise(reply))
 
 
+def explain(arguments: Namespace, environ: Environ) -> int:
+    """Tell a run of verify as a story."""
+    from kaspa_node.cli.explain import explain
+
+    return _show(explain(Path(arguments.evidence), arguments.run))
+
+
 COMMANDS: Mapping[str, Callable[[Namespace, Environ], int]] = {
     "relay": relay,
     "peer": peer,
@@ -81,6 +89,7 @@ COMMANDS: Mapping[str, Callable[[Namespace, Environ], int]] = {
     "status": status,
     "session": session,
     "exercise": exercise,
+    "explain": explain,
 }
 
 
@@ -114,8 +123,12 @@ def _ask(
 
 
 def _print(arguments: Namespace, reply: Mapping[str, Any], text: str) -> int:
+    return _show(json.dumps(reply) if arguments.json else text)
+
+
+def _show(text: str) -> int:
     try:
-        print(json.dumps(reply) if arguments.json else text, flush=True)
+        print(text, flush=True)
     except BrokenPipeError:
         # `| head` has read enough. Python flushes standard output once more at exit, which must not fail, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -98,6 +98,11 @@ class Case:
             numbers.append(1 + sum(line.milestone is m.PUNCH_FAILED for line in lines))
         return max(*numbers, session.punch_attempts or 0)
 
+    def ends_of(self, session: Session, host: Host) -> list[Line]:
+        """The host's lines that end the session, or the connection that it is on."""
+        closed = self.find(host, m.CONNECTION_CLOSED, conn=session.conn)
+        return self.find(host, m.PEER_DISCONNECTED, session=session.session) + closed
+
     def recent(self, host: Host) -> list[Line]:
         """The host's lines from the run's start on, by its clock set right; all of them when its clock is not known."""
         skew = self.skew(host)
@@ -110,12 +115,12 @@ class Case:
         ids = {x.fields[name] for x in marked for name in ("session", "conn") if name in x.fields}
         ids |= {session.session, session.conn} if session else set()
         pair = {self.run.client.peer_id, self.run.server.peer_id}
-        return [line for line in self.lines(host) if self._belongs(line, ids, pair)] if None not in pair else []
+        return [line for line in self.lines(host) if self._belongs(line, ids, pair)]
 
     def _belongs(self, line: Line, ids: set[str], pair: set[str | None]) -> bool:
         fields = line.fields
         return line.milestone is not None and (
             fields.get("run") == self.run.run_id
             or not ids.isdisjoint({fields.get(name, "") for name in ("session", "conn", "relayed")})
-            or {fields.get("src"), fields.get("dst")} == pair
+            or (None not in pair and {fields.get("src"), fields.get("dst")} == pair)
         )

@@ -1,4 +1,4 @@
-"""report.md, with the sections of the seed's document: environment, timeline, proof, notes, verdict and why."""
+"""report.md: the seed's sections (environment, timeline, proof, notes, verdict), then the run as a story."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def render(report: dict[str, Any]) -> str:
         _proof(report),
         _notes(report),
         _why(report),
+        _story(report),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
@@ -160,3 +161,11 @@ def _why(report: dict[str, Any]) -> list[str]:
         else:
             lines += ["Its journal has no line of this run."]
     return lines
+
+
+def _story(report: dict[str, Any]) -> list[str]:
+    return [
+        "## What happened",
+        "",
+        *(f"{number}. {text(line)}" for number, line in enumerate(report["story"], start=1)),
+    ]

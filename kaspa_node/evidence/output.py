@@ -10,6 +10,7 @@ from typing import Any
 from kaspa_node.evidence import junit, markdown
 from kaspa_node.evidence.bundle import BundleError, load
 from kaspa_node.evidence.correlate import Case
+from kaspa_node.evidence.decode import as_text, parse_json
 from kaspa_node.evidence.journal_lines import MAX_LINE, raw_lines
 from kaspa_node.evidence.redact import Redactor, redactor_for
 from kaspa_node.evidence.report import examine
@@ -32,6 +33,32 @@ def judge_directory(directory: Path, expect: str | None = None) -> dict[str, Any
     except OSError as error:
         raise BundleError(f"{directory}: can't write the report: {error.strerror}; is there room and leave?") from None
     return report
+
+
+def story_of(directory: Path) -> list[str]:
+    """The story of a run, redacted: the one in its report, else told from `directory/raw`.
+
+    BundleError when there is neither, or what there is can't be used.
+    """
+    told = _reported_story(directory / "report.json")
+    if told is not None:
+        return told
+    case = Case(load(directory / "raw"))
+    redactor = redactor_for(case)
+    return [redactor.text(line) for line in examine(case)[1]["story"]]
+
+
+def _reported_story(path: Path) -> list[str] | None:
+    """None when there is no report, or one from before there were stories."""
+    try:
+        report = parse_json(path.name, path.read_text(encoding="utf-8"))
+        return list(report.list("story", as_text)) if report.present("story") else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise BundleError(f"{path.parent}: {error}; remove the file, and the story is told from raw/") from None
 
 
 def _write(directory: Path, report: dict[str, Any], case: Case, redactor: Redactor) -> None:

@@ -13,6 +13,7 @@ from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.findings import Contradiction, Finding, Lacking, Proven
 from kaspa_node.evidence.journal_lines import Line
 from kaspa_node.evidence.proof import look_for_all, required
+from kaspa_node.evidence.story import tell
 from kaspa_node.evidence.verdict import Facts, Verdict, judge
 
 _SETTING = (
@@ -44,7 +45,8 @@ def examine(case: Case, expect: str | None = None) -> tuple[Verdict, dict[str, A
         relayed_because=relayed_because(case),
     )
     verdict = judge(facts)
-    return verdict, _report(case, facts, verdict, breakdown)
+    report = _report(case, facts, verdict, breakdown)
+    return verdict, report | {"story": tell(case, report)}
 
 
 def _sentence(breakdown: Breakdown | None) -> str:

@@ -173,8 +173,7 @@ def alive(case: Case) -> str:
     """The session lived until after the exercise: no journal ends it, and both programs still list it as ready."""
     session = the_session(case)
     for host, direction in ((case.run.client, "outgoing"), (case.run.server, "incoming")):
-        ends = case.find(host, m.PEER_DISCONNECTED, session=session.session)
-        ends += case.find(host, m.CONNECTION_CLOSED, conn=session.conn)
+        ends = case.ends_of(session, host)
         if ends:
             why = ends[0].fields.get("reason", "no reason given")
             raise Contradiction(f"{host.name} ended the session before it could be judged: {why}")

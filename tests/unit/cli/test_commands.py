@@ -218,16 +218,17 @@ def test_a_bad_configuration_writes_nothing(
 
 
 def test_every_command_is_known() -> None:
-    assert set(commands.COMMANDS) == {"relay", "peer", "identity", "status", "session", "exercise"}
+    assert set(commands.COMMANDS) == {"relay", "peer", "identity", "status", "session", "exercise", "explain"}
 
 
 def in_a_process(*argv: str, code: str = "import sys; from kaspa_node.cli import main; sys.exit(main())") -> Any:
     return subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=False)
 
 
-def test_asking_a_node_loads_nothing_slow() -> None:
+@pytest.mark.parametrize("words", [["status", "--control", "/nonexistent/c.sock"], ["explain", "nothing"]])
+def test_asking_a_node_loads_nothing_slow(words: list[str]) -> None:
     code = (
-        "import sys; from kaspa_node.cli import main; main(['status', '--control', '/nonexistent/c.sock']); "
+        f"import sys; from kaspa_node.cli import main; main({words}); "
         "print(*sorted({'libp2p', 'grpc', 'trio', 'multiaddr', 'google', 'cryptography'} & set(sys.modules)))"
     )
     assert in_a_process(code=code).stdout == "\n"

@@ -219,14 +219,24 @@ def test_no_session_was_asked_for(judged: Judge) -> None:
     assert judged(evidence)["reason"].startswith("No Kaspa handshake: no session was asked for")
 
 
-def test_peer_ids_that_are_not_known_match_nothing(judged: Judge) -> None:
+def test_without_its_peer_id_the_run_is_still_found_by_its_own_id(judged: Judge) -> None:
     evidence = failed(stream_then_unknown_ids)
-    assert judged(evidence)["failure"]["milestone"] == "dial.started"
+    assert judged(evidence)["failure"]["milestone"] == "stream.accepted"
 
 
 def stream_then_unknown_ids(logs: dict[str, Log], evidence: Evidence) -> None:
     stream(logs)
+    logs["relay"].at(0.2, m.RELAY_CIRCUIT_CLOSED, circuit="c1")
     evidence.run["hosts"]["server"]["peer_id"] = None
+
+
+def test_peer_ids_that_are_not_known_match_no_pair(judged: Judge) -> None:
+    def nobody(logs: dict[str, Log], evidence: Evidence) -> None:
+        logs["relay"].at(0.2, m.RELAY_CIRCUIT_CLOSED, circuit="c1")
+        for host in ("client", "server"):
+            evidence.run["hosts"][host]["peer_id"] = None
+
+    assert judged(failed(nobody))["milestones"] == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 
 from kaspa_node import milestones as m
 from kaspa_node.evidence.__main__ import main
-from kaspa_node.evidence.output import judge_directory
+from kaspa_node.evidence.bundle import BundleError
+from kaspa_node.evidence.output import judge_directory, story_of
 from tests.unit.evidence.builder import CLIENT, HOSTS, RUN, SERVER, Evidence, Log, complete
 
 KEYS = {
@@ -29,6 +30,7 @@ KEYS = {
     "dial",
     "proof",
     "milestones",
+    "story",
 }
 KEYS |= {"hosts", "clock_skew"}
 
@@ -178,6 +180,43 @@ def test_no_address_leaves_the_raw_evidence(make: object, tmp_path: Path, capsys
         assert "<HOME_IP>:4012" in texts["report.json"]
         assert "<CLIENT_LAN_IP>" in texts["logs/client.log"]
         assert "/ip4/<RELAY_IP>/tcp/4011" in texts["logs/client.log"]
+
+
+def test_the_story_stands_in_both_reports_and_is_told_again_from_either(tmp_path: Path) -> None:
+    directory = complete().write(tmp_path / RUN)
+    told = story_of(directory)
+    assert not (directory / "report.json").exists()
+    report = judge_directory(directory)
+    assert report["story"] == told
+    assert "relay saw server come from <HOME_IP>:4012" in " ".join(told)
+    last = (directory / "report.md").read_text().partition("\n## What happened\n\n")[2]
+    assert [line.partition(". ")[0] for line in last.splitlines()] == [str(n) for n in range(1, len(told) + 1)]
+    (directory / "raw").rename(directory / "kept")
+    assert story_of(directory) == told
+
+
+def test_a_report_from_before_there_were_stories_is_told_from_the_evidence(tmp_path: Path) -> None:
+    directory = complete().write(tmp_path / RUN)
+    (directory / "report.json").write_text('{"verdict": "PASS"}')
+    assert story_of(directory)[-1].startswith("So the verdict is PASS")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"{", "report.json: not JSON"), (b"\xff", "codec can't decode"), (b'{"story": 5}', "story should be a list")],
+)
+def test_a_damaged_report_has_no_story(content: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_bytes(content)
+    with pytest.raises(BundleError, match=why):
+        story_of(tmp_path)
+
+
+def test_neither_report_nor_evidence_is_no_story(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"run\.json: No such file"):
+        story_of(tmp_path)
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(BundleError, match="Is a directory"):
+        story_of(tmp_path)
 
 
 def test_junit_has_a_case_for_the_verdict_and_each_piece(tmp_path: Path) -> None:
