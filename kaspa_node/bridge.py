@@ -22,38 +22,58 @@ ACCEPT_SECONDS = 10.0
 GRACE_SECONDS = 5.0
 
 
-async def splice(local: trio.SocketStream, stream: Stream) -> None:
-    """Carry bytes both ways until both ends are done; an error at either end gives up both."""
+IN_ORDER = "ended in order"
+
+
+async def splice(local: trio.SocketStream, stream: Stream) -> str:
+    """Carry bytes both ways until both ends are done; an error at either end gives up both.
+
+    Returns why it ended: IN_ORDER, or which end broke off.
+    """
     whole = False
+    problems: list[str] = []
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_outward, local, stream, nursery.cancel_scope)
-            nursery.start_soon(_inward, local, stream, nursery.cancel_scope)
+            nursery.start_soon(_outward, local, stream, nursery.cancel_scope, problems)
+            nursery.start_soon(_inward, local, stream, nursery.cancel_scope, problems)
         whole = not nursery.cancel_scope.cancelled_caught
     finally:
         if not whole:
             stream.reset()
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
             await local.aclose()
+    if whole and not problems:
+        return IN_ORDER
+    return problems[0] if problems else f"one end was done, the other went on for {GRACE_SECONDS:.0f} s"
 
 
-async def _outward(local: trio.SocketStream, stream: Stream, scope: trio.CancelScope) -> None:
+async def _outward(local: trio.SocketStream, stream: Stream, scope: trio.CancelScope, problems: list[str]) -> None:
     try:
         while data := await local.receive_some(CHUNK):
             await stream.write(data)
-    except (P2PError, trio.BrokenResourceError, trio.ClosedResourceError):
+    except P2PError as error:
+        problems.append(str(error))
+        scope.cancel()
+        return
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        problems.append("broken off by the local program")
         scope.cancel()
         return
     stream.close()
     scope.deadline = min(scope.deadline, trio.current_time() + GRACE_SECONDS)
 
 
-async def _inward(local: trio.SocketStream, stream: Stream, scope: trio.CancelScope) -> None:
+async def _inward(local: trio.SocketStream, stream: Stream, scope: trio.CancelScope, problems: list[str]) -> None:
     try:
         while data := await stream.read(CHUNK):
             await local.send_all(data)
         await local.send_eof()
-    except (P2PError, trio.BrokenResourceError, trio.ClosedResourceError):
+    except P2PError as error:
+        problems.append(str(error))
+        scope.cancel()
+        return
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        problems.append("broken off by the local program")
         scope.cancel()
         return
     scope.deadline = min(scope.deadline, trio.current_time() + GRACE_SECONDS)

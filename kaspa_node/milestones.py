@@ -37,10 +37,11 @@ class Milestone:
 _REGISTRY: dict[str, Milestone] = {}
 
 
-def _define(name: str, roles: tuple[str, ...], level: int, sentence: str, *fields: str) -> Milestone:
+def _define(name: str, roles: tuple[str, ...], level: int, sentence: str, fields: str = "") -> Milestone:
+    """fields: their names, separated by blanks."""
     if name in _REGISTRY:
         raise ValueError(f"milestone {name} is defined twice")
-    milestone = Milestone(name, roles, level, sentence, fields)
+    milestone = Milestone(name, roles, level, sentence, tuple(fields.split()))
     _REGISTRY[name] = milestone
     return milestone
 
@@ -49,7 +50,7 @@ _INFO, _WARN, _DEBUG = logging.INFO, logging.WARNING, logging.DEBUG
 _BOTH = (RELAY, PEER)
 
 # Start and stop
-NODE_STARTED = _define("node.started", _BOTH, _INFO, "libp2p {kind} peer id: {peer}", "kind", "peer", "version")
+NODE_STARTED = _define("node.started", _BOTH, _INFO, "libp2p {kind} peer id: {peer}", "kind peer version")
 NODE_LISTENING = _define("node.listening", _BOTH, _INFO, "Swarm listening address={addr}", "addr")
 NODE_STOPPING = _define("node.stopping", _BOTH, _INFO, "Stopping: {reason}", "reason")
 NODE_STOPPED = _define("node.stopped", _BOTH, _INFO, "Stopped after {seconds} s", "seconds")
@@ -57,7 +58,7 @@ NODE_OPEN = _define(
     "node.open_to_any", _BOTH, _WARN, "The allow list is `any`: {what} are accepted from every peer id", "what"
 )
 PEER_REFUSED = _define(
-    "peer.refused", _BOTH, _WARN, "Refused {what} from peer {peer}: not on the allow list", "what", "peer", "count"
+    "peer.refused", _BOTH, _WARN, "Refused {what} from peer {peer}: not on the allow list", "what peer count"
 )
 
 # Relay
@@ -66,317 +67,221 @@ RELAY_RESERVED = _define(
     (RELAY,),
     _INFO,
     "ReservationReqAccepted {{ src_peer_id: {peer}, renewed: {renewed} }}",
-    "peer",
-    "renewed",
-    "observed",
-    "ttl",
+    "peer renewed observed ttl",
 )
 RELAY_RESERVATION_DENIED = _define(
     "relay.reservation.denied",
     (RELAY,),
     _WARN,
     "ReservationReqDenied {{ src_peer_id: {peer}, status: {status} }}",
-    "peer",
-    "status",
+    "peer status",
 )
 RELAY_RESERVATION_ENDED = _define(
-    "relay.reservation.ended",
-    (RELAY,),
-    _INFO,
-    "ReservationClosed {{ src_peer_id: {peer} }}: {reason}",
-    "peer",
-    "reason",
+    "relay.reservation.ended", (RELAY,), _INFO, "ReservationClosed {{ src_peer_id: {peer} }}: {reason}", "peer reason"
 )
 RELAY_CIRCUIT_OPENED = _define(
     "relay.circuit.opened",
     (RELAY,),
     _INFO,
     "CircuitReqAccepted {{ src_peer_id: {src}, dst_peer_id: {dst} }}",
-    "circuit",
-    "src",
-    "dst",
+    "circuit src dst",
 )
 RELAY_CIRCUIT_DENIED = _define(
     "relay.circuit.denied",
     (RELAY,),
     _WARN,
     "CircuitReqDenied {{ src_peer_id: {src}, dst_peer_id: {dst}, status: {status} }}",
-    "src",
-    "dst",
-    "status",
+    "src dst status",
 )
 RELAY_CIRCUIT_CLOSED = _define(
     "relay.circuit.closed",
     (RELAY,),
     _INFO,
     "CircuitClosed {{ src_peer_id: {src}, dst_peer_id: {dst} }}: {reason}",
-    "circuit",
-    "src",
-    "dst",
-    "bytes_forward",
-    "bytes_backward",
-    "seconds",
-    "reason",
+    "circuit src dst bytes_forward bytes_backward seconds reason",
 )
 
 # Reservation, seen by the peer that asks for it
 RESERVATION_REQUESTED = _define(
-    "reservation.requested", (PEER,), _INFO, "Relay reservation requested via {addr}", "addr", "relay"
+    "reservation.requested", (PEER,), _INFO, "Relay reservation requested via {addr}", "addr relay"
 )
 RESERVATION_ACCEPTED = _define(
     "reservation.accepted",
     (PEER,),
     _INFO,
     "ReservationReqAccepted {{ relay_peer_id: {relay}, renewal: {renewal} }}",
-    "relay",
-    "renewal",
-    "ttl",
+    "relay renewal ttl",
 )
-RESERVATION_PUBLISHED = _define(
-    "reservation.published", (PEER,), _INFO, "Swarm listening address={addr}", "addr", "relay"
-)
+RESERVATION_PUBLISHED = _define("reservation.published", (PEER,), _INFO, "Swarm listening address={addr}", "addr relay")
 RESERVATION_FAILED = _define(
     "reservation.failed",
     (PEER,),
     _WARN,
     "Relay reservation with {relay} failed: {reason}; next try in {delay} s",
-    "relay",
-    "reason",
-    "delay",
+    "relay reason delay",
 )
 RESERVATION_LOST = _define(
-    "reservation.lost", (PEER,), _WARN, "Relay reservation with {relay} lost: {reason}", "relay", "reason"
+    "reservation.lost", (PEER,), _WARN, "Relay reservation with {relay} lost: {reason}", "relay reason"
 )
 MAPPING_OBSERVED = _define(
-    "mapping.observed", (PEER,), _INFO, "Observed address {addr} (reported by {relay})", "addr", "relay"
+    "mapping.observed", (PEER,), _INFO, "Observed address {addr} (reported by {relay})", "addr relay"
 )
 
 # Dial and path
-DIAL_STARTED = _define("dial.started", (PEER,), _INFO, "Attempting libp2p dial via {addr}", "addr", "peer", "run")
+DIAL_STARTED = _define("dial.started", (PEER,), _INFO, "Attempting libp2p dial via {addr}", "addr peer run")
 DIAL_WAITING = _define(
     "dial.waiting",
     (PEER,),
     _WARN,
     "Relay has no reservation for destination {peer}; next try in {delay} s",
-    "peer",
-    "relay",
-    "delay",
-    "run",
+    "peer relay delay run",
 )
-DIAL_FAILED = _define("dial.failed", (PEER,), _WARN, "Dial of {peer} failed: {reason}", "peer", "reason", "run")
+DIAL_FAILED = _define("dial.failed", (PEER,), _WARN, "Dial of {peer} failed: {reason}", "peer reason run")
 CIRCUIT_OUTBOUND = _define(
     "circuit.outbound",
     (PEER,),
     _INFO,
     "OutboundCircuitEstablished {{ relay_peer_id: {relay} }}",
-    "relay",
-    "peer",
-    "conn",
-    "seconds",
-    "run",
+    "relay peer conn seconds run",
 )
 CIRCUIT_INBOUND = _define(
-    "circuit.inbound",
-    (PEER,),
-    _INFO,
-    "InboundCircuitEstablished {{ src_peer_id: {peer} }}",
-    "peer",
-    "relay",
-    "conn",
+    "circuit.inbound", (PEER,), _INFO, "InboundCircuitEstablished {{ src_peer_id: {peer} }}", "peer relay conn"
 )
 CONNECTION_DIRECT = _define(
     "connection.direct",
     (PEER,),
     _INFO,
     "new_established_connection; remote_addr={remote}",
-    "peer",
-    "conn",
-    "local",
-    "remote",
-    "direction",
+    "peer conn local remote direction",
 )
 CONNECTION_CLOSED = _define(
-    "connection.closed",
-    (PEER,),
-    _INFO,
-    "Connection with {peer} closed: {reason}",
-    "peer",
-    "conn",
-    "path",
-    "reason",
+    "connection.closed", (PEER,), _INFO, "Connection with {peer} closed: {reason}", "peer conn path reason"
 )
 PUNCH_STARTED = _define(
     "punch.started",
     (PEER,),
     _INFO,
     "Attempting to hole-punch as {role} target={peer} addresses=[{addrs}]",
-    "role",
-    "peer",
-    "addrs",
-    "attempt",
-    "relayed",
+    "role peer addrs attempt relayed",
 )
 PUNCH_FAILED = _define(
-    "punch.failed",
-    (PEER,),
-    _WARN,
-    "DCUtR behaviour event result: Err({reason})",
-    "reason",
-    "peer",
-    "attempt",
-    "relayed",
-    "seconds",
+    "punch.failed", (PEER,), _WARN, "DCUtR behaviour event result: Err({reason})", "reason peer attempt relayed seconds"
 )
 PUNCH_SUCCEEDED = _define(
     "punch.succeeded",
     (PEER,),
     _INFO,
     "DCUtR behaviour event result: Ok({conn})",
-    "conn",
-    "peer",
-    "attempt",
-    "relayed",
-    "local",
-    "remote",
-    "seconds",
-    "relay_rtt",
+    "conn peer attempt relayed local remote seconds relay_rtt",
 )
 PATH_FALLBACK = _define(
-    "path.fallback", (PEER,), _WARN, "Falling back to the relay for {peer}: {reason}", "peer", "reason", "run"
+    "path.fallback", (PEER,), _WARN, "Falling back to the relay for {peer}: {reason}", "peer reason run"
 )
 
-# The Kaspa stream and its handshake
+# The Kaspa stream
 STREAM_OPENED = _define(
     "stream.opened",
     (PEER,),
     _INFO,
     "Stream opened successfully peer={peer}",
-    "peer",
-    "session",
-    "conn",
-    "path",
-    "protocol",
-    "run",
+    "peer session conn path protocol run caller",
 )
 STREAM_ACCEPTED = _define(
     "stream.accepted",
     (PEER,),
     _INFO,
     "P2P, accepting incoming libp2p stream: peer={peer}",
-    "peer",
-    "session",
-    "conn",
-    "path",
-    "protocol",
+    "peer session conn path protocol caller",
 )
+STREAM_CLOSED = _define(
+    "stream.closed", (PEER,), _INFO, "Stream of peer {peer} closed: {reason}", "peer session path reason sent received"
+)
+
+# The external backend and the programs that it and others are
+PATH_READY = _define("path.ready", (PEER,), _INFO, "Path to {peer} is ready: {path}", "peer conn path run")
+REMOTE_LISTENING = _define(
+    "remote.listening", (PEER,), _INFO, "Connections to {addr} are carried to {name}", "addr name peer"
+)
+REMOTE_UNREACHED = _define(
+    "remote.unreached", (PEER,), _WARN, "A connection to {name} was refused: {reason}", "name peer reason"
+)
+BACKEND_CONNECTED = _define("backend.connected", (PEER,), _INFO, "The backend at {addr} answers", "addr")
+BACKEND_REFUSED = _define(
+    "backend.refused",
+    (PEER,),
+    _WARN,
+    "The backend at {addr} can't be reached: {reason}; each incoming stream tries it again",
+    "addr reason",
+)
+
+# The Kaspa handshake
 ADDRESS_SYNTHESIZED = _define(
     "peer.address",
     (PEER,),
     _INFO,
     "P2P, synthesized remote address for libp2p {direction}: {addr}",
-    "direction",
-    "addr",
-    "peer",
-    "session",
+    "direction addr peer session",
 )
-VERSION_SENT = _define(
-    "kaspa.version.sent", (PEER,), _INFO, "sending version message", "session", "peer", "protocol", "network"
-)
+VERSION_SENT = _define("kaspa.version.sent", (PEER,), _INFO, "sending version message", "session peer protocol network")
 VERSION_RECEIVED = _define(
     "kaspa.version.received",
     (PEER,),
     _INFO,
     "accepted version message",
-    "session",
-    "peer",
-    "protocol",
-    "applied",
-    "network",
-    "user_agent",
+    "session peer protocol applied network user_agent",
 )
 VERACK_RECEIVED = _define(
-    "kaspa.verack.received", (PEER,), _INFO, "accepted verack_message: VerackMessage", "session", "peer"
+    "kaspa.verack.received", (PEER,), _INFO, "accepted verack_message: VerackMessage", "session peer"
 )
-READY_RECEIVED = _define(
-    "kaspa.ready.received", (PEER,), _INFO, "accepted ready message: ReadyMessage", "session", "peer"
-)
+READY_RECEIVED = _define("kaspa.ready.received", (PEER,), _INFO, "accepted ready message: ReadyMessage", "session peer")
 PEER_CONNECTED = _define(
     "peer.connected",
     (PEER,),
     _INFO,
     "P2P Connected to {direction} peer {addr} ({bound}: {count})",
-    "direction",
-    "addr",
-    "bound",
-    "count",
-    "path",
-    "peer",
-    "session",
-    "seconds",
+    "direction addr bound count path peer session seconds",
 )
 REJECT_SENT = _define(
     "kaspa.reject.sent",
     (PEER,),
     _WARN,
     "P2P, sent reject message: {reason} to peer: {addr}",
-    "reason",
-    "addr",
-    "peer",
-    "session",
+    "reason addr peer session",
 )
 REJECT_RECEIVED = _define(
     "kaspa.reject.received",
     (PEER,),
     _WARN,
     "P2P, got reject message: {reason} from peer: {addr}",
-    "reason",
-    "addr",
-    "peer",
-    "session",
+    "reason addr peer session",
 )
 HANDSHAKE_FAILED = _define(
     "kaspa.handshake.failed",
     (PEER,),
     _WARN,
     "P2P, handshake failed for {bound} peer {addr}: {reason}",
-    "bound",
-    "addr",
-    "reason",
-    "peer",
-    "session",
+    "bound addr reason peer session",
 )
 PEER_DISCONNECTED = _define(
     "peer.disconnected",
     (PEER,),
     _INFO,
     "P2P, {direction} stream ended from peer {addr}: {reason}",
-    "direction",
-    "addr",
-    "reason",
-    "path",
-    "peer",
-    "session",
+    "direction addr reason path peer session",
 )
 PING_ANSWERED = _define(
     "kaspa.ping",
     (PEER,),
     _DEBUG,
     "Successful ping with peer {addr} (nonce: {nonce})",
-    "addr",
-    "nonce",
-    "peer",
-    "session",
-    "seconds",
+    "addr nonce peer session seconds",
 )
 SESSION_EXERCISED = _define(
     "session.exercised",
     (PEER,),
     _INFO,
     "Session with {peer} exercised: {pings} pings answered",
-    "peer",
-    "session",
-    "pings",
-    "run",
+    "peer session pings run",
 )
 
 ALL: tuple[Milestone, ...] = tuple(_REGISTRY.values())

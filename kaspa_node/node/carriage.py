@@ -1,19 +1,18 @@
-"""Kaspa sessions over libp2p streams: which stream carries which session, both ways."""
+"""Kaspa streams of a peer, whatever speaks Kaspa at their ends: the embedded peer, or another program."""
 
 from __future__ import annotations
 
-import secrets
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Protocol
 
 import trio
 
-from kaspa_node import bridge, milestones
+from kaspa_node import milestones
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa.config import Carrier, Direction
-from kaspa_node.kaspa.peer_session import KaspaSession
-from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
 from kaspa_node.kaspa.synthetic import socket_address
+from kaspa_node.node.requests import ExerciseRequest
 from kaspa_node.p2p.connection import DIRECT, Connection
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.refusals import Refusals
@@ -26,11 +25,12 @@ STREAM_PROTOCOLS = ("/kaspad/transport/1.0.0", "/kaspa/p2p/bridge/1.0")
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A stream and the session above it. run: the verification that asked for it, or None."""
+    """A stream and the session above it. run: the verification that asked for it, or None; since: unix time."""
 
     stream: Stream
     carrier: Carrier
     run: str | None
+    since: float
 
     @property
     def connection(self) -> Connection:
@@ -38,46 +38,104 @@ class Carried:
         return self.stream.connection
 
 
-class Carriage:
+class Standing(Protocol):
+    """What a remote's keeper keeps: a Kaspa session, or, for other programs to use, the path alone.
+
+    closed: set when it is gone.
+    """
+
+    closed: trio.Event
+
+    @property
+    def path(self) -> str:
+        """DIRECT or RELAYED."""
+        ...
+
+    @property
+    def session(self) -> str | None:
+        """The id of the session on it, of the first where there are several; None while there is none."""
+        ...
+
+    @property
+    def handshake_seconds(self) -> float | None:
+        """Opening of the Kaspa stream to Ready; None where others do the handshake."""
+        ...
+
+    @property
+    def first_byte_at(self) -> float | None:
+        """When the first byte of the remote arrived on the session's stream (trio's clock), or None."""
+        ...
+
+    async def used(self) -> None:
+        """Return once a session on it has bytes of the remote. Raises P2PError where it ends before."""
+        ...
+
+    async def disconnect(self, reason: str) -> None:
+        """End it now."""
+        ...
+
+    async def retire(self, reason: str) -> None:
+        """Another one has taken its place: end it as soon as that harms nobody."""
+        ...
+
+
+class Carriage(ABC):
     """Opens and accepts Kaspa streams. carried: those that stand, by session id. refusals: who was not let in."""
 
-    def __init__(self, host: Host, kaspa: KaspaService, allow: AllowList, runtime: Path, journal: Journal) -> None:
+    def __init__(self, host: Host, allow: AllowList, journal: Journal) -> None:
         self.carried: dict[str, Carried] = {}
         self.refusals = Refusals(allow.permits, journal)
         self._host = host
-        self._kaspa = kaspa
-        self._runtime = runtime
-        self._server = runtime / "kaspa.sock"
         self._journal = journal
-        self._callers: dict[str, Carrier] = {}
-        self._nursery: trio.Nursery | None = None
         for protocol in STREAM_PROTOCOLS:
             host.serve(protocol, self._accept, self._permits)
 
+    @abstractmethod
     async def start(self, nursery: trio.Nursery) -> None:
-        """Serve the embedded Kaspa peer, and carry its streams, in `nursery`. Raises ListenError."""
-        self._nursery = nursery
-        await nursery.start(self._kaspa.run)
-        await nursery.start(self._kaspa.serve, str(self._server), self._callers.get)
+        """Start what speaks Kaspa, or the way to it, in `nursery`. Raises ListenError."""
 
-    def let_go(self, session: KaspaSession) -> None:
-        """End what carried a session that is over: grpcio would keep its connection for another ten seconds."""
-        carried = self.carried.get(session.carrier.session)
-        if carried is not None:
-            carried.stream.reset()
+    @abstractmethod
+    async def stop(self) -> None:
+        """End the sessions in order, telling the remotes."""
+
+    @abstractmethod
+    async def open(self, connection: Connection, run: str | None) -> Standing:
+        """Use `connection` for the peer at its end from now on. Raises P2PError, KaspaError, OSError."""
+
+    @abstractmethod
+    async def exercise(self, request: ExerciseRequest) -> dict[str, object]:
+        """Pings over a standing session. Raises RequestFailed."""
+
+    @abstractmethod
+    def sessions(self) -> list[dict[str, Any]]:
+        """The sessions that stand, as `kaspa-node status` shows them."""
+
+    @abstractmethod
+    def backend(self) -> dict[str, Any] | None:
+        """How the external backend is, as `kaspa-node status` shows it; None where there is none."""
+
+    @abstractmethod
+    async def _accept(self, stream: Stream) -> None:
+        """Carry a stream that a remote has opened."""
 
     def _permits(self, peer: str) -> bool:
         return self.refusals.permit(peer, "Kaspa stream")
 
-    def _carrier(self, stream: Stream, direction: Direction) -> Carrier:
-        route = stream.connection.route
-        address = route.remote if route.path == DIRECT else socket_address(stream.remote, route.path)
-        return Carrier(stream.name, stream.remote, route.path, direction, address)
+    def _opened(self, stream: Stream, carrier: Carrier, run: str | None, caller: str | None) -> None:
+        """caller: the local program's own address, where it is not this one."""
+        self._journal.record(
+            milestones.STREAM_OPENED,
+            peer=carrier.peer,
+            session=carrier.session,
+            conn=stream.connection.id,
+            path=carrier.path,
+            protocol=stream.protocol,
+            run=run,
+            caller=caller,
+        )
 
-    async def _accept(self, stream: Stream) -> None:
-        carrier = self._carrier(stream, "incoming")
-        name = f"kaspa-node-{secrets.token_hex(8)}"
-        caller = ABSTRACT_CALLER + name
+    def _accepted(self, stream: Stream, carrier: Carrier, caller: str | None) -> None:
+        """caller: the address from which the backend is called, where that is another program."""
         self._journal.record(
             milestones.STREAM_ACCEPTED,
             peer=carrier.peer,
@@ -85,39 +143,38 @@ class Carriage:
             conn=stream.connection.id,
             path=carrier.path,
             protocol=stream.protocol,
+            caller=caller,
         )
-        self._callers[caller] = carrier
-        self.carried[carrier.session] = Carried(stream, carrier, None)
-        try:
-            await bridge.deliver(stream, self._server, name)
-        except OSError as error:
-            self._journal.error("the embedded Kaspa peer can't be reached on its socket: %s", error)
-        finally:
-            del self._callers[caller]
-            del self.carried[carrier.session]
 
-    async def open(self, connection: Connection, run: str | None) -> tuple[KaspaSession, Stream]:
-        """A session with the peer at the end of `connection`, ready. Raises P2PError, HandshakeFailed, OSError."""
-        assert self._nursery is not None
-        stream = await self._host.open_stream(connection, STREAM_PROTOCOLS)
-        carrier = self._carrier(stream, "outgoing")
-        offer = bridge.Offer(self._runtime, stream)
-        await offer.open()
-        self.carried[carrier.session] = Carried(stream, carrier, run)
-        self._nursery.start_soon(self._carry, offer, carrier.session)
-        self._journal.record(
-            milestones.STREAM_OPENED,
-            peer=carrier.peer,
-            session=carrier.session,
-            conn=connection.id,
-            path=carrier.path,
-            protocol=stream.protocol,
-            run=run,
-        )
-        return await self._kaspa.connect(offer.target, carrier), stream
 
-    async def _carry(self, offer: bridge.Offer, session: str) -> None:
-        try:
-            await offer.run()
-        finally:
-            del self.carried[session]
+def carrier_of(stream: Stream, direction: Direction) -> Carrier:
+    """What the Kaspa side has to know of a stream."""
+    route = stream.connection.route
+    address = route.remote if route.path == DIRECT else socket_address(stream.remote, route.path)
+    return Carrier(stream.name, stream.remote, route.path, direction, address)
+
+
+def session_row(carrier: Carrier, carried: Carried | None) -> dict[str, Any]:
+    """A session as `kaspa-node status` shows it, as far as its stream is concerned."""
+    row: dict[str, Any] = {
+        "session": carrier.session,
+        "conn": carrier.session.partition(".")[0],
+        "peer_id": carrier.peer,
+        "direction": carrier.direction,
+        "path": carrier.path,
+        "address": carrier.address,
+        "run": None,
+        "local": None,
+        "remote": None,
+        "bytes_sent": 0,
+        "bytes_received": 0,
+    }
+    if carried is not None:
+        row |= {
+            "run": carried.run,
+            "local": carried.connection.route.local,
+            "remote": carried.connection.route.remote,
+            "bytes_sent": carried.stream.bytes_sent,
+            "bytes_received": carried.stream.bytes_received,
+        }
+    return row

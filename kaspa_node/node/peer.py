@@ -1,4 +1,4 @@
-"""The peer program: reservations, remotes, hole punches, and the embedded Kaspa peer."""
+"""The peer program: reservations, remotes, hole punches, and what speaks Kaspa."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kaspa_node.identity import Identity
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa import networks
 from kaspa_node.kaspa.config import KaspaConfig
-from kaspa_node.kaspa.errors import KaspaError
-from kaspa_node.kaspa.service import KaspaService
 from kaspa_node.node.carriage import Carriage
 from kaspa_node.node.common import Answer, announce_start, open_host, run_until_stopped
+from kaspa_node.node.embedded import EmbeddedCarriage
+from kaspa_node.node.external import ExternalCarriage
 from kaspa_node.node.remote import RemoteKeeper
 from kaspa_node.node.requests import ExerciseRequest, SessionRequest
 from kaspa_node.node.status import PeerParts, peer_status
@@ -29,6 +29,7 @@ from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.reservation.link import RelayLink
 from kaspa_node.settings import Settings
+from kaspa_node.settings.model import EXTERNAL
 from kaspa_node.settings.values import Remote
 
 # The embedded peer never asks for blocks or the UTXO set; nobody has a reason to send it more than this.
@@ -58,6 +59,17 @@ class Peer:
         self._remote_ids = frozenset(remote.peer_id for remote in settings.remotes)
         self.circuits = CircuitListener(host, self.links.__contains__, self._permits_circuit, journal)
         self.puncher = Puncher(host, self._reachable_at, journal)
+        self.carriage = self._carriage()
+        self.remotes = [self._keeper(remote) for remote in settings.remotes]
+        host.observers.up.append(self._connection_up)
+        host.observers.down.append(self._connection_down)
+
+    def _carriage(self) -> Carriage:
+        settings = self.settings
+        if settings.backend == EXTERNAL:
+            return ExternalCarriage(
+                self.host, settings.backend_address, settings.remotes, settings.allow, self._progress, self._journal
+            )
         config = KaspaConfig(
             network=networks.named(settings.network),
             protocol_version=settings.protocol_version,
@@ -65,18 +77,19 @@ class Peer:
             ping_interval=settings.ping_interval,
             max_message_bytes=MAX_MESSAGE_BYTES,
         )
-        self.kaspa = KaspaService(config, journal, lambda session: self.carriage.let_go(session))
-        self.carriage = Carriage(host, self.kaspa, settings.allow, settings.control.parent, journal)
-        self.remotes = [self._keeper(remote) for remote in settings.remotes]
-        host.observers.up.append(self._connection_up)
-        host.observers.down.append(self._connection_down)
+        return EmbeddedCarriage(self.host, config, settings.allow, settings.control.parent, self._journal)
+
+    def _progress(self, peer: str) -> str:
+        """How far the way to a remote is, in words."""
+        keeper = next(keeper for keeper in self.remotes if keeper.remote.peer_id == peer)
+        return keeper.state if keeper.reason is None else f"{keeper.state} ({keeper.reason})"
 
     def _keeper(self, remote: Remote) -> RemoteKeeper:
         relays = remote.addrs or self.settings.relays
         links = [self.links[relay.peer_id] for relay in relays]
         dialer = Dialer(self.host, remote.peer_id, links, self.puncher, self._journal)
         policy = self.settings.path_policy
-        return RemoteKeeper(remote.name, remote.peer_id, policy, dialer, self.carriage, self.host, self._journal)
+        return RemoteKeeper(remote, policy, dialer, self.carriage, self.host, self._journal)
 
     def _permits_circuit(self, peer: str) -> bool:
         return self.settings.allow.permits(peer) or peer in self._remote_ids
@@ -142,9 +155,7 @@ class Peer:
 
     async def stop(self) -> None:
         """End the sessions, telling the remotes, then the connections."""
-        async with trio.open_nursery() as nursery:
-            for session in list(self.kaspa.sessions.values()):
-                nursery.start_soon(session.disconnect, "this node is shutting down")
+        await self.carriage.stop()
         self.host.close("this peer is stopping")
         await trio.lowlevel.checkpoint()
 
@@ -157,7 +168,7 @@ class Peer:
         if what == "session":
             return {"session": await self._fresh_session(SessionRequest.parse(request))}
         if what == "exercise":
-            return {"exercise": await self._exercise(ExerciseRequest.parse(request))}
+            return {"exercise": await self.carriage.exercise(ExerciseRequest.parse(request))}
         raise RequestFailed(f"a peer does not know how to {shown(what)}; it answers `status`, `session`, `exercise`")
 
     def _parts(self) -> PeerParts:
@@ -168,38 +179,13 @@ class Peer:
             links=self.links.values(),
             remotes=self.remotes,
             circuits=self.circuits,
-            kaspa=self.kaspa,
             carriage=self.carriage,
         )
 
     async def _fresh_session(self, request: SessionRequest) -> dict[str, object]:
-        keeper = next((k for k in self.remotes if request.remote in (k.name, k.peer_id)), None)
+        remote = self.settings.remote(request.remote)
+        keeper = next((k for k in self.remotes if k.remote is remote), None)
         if keeper is None:
-            known = ", ".join(k.name for k in self.remotes) or "none"
+            known = ", ".join(remote.name for remote in self.settings.remotes) or "none"
             raise RequestFailed(f"no remote {shown(request.remote)} is configured here; configured: {known}")
-        return await keeper.fresh(request.run, request.policy, request.timeout)
-
-    async def _exercise(self, request: ExerciseRequest) -> dict[str, object]:
-        session, carried = self.kaspa.sessions.get(request.session), self.carriage.carried.get(request.session)
-        if session is None or carried is None:
-            raise RequestFailed(f"no session {shown(request.session)} stands here; `kaspa-node status` lists them")
-        stream = carried.stream
-        sent, received = stream.bytes_sent, stream.bytes_received
-        try:
-            seconds = await session.ping(request.pings, request.timeout)
-        except KaspaError as error:
-            raise RequestFailed(str(error)) from error
-        self._journal.record(
-            milestones.SESSION_EXERCISED,
-            peer=session.carrier.peer,
-            session=request.session,
-            pings=request.pings,
-            run=carried.run,
-        )
-        return {
-            "session": request.session,
-            "pings": request.pings,
-            "seconds": round(seconds, 4),
-            "bytes_sent": stream.bytes_sent - sent,
-            "bytes_received": stream.bytes_received - received,
-        }
+        return await keeper.fresh(request)

@@ -1,4 +1,4 @@
-"""Keeping a Kaspa session with one remote: dial, punch, hand over, and again when it ends."""
+"""Keeping a Kaspa session with one remote, or the path for others' sessions: dial, punch, hand over, and again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from kaspa_node import milestones
 from kaspa_node.errors import RequestFailed
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa.errors import KaspaError
-from kaspa_node.kaspa.peer_session import KaspaSession
-from kaspa_node.node.carriage import Carriage
+from kaspa_node.node.carriage import Carriage, Standing
+from kaspa_node.node.requests import SessionRequest
 from kaspa_node.p2p.connection import DIRECT, RELAYED, Connection
 from kaspa_node.p2p.dial import PREFER_DIRECT, Dialer, Reached
 from kaspa_node.p2p.errors import P2PError
 from kaspa_node.p2p.host import Host
+from kaspa_node.settings.values import Remote
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 # The relayed connection is closed this long after the session stands on the direct one: the remote may still be
@@ -28,28 +29,28 @@ RETRY_DIRECT_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Established:
-    """A ready session and how it came about. first_byte: seconds from the relayed connection to the first byte
-    of the remote on the direct connection, or None."""
+    """What stands, and how it came about. ready_at: when it did (trio's clock)."""
 
-    session: KaspaSession
+    standing: Standing
     reached: Reached
-    first_byte: float | None
     ready_at: float
 
-    def reply(self, run: str | None) -> dict[str, object]:
+    def reply(self, peer: str, run: str | None) -> dict[str, object]:
         """The answer to whoever asked for the session."""
-        reached, carrier = self.reached, self.session.carrier
+        reached, standing = self.reached, self.standing
+        direct, heard = standing.path == DIRECT, standing.first_byte_at
+        first = heard - reached.relayed_at if direct and heard else None
         return {
-            "session": carrier.session,
+            "session": standing.session,
             "conn": reached.connection.id,
-            "path": carrier.path,
-            "peer_id": carrier.peer,
+            "path": standing.path,
+            "peer_id": peer,
             "run": run,
             "timings": {
                 "relayed_dial": round(reached.relayed_seconds, 4),
                 "punch": _rounded(reached.direct_seconds),
-                "first_direct": _rounded(self.first_byte),
-                "handshake": _rounded(self.session.handshake_seconds),
+                "first_direct": _rounded(first),
+                "handshake": _rounded(standing.handshake_seconds),
                 "dial_to_ready": round(self.ready_at - reached.started, 4),
             },
             "punch": {
@@ -71,17 +72,16 @@ class RemoteKeeper:
     """
 
     def __init__(
-        self, name: str, peer_id: str, policy: str, dialer: Dialer, carriage: Carriage, host: Host, journal: Journal
+        self, remote: Remote, policy: str, dialer: Dialer, carriage: Carriage, host: Host, journal: Journal
     ) -> None:
-        self.name = name
-        self.peer_id = peer_id
-        self.session: KaspaSession | None = None
+        self.remote = remote
         self.reason: str | None = None
         self._policy = policy
         self._dialer = dialer
         self._carriage = carriage
         self._host = host
         self._journal = journal
+        self._latest: Standing | None = None
         self._busy = False
         self._turn = trio.Lock()
         self._attempt = trio.CancelScope()
@@ -89,26 +89,24 @@ class RemoteKeeper:
     @property
     def state(self) -> str:
         """How far the remote is."""
-        if self._standing() is not None:
-            return self._standing_path()
+        standing = self._standing()
+        if standing is not None:
+            return standing.path
         return self._dialer.state if self._busy else "backoff"
 
-    def _standing(self) -> KaspaSession | None:
-        return self.session if self.session is not None and not self.session.closed.is_set() else None
-
-    def _standing_path(self) -> str:
-        return self.session.carrier.path if self.session is not None else "backoff"
+    def _standing(self) -> Standing | None:
+        return self._latest if self._latest is not None and not self._latest.closed.is_set() else None
 
     # By itself
 
     async def run(self) -> None:
-        """Keep the session until cancelled."""
+        """Keep it until cancelled."""
         pause = FIRST_PAUSE
         while True:
-            session = self._standing()
-            if session is not None:
+            standing = self._standing()
+            if standing is not None:
                 pause = FIRST_PAUSE
-                await self._hold(session)
+                await self._hold(standing)
                 continue
             with trio.CancelScope() as self._attempt:
                 failed = not await self._try()
@@ -128,18 +126,18 @@ class RemoteKeeper:
                 return False
         return True
 
-    async def _hold(self, session: KaspaSession) -> None:
-        """Until the session ends. One that is relayed against the policy's wish is tried again on the direct path."""
-        wants_direct = self._policy == PREFER_DIRECT and session.carrier.path == RELAYED
+    async def _hold(self, standing: Standing) -> None:
+        """Until it ends. What is relayed against the policy's wish is tried again on the direct path."""
+        wants_direct = self._policy == PREFER_DIRECT and standing.path == RELAYED
         with trio.move_on_after(RETRY_DIRECT_SECONDS if wants_direct else float("inf")):
-            await session.closed.wait()
+            await standing.closed.wait()
             return
         async with self._turn:
             try:
                 reached = await self._dialer.reach(self._policy, None)
                 if reached.connection.route.path == DIRECT:
                     await self._hand_over(reached, None)
-                    await session.disconnect("moved to the direct path")
+                    await standing.retire("moved to the direct path")
                 else:
                     reached.relayed.close("not needed: still no direct path")
             except (P2PError, KaspaError, OSError) as error:
@@ -147,31 +145,40 @@ class RemoteKeeper:
 
     def _failed(self, error: Exception, run: str | None) -> None:
         self.reason = str(error)
-        self._journal.record(milestones.DIAL_FAILED, peer=self.peer_id, reason=self.reason, run=run)
+        self._journal.record(milestones.DIAL_FAILED, peer=self.remote.peer_id, reason=self.reason, run=run)
 
     # When asked
 
-    async def fresh(self, run: str | None, policy: str | None, timeout: float) -> dict[str, object]:  # noqa: ASYNC109
-        """A new session, from the dial through the relay on; the standing one is ended. Raises RequestFailed.
+    async def fresh(self, request: SessionRequest) -> dict[str, object]:
+        """A new session, from the dial through the relay on; what stands is ended. Raises RequestFailed.
 
-        timeout: seconds for all of it; what it waited for when the time is over stands in the error.
+        What it waited for when the time is over stands in the error.
         """
         self._attempt.cancel()
+        run = request.run
+        established: Established | None = None
         try:
-            with trio.fail_after(timeout):
+            with trio.fail_after(request.timeout):
                 async with self._turn:
                     await self._drop("a fresh session was asked for")
-                    established = await self._establish(policy or self._policy, run)
-                    if established.session.carrier.path == DIRECT:
+                    established = await self._establish(request.policy or self._policy, run)
+                    if established.standing.path == DIRECT:
                         await self._circuit_gone(established.reached.relayed)
+                if request.stream:
+                    await established.standing.used()
         except trio.TooSlowError as error:
-            reason = f"no session within {timeout:.0f} s: {self._dialer.state} ({self._dialer.reason or 'no answer'})"
+            reason = f"no session within {request.timeout:.0f} s: {self._lacking(established)}"
             self._failed(RequestFailed(reason), run)
             raise RequestFailed(reason) from error
         except (P2PError, KaspaError, OSError) as error:
             self._failed(error, run)
             raise RequestFailed(str(error)) from error
-        return established.reply(run)
+        return established.reply(self.remote.peer_id, run)
+
+    def _lacking(self, established: Established | None) -> str:
+        if established is None:
+            return f"{self._dialer.state} ({self._dialer.reason or 'no answer'})"
+        return f"the path stands ({established.standing.path}), and no local program had an answer over it"
 
     async def _circuit_gone(self, relayed: Connection) -> None:
         """Until the relay has seen the end of the circuit: whoever asked is going to look at the relay's counters."""
@@ -182,12 +189,12 @@ class RemoteKeeper:
             await relay.ping()
 
     async def _drop(self, reason: str) -> None:
-        session = self._standing()
-        if session is not None:
+        standing = self._standing()
+        if standing is not None:
             with trio.move_on_after(2.0):
-                await session.disconnect(reason)
-        self.session = None
-        gone = list(self._host.connections.get(self.peer_id, []))
+                await standing.disconnect(reason)
+        self._latest = None
+        gone = list(self._host.connections.get(self.remote.peer_id, []))
         for connection in gone:
             connection.close(reason)
 
@@ -202,15 +209,12 @@ class RemoteKeeper:
             self._busy = False
 
     async def _hand_over(self, reached: Reached, run: str | None) -> Established:
-        """Open the Kaspa session on the connection that was reached."""
-        connection = reached.connection
-        session, stream = await self._carriage.open(connection, run)
-        self.session, self.reason = session, reached.reason
-        direct = connection.route.path == DIRECT
-        if direct:
+        """Use the connection that was reached."""
+        self._latest = standing = await self._carriage.open(reached.connection, run)
+        self.reason = reached.reason
+        if standing.path == DIRECT:
             self._host.start_soon(self._close_relayed, reached.relayed)
-        first = stream.first_byte_at - reached.relayed_at if direct and stream.first_byte_at else None
-        return Established(session, reached, first, trio.current_time())
+        return Established(standing, reached, trio.current_time())
 
     async def _close_relayed(self, relayed: Connection) -> None:
         with trio.move_on_after(RELAY_GRACE_SECONDS):

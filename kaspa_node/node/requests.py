@@ -18,12 +18,16 @@ _RUN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class SessionRequest:
-    """A fresh session: with which remote (name or peer id), for which run, by which policy, in how many seconds."""
+    """A fresh session: with which remote (name or peer id), for which run, by which policy, in how many seconds.
+
+    stream: with an external backend, wait also until a local program's stream has bytes of the remote.
+    """
 
     remote: str
     run: str | None
     policy: str | None
     timeout: float
+    stream: bool = False
 
     @classmethod
     def parse(cls, request: dict[str, Any]) -> SessionRequest:
@@ -33,7 +37,10 @@ class SessionRequest:
             raise RequestFailed(f"run is {shown(run)}; expected up to 64 letters, digits, dots, colons and dashes")
         if policy is not None and policy not in PATH_POLICIES:
             raise RequestFailed(f"policy is {shown(policy)}; expected {', '.join(PATH_POLICIES)}")
-        return cls(_text(request, "remote"), run, policy, _seconds(request, SESSION_SECONDS))
+        stream = request.get("stream", False)
+        if not isinstance(stream, bool):
+            raise RequestFailed(f"stream is {shown(stream)}; expected true or false")
+        return cls(_text(request, "remote"), run, policy, _seconds(request, SESSION_SECONDS), stream)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from kaspa_node import __version__
-from kaspa_node.kaspa.peer_session import KaspaSession
-from kaspa_node.kaspa.service import KaspaService
 from kaspa_node.milestones import PEER
 from kaspa_node.node.carriage import Carriage
 from kaspa_node.node.common import unix_time
@@ -29,7 +27,6 @@ class PeerParts:
     links: Iterable[RelayLink]
     remotes: Iterable[RemoteKeeper]
     circuits: CircuitListener
-    kaspa: KaspaService
     carriage: Carriage
 
 
@@ -44,9 +41,21 @@ def peer_status(peer: PeerParts) -> dict[str, Any]:
         "network": peer.network,
         "listen": [address.multiaddr() for address in peer.host.listening],
         "relays": [_relay(link) for link in peer.links],
-        "remotes": [{"name": k.name, "peer_id": k.peer_id, "state": k.state, "reason": k.reason} for k in peer.remotes],
-        "sessions": [_session(peer.carriage, session) for session in peer.kaspa.sessions.values()],
+        "remotes": [_remote(keeper) for keeper in peer.remotes],
+        "backend": peer.carriage.backend(),
+        "sessions": peer.carriage.sessions(),
         "counters": {"refused": peer.carriage.refusals.count + peer.circuits.refusals.count},
+    }
+
+
+def _remote(keeper: RemoteKeeper) -> dict[str, Any]:
+    remote = keeper.remote
+    return {
+        "name": remote.name,
+        "peer_id": remote.peer_id,
+        "state": keeper.state,
+        "reason": keeper.reason,
+        "listen": None if remote.listen is None else str(remote.listen),
     }
 
 
@@ -60,34 +69,3 @@ def _relay(link: RelayLink) -> dict[str, Any]:
         "observed": None if link.observed is None else str(link.observed),
         "reason": keeper.reason,
     }
-
-
-def _session(carriage: Carriage, session: KaspaSession) -> dict[str, Any]:
-    carrier = session.carrier
-    carried = carriage.carried.get(carrier.session)
-    shown: dict[str, Any] = {
-        "session": carrier.session,
-        "conn": carrier.session.partition(".")[0],
-        "peer_id": carrier.peer,
-        "direction": carrier.direction,
-        "path": carrier.path,
-        "address": carrier.address,
-        "state": session.state,
-        "since": session.since,
-        "applied_protocol": session.applied_protocol,
-        "user_agent": session.user_agent,
-        "run": None,
-        "local": None,
-        "remote": None,
-        "bytes_sent": 0,
-        "bytes_received": 0,
-    }
-    if carried is not None:
-        shown |= {
-            "run": carried.run,
-            "local": carried.connection.route.local,
-            "remote": carried.connection.route.remote,
-            "bytes_sent": carried.stream.bytes_sent,
-            "bytes_received": carried.stream.bytes_received,
-        }
-    return shown

@@ -21,7 +21,7 @@ class Stream:
     """A stream. One task may read while another writes.
 
     connection: what carries it. protocol: the agreed id, or the one that was proposed. remote: the peer's id.
-    first_byte_at: when the first byte of the remote arrived here (trio's clock), or None.
+    first_byte_at: when the first byte of the remote arrived here (trio's clock), or None; heard is set then.
     """
 
     def __init__(self, connection: Connection, state: YamuxStream) -> None:
@@ -31,6 +31,7 @@ class Stream:
         self.bytes_sent = 0
         self.bytes_received = 0
         self.first_byte_at: float | None = None
+        self.heard = trio.Event()
         self._state = state
         self._changed = trio.lowlevel.ParkingLot()
         self._proposal = b""
@@ -186,6 +187,7 @@ class Stream:
         """Called by the connection: something changed."""
         if self.first_byte_at is None and self._state.readable:
             self.first_byte_at = trio.current_time()
+            self.heard.set()
         self._changed.unpark_all()
 
     def lose(self) -> None:

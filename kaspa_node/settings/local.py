@@ -9,9 +9,7 @@ from kaspa_node.settings.addresses import BadValue
 from kaspa_node.settings.values import LocalAddress
 
 EXPECT_LOCAL = "IP:PORT or unix:/PATH, such as 127.0.0.1:16111, [::1]:50051 or unix:/run/kaspad/p2p.sock"
-EXPECT_LOOPBACK = (
-    "a loopback address IP:PORT or unix:/PATH, such as 127.0.0.1:16211 or unix:/run/kaspa-node/a.sock"
-)
+EXPECT_LOOPBACK = "a loopback address IP:PORT or unix:/PATH, such as 127.0.0.1:16211 or unix:/run/kaspa-node/a.sock"
 
 # sun_path holds 108 bytes on Linux with its final zero, 104 on macOS; the smaller one keeps a file portable.
 SOCKET_PATH_BYTES = 103

@@ -1,0 +1,72 @@
+"""The program that speaks Kaspa for us: where it is called, and whether it answered last time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from typing import Any
+
+import trio
+
+from kaspa_node import milestones
+from kaspa_node.journal import Journal
+from kaspa_node.node import local_sockets
+from kaspa_node.settings.values import LocalAddress
+
+CONNECT_SECONDS = 5.0
+
+UNKNOWN, UP, REFUSING = "unknown", "up", "refusing"
+
+
+class Backend:
+    """An external backend.
+
+    state: UNKNOWN until it was called for the first time; then as the last call went. reason: why it refuses, or None.
+    checked: unix time of the last call, or None. Only a change of the state makes a line in the log.
+    """
+
+    def __init__(self, address: LocalAddress | None, journal: Journal) -> None:
+        self.state = UNKNOWN
+        self.reason: str | None = None
+        self.checked: float | None = None
+        self._address = address
+        self._journal = journal
+
+    async def connect(self) -> trio.SocketStream:
+        """A connection to it. Raises OSError."""
+        try:
+            with trio.fail_after(CONNECT_SECONDS):
+                local = await local_sockets.connect(self._required())
+        except trio.TooSlowError as error:
+            problem = OSError(errno.ETIMEDOUT, f"no answer within {CONNECT_SECONDS:.0f} s")
+            self._refused(problem)
+            raise problem from error
+        except OSError as error:
+            self._refused(error)
+            raise
+        self._answered()
+        return local
+
+    def _required(self) -> LocalAddress:
+        if self._address is None:
+            raise OSError(errno.EDESTADDRREQ, "`backend_address` is not set")
+        return self._address
+
+    def _answered(self) -> None:
+        changed = self.state != UP
+        self.state, self.reason, self.checked = UP, None, time.time()
+        if changed:
+            self._journal.record(milestones.BACKEND_CONNECTED, addr=str(self._address))
+
+    def _refused(self, error: OSError) -> None:
+        changed = self.state != REFUSING
+        reason = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
+        self.state, self.reason, self.checked = REFUSING, reason, time.time()
+        if changed:
+            self._journal.record(milestones.BACKEND_REFUSED, addr=str(self._address), reason=reason)
+
+    def status(self) -> dict[str, Any]:
+        """As `kaspa-node status` shows it."""
+        address = None if self._address is None else str(self._address)
+        return {"address": address, "state": self.state, "reason": self.reason, "checked": self.checked}

@@ -1,0 +1,176 @@
+"""The embedded Kaspa peer: each stream carries a session of this program's own."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from kaspa_node import bridge, milestones
+from kaspa_node.errors import RequestFailed, shown
+from kaspa_node.journal import Journal
+from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.errors import KaspaError
+from kaspa_node.kaspa.peer_session import KaspaSession
+from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
+from kaspa_node.node.carriage import STREAM_PROTOCOLS, Carriage, Carried, Standing, carrier_of, session_row
+from kaspa_node.node.requests import ExerciseRequest
+from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.stream import Stream
+from kaspa_node.settings.values import AllowList
+
+
+class EmbeddedSession:
+    """A ready Kaspa session of our own."""
+
+    def __init__(self, kaspa: KaspaSession, stream: Stream) -> None:
+        self.closed = kaspa.closed
+        self._kaspa = kaspa
+        self._stream = stream
+
+    @property
+    def path(self) -> str:
+        """DIRECT or RELAYED."""
+        return self._kaspa.carrier.path
+
+    @property
+    def session(self) -> str:
+        """Its id."""
+        return self._kaspa.carrier.session
+
+    @property
+    def handshake_seconds(self) -> float | None:
+        """Opening of the Kaspa stream to Ready."""
+        return self._kaspa.handshake_seconds
+
+    @property
+    def first_byte_at(self) -> float | None:
+        """When the first byte of the remote arrived."""
+        return self._stream.first_byte_at
+
+    async def used(self) -> None:
+        """A session that is ready has heard of the remote."""
+        await trio.lowlevel.checkpoint()
+
+    async def disconnect(self, reason: str) -> None:
+        """Close the session and wait until nothing is left of it."""
+        await self._kaspa.disconnect(reason)
+
+    async def retire(self, reason: str) -> None:
+        """The same: whatever it was doing, its successor does."""
+        await self._kaspa.disconnect(reason)
+
+
+class EmbeddedCarriage(Carriage):
+    """Carries the sessions of the embedded Kaspa peer over unix sockets in the directory `runtime`."""
+
+    def __init__(self, host: Host, config: KaspaConfig, allow: AllowList, runtime: Path, journal: Journal) -> None:
+        super().__init__(host, allow, journal)
+        self._kaspa = KaspaService(config, journal, self._let_go)
+        self._runtime = runtime
+        self._server = runtime / "kaspa.sock"
+        self._callers: dict[str, Carrier] = {}
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def kaspa_sessions(self) -> Mapping[str, KaspaSession]:
+        """The sessions by id."""
+        return self._kaspa.sessions
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Serve the embedded Kaspa peer, and carry its streams, in `nursery`. Raises ListenError."""
+        self._nursery = nursery
+        await nursery.start(self._kaspa.run)
+        await nursery.start(self._kaspa.serve, str(self._server), self._callers.get)
+
+    async def stop(self) -> None:
+        """End the sessions, telling the remotes."""
+        async with trio.open_nursery() as nursery:
+            for session in list(self._kaspa.sessions.values()):
+                nursery.start_soon(session.disconnect, "this node is shutting down")
+
+    def _let_go(self, session: KaspaSession) -> None:
+        """End what carried a session that is over: grpcio would keep its connection for another ten seconds."""
+        carried = self.carried.get(session.carrier.session)
+        if carried is not None:
+            carried.stream.reset()
+
+    async def _accept(self, stream: Stream) -> None:
+        carrier = carrier_of(stream, "incoming")
+        name = f"kaspa-node-{secrets.token_hex(8)}"
+        caller = ABSTRACT_CALLER + name
+        self._accepted(stream, carrier, None)
+        self._callers[caller] = carrier
+        self.carried[carrier.session] = Carried(stream, carrier, None, time.time())
+        try:
+            await bridge.deliver(stream, self._server, name)
+        except OSError as error:
+            self._journal.error("the embedded Kaspa peer can't be reached on its socket: %s", error)
+        finally:
+            del self._callers[caller]
+            del self.carried[carrier.session]
+
+    async def open(self, connection: Connection, run: str | None) -> Standing:
+        """A session with the peer at the end of `connection`, ready. Raises P2PError, HandshakeFailed, OSError."""
+        assert self._nursery is not None
+        stream = await self._host.open_stream(connection, STREAM_PROTOCOLS)
+        carrier = carrier_of(stream, "outgoing")
+        offer = bridge.Offer(self._runtime, stream)
+        await offer.open()
+        self.carried[carrier.session] = Carried(stream, carrier, run, time.time())
+        self._nursery.start_soon(self._carry, offer, carrier.session)
+        self._opened(stream, carrier, run, None)
+        return EmbeddedSession(await self._kaspa.connect(offer.target, carrier), stream)
+
+    async def _carry(self, offer: bridge.Offer, session: str) -> None:
+        try:
+            await offer.run()
+        finally:
+            del self.carried[session]
+
+    async def exercise(self, request: ExerciseRequest) -> dict[str, object]:
+        """Pings over a standing session, counted where they cross the stream. Raises RequestFailed."""
+        session, carried = self._kaspa.sessions.get(request.session), self.carried.get(request.session)
+        if session is None or carried is None:
+            raise RequestFailed(f"no session {shown(request.session)} stands here; `kaspa-node status` lists them")
+        stream = carried.stream
+        sent, received = stream.bytes_sent, stream.bytes_received
+        try:
+            seconds = await session.ping(request.pings, request.timeout)
+        except KaspaError as error:
+            raise RequestFailed(str(error)) from error
+        self._journal.record(
+            milestones.SESSION_EXERCISED,
+            peer=session.carrier.peer,
+            session=request.session,
+            pings=request.pings,
+            run=carried.run,
+        )
+        return {
+            "session": request.session,
+            "pings": request.pings,
+            "seconds": round(seconds, 4),
+            "bytes_sent": stream.bytes_sent - sent,
+            "bytes_received": stream.bytes_received - received,
+        }
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """The sessions, with what their handshakes have agreed on."""
+        return [
+            session_row(session.carrier, self.carried.get(session.carrier.session))
+            | {
+                "state": session.state,
+                "since": session.since,
+                "applied_protocol": session.applied_protocol,
+                "user_agent": session.user_agent,
+            }
+            for session in self._kaspa.sessions.values()
+        ]
+
+    def backend(self) -> None:
+        """There is no external one."""

@@ -1,0 +1,93 @@
+"""The path to a remote, kept up for other programs' streams."""
+
+from __future__ import annotations
+
+import trio
+
+from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.stream import Stream
+
+
+class Way:
+    """A connection to a remote and the streams on it.
+
+    run: the verification that asked for it; only the first stream is part of that.
+    """
+
+    def __init__(self, host: Host, connection: Connection, run: str | None) -> None:
+        self.connection = connection
+        self.closed = connection.closed
+        self._host = host
+        self._run = run
+        self._first: Stream | None = None
+        self._streams: set[Stream] = set()
+        self._retired: str | None = None
+        self._used = trio.Event()
+
+    @property
+    def path(self) -> str:
+        """DIRECT or RELAYED."""
+        return self.connection.route.path
+
+    @property
+    def session(self) -> str | None:
+        """The id of the first stream on which the remote was heard of, else of the latest; None before any."""
+        return None if self._first is None else self._first.name
+
+    @property
+    def handshake_seconds(self) -> None:
+        """Nobody here sees the handshake."""
+
+    @property
+    def first_byte_at(self) -> float | None:
+        """When the first byte of the remote arrived on the first stream."""
+        return None if self._first is None else self._first.first_byte_at
+
+    def take(self, stream: Stream) -> str | None:
+        """Note a stream that a local program uses from now on; returns the run of which it is part.
+
+        Until the remote was heard of on one of them, each stream is taken for the run's: programs try again.
+        """
+        self._streams.add(stream)
+        if self._used.is_set():
+            return None
+        self._first = stream
+        return self._run
+
+    async def watch(self, stream: Stream) -> None:
+        """Wait until the remote is heard of on a stream that was taken."""
+        await stream.heard.wait()
+        if not self._used.is_set():
+            self._first = stream
+            self._used.set()
+
+    def give_back(self, stream: Stream) -> None:
+        """That stream is over."""
+        self._streams.discard(stream)
+        if self._retired is not None and not self._streams:
+            self.connection.close(self._retired)
+
+    async def used(self) -> None:
+        """Return once the remote was heard of on a stream. Raises ConnectionLost where the connection ends before."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._until_closed, nursery.cancel_scope)
+            await self._used.wait()
+            nursery.cancel_scope.cancel()
+        self.connection.check()
+
+    async def _until_closed(self, scope: trio.CancelScope) -> None:
+        await self.closed.wait()
+        scope.cancel()
+
+    async def disconnect(self, reason: str) -> None:
+        """End the connection, and with it what other programs do over it."""
+        self.connection.close(reason)
+        await trio.lowlevel.checkpoint()
+
+    async def retire(self, reason: str) -> None:
+        """Leave it to the streams that are on it; with the last of them it ends. New ones go another way."""
+        self._retired = reason
+        if not self._streams:
+            self.connection.close(reason)
+        await trio.lowlevel.checkpoint()
