@@ -1,0 +1,46 @@
+"""Names, numbers and ids in the relay's messages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaspa_node.p2p import circuit_wire as wire
+from kaspa_node.p2p.errors import ProtocolError
+from tests.unit.p2p.parties import peer_id
+
+# circuit-v2.md of the libp2p specifications, "Protobuf".
+STATUS = {
+    "OK": 100,
+    "RESERVATION_REFUSED": 200,
+    "RESOURCE_LIMIT_EXCEEDED": 201,
+    "PERMISSION_DENIED": 202,
+    "CONNECTION_FAILED": 203,
+    "NO_RESERVATION": 204,
+    "MALFORMED_MESSAGE": 400,
+    "UNEXPECTED_MESSAGE": 401,
+}
+
+
+@pytest.mark.parametrize(("name", "number"), STATUS.items())
+def test_statuses_are_the_specifications(name: str, number: int) -> None:
+    assert getattr(wire, name) == name
+    assert wire.status_number(name) == number
+    assert wire.status_name(number) == name
+
+
+def test_a_status_of_the_future_is_told_by_its_number() -> None:
+    assert wire.status_name(777) == "STATUS_777"
+
+
+def test_peer_ids_to_bytes_and_back() -> None:
+    assert wire.peer_text(wire.peer_bytes(peer_id(1))) == peer_id(1)
+
+
+@given(st.binary(max_size=80))
+def test_arbitrary_bytes_are_a_peer_id_or_a_protocol_error(raw: bytes) -> None:
+    try:
+        assert wire.peer_bytes(wire.peer_text(raw)) == raw
+    except ProtocolError:
+        assert not 2 <= len(raw) <= 64
