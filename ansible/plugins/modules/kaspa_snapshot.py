@@ -44,7 +44,7 @@ EXAMPLES = r"""
   kaspa_snapshot:
     host: server
     label: before
-    controller_time: "{{ now(utc=true).timestamp() }}"
+    controller_time: "{{ lookup('ansible.builtin.pipe', 'date +%s.%N') }}"
     service: kaspa-peer
     control: /run/kaspa-node/control.sock
 """
