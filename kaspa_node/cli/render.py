@@ -35,10 +35,11 @@ def session(reply: Row) -> str:
     outcome = "succeeded" if punch.get("succeeded") else "failed"
     reason = f": {cell(punch['reason'])}" if punch.get("reason") else ""
     timings = _mapping(reply.get("timings"))
-    lines = [
-        f"Ready over the {cell(reply.get('path'))} path with {cell(reply.get('peer_id'))}",
-        f"session  {cell(reply.get('session'))}",
-    ]
+    lines = [f"Ready over the {cell(reply.get('path'))} path with {cell(reply.get('peer_id'))}"]
+    if reply.get("session"):
+        lines.append(f"session  {cell(reply['session'])}")
+    else:
+        lines.append(f"conn     {cell(reply.get('conn'))}, for the sessions of the external backend")
     if punch.get("attempts"):
         lines.append(f"punch    {outcome}, attempt {cell(punch.get('attempts'))}{reason}")
     shown = [
@@ -71,6 +72,10 @@ def _head(reply: Row, now: float) -> str:
     listen = reply.get("listen")
     if isinstance(listen, list):
         lines.append("listening on " + (", ".join(map(cell, listen)) or "nothing"))
+    backend = reply.get("backend")
+    if isinstance(backend, Mapping):
+        reason = f": {cell(backend['reason'])}" if backend.get("reason") else ""
+        lines.append(f"external backend {cell(backend.get('address'))} {cell(backend.get('state'))}{reason}")
     return "\n".join(lines)
 
 
@@ -82,7 +87,8 @@ def _peer(reply: Row, now: float) -> list[str]:
         for r in _rows(reply, "relays")
     )
     remotes = (
-        (cell(r.get("name")), short(r.get("peer_id")), cell(r.get("state")), cell(r.get("reason")))
+        (cell(r.get("name")), short(r.get("peer_id")), cell(r.get("state")), cell(r.get("listen")))
+        + (cell(r.get("reason")),)
         for r in _rows(reply, "remotes")
     )
     sessions = (
@@ -93,7 +99,7 @@ def _peer(reply: Row, now: float) -> list[str]:
     )
     return [
         table("relays", ("peer id", "state", "expires in", "observed", "reason"), relays),
-        table("remotes", ("name", "peer id", "state", "reason"), remotes),
+        table("remotes", ("name", "peer id", "state", "for programs at", "reason"), remotes),
         table(
             "sessions",
             ("session", "peer", "direction", "path", "state", "local", "remote", "sent", "received", "age"),

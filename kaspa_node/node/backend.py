@@ -39,18 +39,19 @@ class Backend:
             with trio.fail_after(CONNECT_SECONDS):
                 local = await local_sockets.connect(self._required())
         except trio.TooSlowError as error:
-            problem = OSError(errno.ETIMEDOUT, f"no answer within {CONNECT_SECONDS:.0f} s")
-            self._refused(problem)
-            raise problem from error
+            reason = f"no answer within {CONNECT_SECONDS:.0f} s"
+            self._refused(reason)
+            raise OSError(errno.ETIMEDOUT, reason) from error
         except OSError as error:
-            self._refused(error)
+            # trio's own text names the address once more.
+            self._refused(os.strerror(error.errno) if error.errno else str(error))
             raise
         self._answered()
         return local
 
     def _required(self) -> LocalAddress:
         if self._address is None:
-            raise OSError(errno.EDESTADDRREQ, "`backend_address` is not set")
+            raise OSError("`backend_address` is not set")
         return self._address
 
     def _answered(self) -> None:
@@ -59,9 +60,8 @@ class Backend:
         if changed:
             self._journal.record(milestones.BACKEND_CONNECTED, addr=str(self._address))
 
-    def _refused(self, error: OSError) -> None:
+    def _refused(self, reason: str) -> None:
         changed = self.state != REFUSING
-        reason = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
         self.state, self.reason, self.checked = REFUSING, reason, time.time()
         if changed:
             self._journal.record(milestones.BACKEND_REFUSED, addr=str(self._address), reason=reason)

@@ -100,6 +100,16 @@ def test_a_relays_status() -> None:
     assert ["counters:", "refused", "0,", "denied", "1"] in lines
 
 
+def test_a_peer_with_an_external_backend() -> None:
+    backend = {"address": "127.0.0.1:16111", "state": "refusing", "reason": "Connection refused", "checked": NOW}
+    remote = {**PEER["remotes"][0], "listen": "[::1]:50051"}
+    lines = render.status({**PEER, "backend": backend, "remotes": [remote]}, NOW).splitlines()
+    assert "external backend 127.0.0.1:16111 refusing: Connection refused" in lines
+    assert ["server", render.short(SERVER_ID), "direct", "[::1]:50051"] in squeezed("\n".join(lines))
+    reply = {"session": None, "conn": "9f3a51c20b77d0e4", "path": "direct", "peer_id": SERVER_ID}
+    assert "conn     9f3a51c20b77d0e4, for the sessions of the external backend" in render.session(reply)
+
+
 def test_a_session_and_an_exercise() -> None:
     text = render.session(
         {
@@ -129,7 +139,9 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*PEER, "pairs", "circuits", "reservations", "punch", "timings"]), JSON))
+@given(
+    st.dictionaries(st.sampled_from([*PEER, "pairs", "circuits", "reservations", "punch", "timings", "backend"]), JSON)
+)
 def test_whatever_a_node_of_another_version_says_it_is_shown(reply: dict[str, Any]) -> None:
     for text in (render.status(reply, NOW), render.session(reply), render.exercise(reply)):
         assert all(c.isprintable() or c == "\n" for c in text)

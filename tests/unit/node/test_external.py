@@ -1,0 +1,81 @@
+"""The doors of an external backend: how long a caller waits, and how one is turned away."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from kaspa_node import milestones
+from kaspa_node.node import external
+from kaspa_node.node.external import ExternalCarriage
+from kaspa_node.p2p.host import Host
+from kaspa_node.settings.values import AllowList, LocalAddress, Remote
+from tests.unit.kaspa.shells import RecordingJournal
+from tests.unit.p2p.parties import identity, peer_id
+
+pytestmark = pytest.mark.trio
+
+REMOTE = peer_id(2)
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A short place for sockets: pytest's own directories are too deep for some systems' limit."""
+    with tempfile.TemporaryDirectory(prefix="kn") as found:
+        yield Path(found)
+
+
+@asynccontextmanager
+async def door(directory: Path, journal: RecordingJournal) -> AsyncIterator[Path]:
+    """A door to a remote that is never reached."""
+    path = directory / "door.sock"
+    host = Host(identity(1), peer_id(1), agent="party/1", version="/test/1")
+    remote = Remote("server", REMOTE, listen=LocalAddress(path=path))
+    carriage = ExternalCarriage(host, None, [remote], AllowList(), lambda peer: "waiting (no reservation)", journal)
+    async with trio.open_nursery() as nursery:
+        await carriage.start(nursery)
+        yield path
+        nursery.cancel_scope.cancel()
+
+
+async def ended(caller: trio.SocketStream) -> None:
+    with suppress(trio.BrokenResourceError):
+        assert await caller.receive_some() == b""
+
+
+async def test_a_caller_is_turned_away_when_the_remote_is_not_reached_in_time(
+    directory: Path, autojump_clock: MockClock
+) -> None:
+    journal = RecordingJournal()
+    async with door(directory, journal) as path:
+        assert path.stat().st_mode & 0o777 == 0o600
+        start = trio.current_time()
+        async with await trio.open_unix_socket(str(path)) as caller:
+            await ended(caller)
+        assert trio.current_time() - start == pytest.approx(external.WAIT_SECONDS)
+    [fields] = [fields for name, fields in journal.milestones if name == milestones.REMOTE_UNREACHED.name]
+    assert fields == {
+        "name": "server",
+        "peer": REMOTE,
+        "reason": "not reached within 10 s: waiting (no reservation)",
+    }
+    assert not path.exists()
+
+
+async def test_one_caller_too_many_is_turned_away_at_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "MAX_CALLERS", 1)
+    journal = RecordingJournal()
+    async with (
+        door(directory, journal) as path,
+        await trio.open_unix_socket(str(path)),
+        await trio.open_unix_socket(str(path)) as second,
+    ):
+        await ended(second)
+    reasons = [fields["reason"] for name, fields in journal.milestones if name == milestones.REMOTE_UNREACHED.name]
+    assert reasons == ["1 connections to it stand already"]
