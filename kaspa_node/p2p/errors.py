@@ -43,6 +43,10 @@ class DialError(P2PError):
     """No connection to the address could be made."""
 
 
+class PortBusy(DialError):
+    """The dial can't leave from the wanted local port: an earlier connection between the same two ends lingers."""
+
+
 class ListenError(P2PError):
     """The listening socket could not be opened."""
 

@@ -13,7 +13,7 @@ import socket
 import trio
 
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.errors import DialError, ListenError
+from kaspa_node.p2p.errors import DialError, ListenError, PortBusy
 
 BACKLOG = 128
 # A relay that vanished is noticed by the kernel after this, whatever the application does (milliseconds).
@@ -62,7 +62,7 @@ def _listen_hint(address: SocketAddress, error: OSError) -> str:
 
 
 async def connect(remote: SocketAddress, local: SocketAddress | None = None) -> socket.socket:
-    """A connected socket to `remote`, from `local` (with port reuse) where given. Raises DialError."""
+    """A connected socket to `remote`, from `local` (with port reuse) where given. Raises DialError, also PortBusy."""
     sock = _socket(remote.is_ipv6)
     connected = False
     try:
@@ -78,7 +78,8 @@ async def connect(remote: SocketAddress, local: SocketAddress | None = None) -> 
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
         connected = True
     except OSError as error:
-        raise DialError(f"{remote}: {error.strerror}") from error
+        busy = local is not None and error.errno in (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
+        raise (PortBusy if busy else DialError)(f"{remote}: {error.strerror}") from error
     finally:
         if not connected:
             sock.close()

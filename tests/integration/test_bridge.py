@@ -24,7 +24,8 @@ from tests.integration.world import World, read_all, until, world
 pytestmark = pytest.mark.trio
 
 PROTOCOL = "/test/bridged"
-CALLER = "kaspa-node-test-caller"
+# Abstract names belong to the whole machine: two runs of the tests must not meet.
+CALLER = f"kaspa-node-test-{os.getpid()}"
 
 Backend = Callable[[trio.SocketStream], Awaitable[None]]
 

@@ -10,7 +10,7 @@ import trio
 from kaspa_node.p2p import host as host_module
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING
-from kaspa_node.p2p.errors import DialError, ListenError, NegotiationError, WrongPeer
+from kaspa_node.p2p.errors import DialError, ListenError, NegotiationError, PortBusy, WrongPeer
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
 from kaspa_node.p2p.stream import Stream
 from tests.integration.world import ECHO, make_host, read_all, say, send, standing, until, world
@@ -221,6 +221,14 @@ async def test_nobody_listens_there() -> None:
         b._listeners[0].close()
         with pytest.raises(DialError, match=f"{at}: Connection refused"):
             await a.dial(at, b.peer_id)
+
+
+async def test_a_second_dial_between_the_same_two_ports_is_told_apart() -> None:
+    async with world() as w:
+        a, b, _ = await w.pair()
+        with pytest.raises(PortBusy):
+            await a.dial(b.listening[0], b.peer_id)
+        await a.dial(b.listening[0], b.peer_id, reuse_port=False)
 
 
 async def test_a_busy_port_is_told_with_a_way_out() -> None:

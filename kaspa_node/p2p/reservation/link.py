@@ -14,7 +14,7 @@ from kaspa_node.p2p import circuit_wire as wire
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.connection import Connection
-from kaspa_node.p2p.errors import DialError, P2PError, RelayRefused
+from kaspa_node.p2p.errors import DialError, P2PError, PortBusy, RelayRefused
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.reservation.keeper import Connect, ReservationKeeper, Reserve
 from kaspa_node.settings.values import RelayAddress
@@ -96,7 +96,7 @@ class RelayLink:
             try:
                 connection = await self._host.dial(address, self.peer_id)
                 reused = True
-            except DialError as error:
+            except PortBusy as error:
                 # The old 4-tuple may linger after a restart; an ephemeral port keeps the reservation, not the mapping.
                 self._journal.info(
                     "Relay %s can't be dialed from the listening port (%s): another port is used", address, error
