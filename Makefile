@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
 .PHONY: help setup setup-python lock demo check lint test-unit test test-loopback test-nat test-local test-lab test-interop \
-	lab-up lab-down lab-shell deploy verify bench clean
+	oracle test-oracle lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,13 @@ test-lab: setup ## deploy and verify on booted hosts (root)
 
 test-interop: setup-python ## against other implementations
 	$(PYTEST) tests -m interop
+
+oracle: ## the seed's own Kaspa programs from the crates registry, built by cargo: some ten minutes, once
+	@python=$$(scripts/find-python) && "$$python" scripts/oracle.py
+
+test-oracle: setup-python ## the seed's own Kaspa programs against ours and each other, through the lab's NATs
+	@python=$$(scripts/find-python) && "$$python" scripts/oracle.py --if-possible
+	$(PYTEST) -s tests/interop -k oracle
 
 lab-up: setup ## boot the lab's hosts behind their NATs (root)
 	$(BIN)/python -m lab up

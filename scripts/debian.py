@@ -61,10 +61,10 @@ def ensure(progress: Progress) -> None:
         return
     with progress.task("Debian packages") as task:
         task.detail = " ".join(absent)
-        _install(absent)
+        install(absent)
 
 
-def _install(names: list[str]) -> None:
+def install(names: list[str]) -> None:
     """Refreshes apt's lists only when what they say is too old to install from."""
     try:
         run([*_APT, "install", *names], env=_QUIET)
