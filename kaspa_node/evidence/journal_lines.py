@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
 
@@ -73,11 +73,16 @@ class Journal:
 
 def read_journal(stream: BinaryIO) -> Journal:
     """Read a whole journal; memory is bounded per line, and no content raises."""
+    return read_lines(stream, parse_line)
+
+
+def read_lines(stream: BinaryIO, parse: Callable[[int, bytes], Line]) -> Journal:
+    """Read a journal in the way of `parse`: number and content of a line to what it says, or LineError."""
     lines: list[Line] = []
     malformed: Counter[str] = Counter()
     for number, raw in raw_lines(stream):
         try:
-            lines.append(parse_line(number, raw))
+            lines.append(parse(number, raw))
         except LineError as error:
             malformed[str(error)] += 1
     return Journal(tuple(lines), dict(malformed))
@@ -96,6 +101,24 @@ def raw_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def parse_line(number: int, raw: bytes) -> Line:
     """Read one line (without its line feed); LineError when the writer could not have written it."""
+    plain = parse_plain(number, raw)
+    sentence, mark, rest = plain.sentence.partition(_MARK)
+    if "milestone=" in sentence or _MARK in rest:
+        raise LineError("more than one milestone")
+    if not mark:
+        return plain
+    name, _, _ = rest.partition(" ")
+    milestone = named(name)
+    if milestone is None:
+        raise LineError("unknown milestone")
+    if plain.level != milestone.level:
+        raise LineError("level is not the milestone's")
+    fields = _fields(milestone, rest[len(name) :])
+    return replace(plain, sentence=sentence, milestone=milestone, fields=fields)
+
+
+def parse_plain(number: int, raw: bytes) -> Line:
+    """Read time, level and text of a line in kaspad's format, whatever the text; LineError when it is not in it."""
     if len(raw) > MAX_LINE:
         raise LineError("longer than a line may be")
     try:
@@ -107,21 +130,10 @@ def parse_line(number: int, raw: bytes) -> Line:
     match = _LINE.fullmatch(text)
     if match is None:
         raise LineError("no time stamp and level")
-    time, level, body = _time(match[1]), _LEVELS.get(match[2]), match[3]
+    time, level = _time(match[1]), _LEVELS.get(match[2])
     if level is None:
         raise LineError("unknown level")
-    sentence, mark, rest = body.partition(_MARK)
-    if "milestone=" in sentence or _MARK in rest:
-        raise LineError("more than one milestone")
-    if not mark:
-        return Line(number, time, level, sentence, text)
-    name, _, _ = rest.partition(" ")
-    milestone = named(name)
-    if milestone is None:
-        raise LineError("unknown milestone")
-    if level != milestone.level:
-        raise LineError("level is not the milestone's")
-    return Line(number, time, level, sentence, text, milestone, _fields(milestone, rest[len(name) :]))
+    return Line(number, time, level, match[3], text)
 
 
 def _time(text: str) -> float:
