@@ -38,11 +38,9 @@ class Nodes:
         self._state = lab.up(paths, mode=NAMESPACES, rtt_ms=rtt_ms, jitter_ms=jitter_ms)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.ids = {name: self._identity(name) for name in ("relay", "server", "client")}
-        relay = f'relays = ["/ip4/{RELAY_ADDRESS}/tcp/4011/p2p/{self.ids["relay"]}"]\n'
         self._configure("relay", f'allow = ["{self.ids["server"]}", "{self.ids["client"]}"]\n')
-        self._configure("server", relay + f'allow = ["{self.ids["client"]}"]\n')
-        remote = f'[[remotes]]\nname = "server"\npeer_id = "{self.ids["server"]}"\n'
-        self._configure("client", relay + remote)
+        self.configure_server()
+        self.configure_client()
 
     def _home(self, name: str) -> Path:
         return self._directory / name
@@ -59,6 +57,18 @@ class Nodes:
         )
         return done.stdout.strip()
 
+    def configure_server(self, more: str = "") -> None:
+        """Write the server's settings for its next start; more: further lines of TOML."""
+        self._configure("server", self._relays() + f'allow = ["{self.ids["client"]}"]\n' + more)
+
+    def configure_client(self, more: str = "", remote: str = "") -> None:
+        """Write the client's; remote: further lines for the one remote that it has."""
+        server = f'[[remotes]]\nname = "server"\npeer_id = "{self.ids["server"]}"\n'
+        self._configure("client", self._relays() + more + server + remote)
+
+    def _relays(self) -> str:
+        return f'relays = ["/ip4/{RELAY_ADDRESS}/tcp/4011/p2p/{self.ids["relay"]}"]\n'
+
     def _configure(self, name: str, text: str) -> None:
         home = self._home(name)
         places = f'state_dir = "{home}"\ncontrol = "{home}/control.sock"\n'
@@ -69,6 +79,10 @@ class Nodes:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("KASPA_NODE_", "LIBP2P_"))}
         return kept | {"PYTHONPATH": str(CHECKOUT)}
 
+    def inside(self, name: str) -> list[str]:
+        """What goes before a command line so that it runs on that host."""
+        return lab.enter(self._paths, self._state, host(name))
+
     def start(self, *names: str) -> None:
         """Start programs, and wait until each answers on its control socket."""
         for name in names:
@@ -76,7 +90,7 @@ class Nodes:
             words = [sys.executable, "-m", "kaspa_node", program, "--config", str(self._home(name) / "node.toml")]
             with (self._home(name) / "node.log").open("ab") as log:
                 self._running[name] = subprocess.Popen(
-                    [*lab.enter(self._paths, self._state, host(name)), *words], env=self._environment(), stderr=log
+                    [*self.inside(name), *words], env=self._environment(), stderr=log
                 )
         for name in names:
             self.wait_for(name, lambda status: True)
