@@ -138,7 +138,7 @@ def parse_plain(number: int, raw: bytes) -> Line:
 
 def _time(text: str) -> float:
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f%z").timestamp()
+        return datetime.fromisoformat(text).timestamp()
     except ValueError:
         raise LineError("no such time") from None
 
