@@ -74,6 +74,7 @@ _PIECE_HINTS = {
     "hosts": "Make the host reachable and its service's control socket readable, then run verify again.",
     "clocks": "Use the evidence of one run only, and don't set clocks during a run.",
     "services": "Find out why the service stopped or restarted, then run verify again.",
+    "identity": "Deploy again, which writes down each host's peer id; no two hosts may have one key.",
     "alive": "The path did not last: look at the lines around the end of the session in both journals.",
     "bytes.session": "Exercise the session with more pings, so that its traffic stands out.",
     "mirror.client": _OTHER_PORTS,
