@@ -59,6 +59,19 @@ def prefix_of_a_peer_id(evidence: Evidence) -> None:
     evidence.journals["server"] = [line.replace(CLIENT, CLIENT[:-1]) for line in evidence.journals["server"]]
 
 
+def longer_peer_id_in_a_journal(evidence: Evidence) -> None:
+    for kind in (m.CIRCUIT_INBOUND, m.CONNECTION_DIRECT, m.PUNCH_SUCCEEDED):
+        evidence.replace("server", kind, f"peer={CLIENT}", f"peer={CLIENT}7")
+
+
+def another_stream_of_the_connection(evidence: Evidence) -> None:
+    """The number of the server's stream begins with that of the client's."""
+    session = evidence.run["session"]["session"]
+    evidence.journals["server"] = [
+        line.replace(f"={session} ", f"={session}1 ") for line in evidence.journals["server"]
+    ]
+
+
 def truncated(evidence: Evidence) -> None:
     evidence.journals["server"] = evidence.journals["server"][:7]
 

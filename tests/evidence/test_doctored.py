@@ -20,6 +20,11 @@ CASES: list[tuple[Doctor, str]] = [
     (doctors.earlier_time, "circuit: circuit.outbound in the journal of client was not written during this run"),
     (doctors.third_peer, "stream: stream.opened in the journal of client says peer=12D3KooWThird"),
     (doctors.prefix_of_a_peer_id, f"says peer={CLIENT[:-1]}, not {CLIENT}"),
+    (
+        doctors.longer_peer_id_in_a_journal,
+        "circuit: the journal of server has no circuit.inbound of the same connection",
+    ),
+    (doctors.another_stream_of_the_connection, "stream: the journal of server has no stream.accepted with session="),
     (doctors.truncated, "handshake.server: the journal of server has no kaspa.version.received"),
     (doctors.out_of_order, "handshake.server: the handshake's lines in the journal of server are out of order"),
     (doctors.times_out_of_order, "handshake.server: the handshake's lines in the journal of server are out of order"),

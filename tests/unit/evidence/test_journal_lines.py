@@ -20,6 +20,7 @@ def test_a_milestone_has_its_fields_and_its_sentence() -> None:
     assert line.fields == {"session": "a.1", "peer": "P"}
     assert line.is_a(m.VERACK_RECEIVED, session="a.1")
     assert not line.is_a(m.VERACK_RECEIVED, session="a.11")
+    assert not line.is_a(m.VERACK_RECEIVED, session="a.")
     assert not line.is_a(m.READY_RECEIVED)
 
 
