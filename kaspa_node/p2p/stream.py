@@ -183,6 +183,11 @@ class Stream:
             self.connection.forget_if_over(self._state)
         self.wake()
 
+    async def given_up(self) -> None:
+        """Return once the stream was reset, by either side or with its connection."""
+        while not (self._state.was_reset or self.connection.closed.is_set()):
+            await self._changed.park()
+
     def wake(self) -> None:
         """Called by the connection: something changed."""
         if self.first_byte_at is None and self._state.readable:

@@ -14,7 +14,7 @@ from kaspa_node.journal import Journal
 from kaspa_node.p2p import circuit_wire as wire
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.connection import DIRECT, Connection
-from kaspa_node.p2p.errors import NegotiationError, P2PError, StreamReset
+from kaspa_node.p2p.errors import P2PError, StreamReset
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.refusals import Refusals
 from kaspa_node.p2p.relay.ledger import Circuit, Denied, Ledger
@@ -121,7 +121,7 @@ class RelayService:
         reason = "the connection of the source ended"
         onward: Stream | None = None
         try:
-            onward = await self._stop(circuit)
+            onward = await self._stop_while_wanted(circuit, stream)
             if onward is None:
                 reason = "the destination could not be reached"
                 await self._deny(stream, src, dst, wire.CONNECTION_FAILED)
@@ -154,12 +154,29 @@ class RelayService:
         self._journal.record(milestones.RELAY_CIRCUIT_DENIED, src=src, dst=dst, status=status)
         await self._refuse(stream, status)
 
+    async def _stop_while_wanted(self, circuit: Circuit, source: Stream) -> Stream | None:
+        """As `_stop`, but a source that gives up meanwhile ends it: the destination may have vanished in silence."""
+        answered: list[Stream | None] = []
+        async with trio.open_nursery() as nursery:
+
+            async def give_up() -> None:
+                await source.given_up()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(give_up)
+            answered.append(await self._stop(circuit))
+            nursery.cancel_scope.cancel()
+        if not answered:
+            raise StreamReset("the source gave up while the destination was asked")
+        return answered[0]
+
     async def _stop(self, circuit: Circuit) -> Stream | None:
         """The stream to the destination of a circuit, once the destination has agreed."""
         connection = self._host.connection_to(circuit.dst, DIRECT)
         if connection is None:
             return None
         onward: Stream | None = None
+        agreed = False
         try:
             with trio.fail_after(REQUEST_SECONDS):
                 onward = await self._host.open_stream(connection, [wire.STOP_PROTOCOL])
@@ -168,13 +185,13 @@ class RelayService:
                 self._set_limit(request)
                 await wire.write(onward, request)
                 answer = await wire.read_stop(onward)
-            if answer.type == StopMessage.STATUS and answer.status == wire.status_number(wire.OK):
-                return onward
-        except (P2PError, NegotiationError, trio.TooSlowError) as error:
+            agreed = answer.type == StopMessage.STATUS and answer.status == wire.status_number(wire.OK)
+        except (P2PError, trio.TooSlowError) as error:
             self._journal.debug("circuit %s: no answer from %s: %s", circuit.id, circuit.dst, error)
-        if onward is not None:
-            onward.reset()
-        return None
+        finally:
+            if onward is not None and not agreed:
+                onward.reset()
+        return onward if agreed else None
 
     async def _carry(self, circuit: Circuit, src: Stream, dst: Stream) -> str:
         """Carry bytes until an end, a limit or the time is over; returns why it ended."""
