@@ -14,28 +14,24 @@ async def propose(stream: Stream, protocols: Sequence[str]) -> None:
     """Offer `protocols` in order and wait for the remote's choice. Raises NegotiationError, StreamReset."""
     proposer = Proposer(protocols)
     await stream.write(proposer.opening())
-    while proposer.agreed is None:
-        data = await stream.read()
-        if not data:
-            raise StreamReset("the stream ended during the negotiation")
-        more = proposer.receive(data)
-        if more:
-            await stream.write(more)
-    stream.unread(proposer.rest())
-    stream.protocol = proposer.agreed
+    await _agree(stream, proposer)
 
 
 async def answer(stream: Stream, answerer: Answerer) -> None:
     """Wait until the remote proposes what `answerer` speaks. Raises ProtocolError, StreamReset."""
-    while answerer.agreed is None:
+    await _agree(stream, answerer)
+
+
+async def _agree(stream: Stream, side: Proposer | Answerer) -> None:
+    while side.agreed is None:
         data = await stream.read()
         if not data:
             raise StreamReset("the stream ended during the negotiation")
-        reply = answerer.receive(data)
+        reply = side.receive(data)
         if reply:
             await stream.write(reply)
-    stream.unread(answerer.rest())
-    stream.protocol = answerer.agreed
+    stream.unread(side.rest())
+    stream.protocol = side.agreed
 
 
 async def read_message(stream: Stream, limit: int) -> bytes:
