@@ -73,6 +73,7 @@ class Peer:
         config = KaspaConfig(
             network=networks.named(settings.network),
             protocol_version=settings.protocol_version,
+            minimum_protocol_version=settings.minimum_protocol_version,
             user_agent=settings.user_agent,
             ping_interval=settings.ping_interval,
             max_message_bytes=MAX_MESSAGE_BYTES,

@@ -45,6 +45,7 @@ def load_values(role: str, config_path: str | Path | None, environ: Mapping[str,
         values["remotes"] = _routed(values["remotes"], values.get("relays", ()), given["remotes"].origin)
     if role == PEER:
         _check_backend(values, given)
+        _check_versions(values, given)
     return values
 
 
@@ -151,3 +152,15 @@ def _check_backend(values: Mapping[str, Any], given: Mapping[str, Given]) -> Non
         if address is not None and remote.listen == address:
             problem = "is the backend's own address: it would be connected to itself"
             raise ConfigError("remotes", str(address), given["remotes"].origin, problem, "an address of its own")
+
+
+def _check_versions(values: Mapping[str, Any], given: Mapping[str, Given]) -> None:
+    """That this peer would not reject another one like itself."""
+    defaults = {definition.key: definition.default for definition in definitions()}
+    keys = ("minimum_protocol_version", "protocol_version")
+    least, advertised = (values.get(key, defaults[key]) for key in keys)
+    if least > advertised:
+        key = next(key for key in keys if key in given)
+        problem = "puts the minimum above what this peer itself advertises"
+        expected = f"minimum_protocol_version ({least}) to be at most protocol_version ({advertised})"
+        raise ConfigError(key, values[key], given[key].origin, problem, expected)

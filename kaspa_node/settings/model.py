@@ -148,6 +148,9 @@ class Settings:
     protocol_version: int = _setting(
         _PEER, kinds.integer(1, _UINT32), 10, "The Kaspa protocol version to advertise; kaspad demands 10."
     )
+    minimum_protocol_version: int = _setting(
+        _PEER, kinds.integer(1, _UINT32), 5, "A peer that advertises less is rejected; at most `protocol_version`."
+    )
     user_agent: str = _setting(
         _PEER, kinds.text(256), f"/kaspa-node:{__version__}/", "What we call ourselves in Version."
     )

@@ -119,6 +119,8 @@ def test_a_remote_with_addresses_is_dialed_through_those_alone(load: Loader) -> 
         ('backend_address = "127.0.0.1:1"', ("backend_address", "no effect", 'backend = "external"')),
         ('backend = "external"\nallow = ["any"]', ("backend_address", "is not set", "127.0.0.1:16111")),
         ('backend = "extern"', ("backend", "embedded, external")),
+        ("minimum_protocol_version = 11", ("minimum_protocol_version: 11", "at most protocol_version (10)")),
+        ("protocol_version = 4", ("protocol_version: 4", "minimum_protocol_version (5)")),
         (
             f'relays = ["{RELAY}"]\nbackend = "external"\n[[remotes]]\npeer_id = "{SERVER_ID}"',
             ("remotes", SERVER_ID, "has no `listen`", "127.0.0.1:16211"),
