@@ -83,6 +83,12 @@ _PIECE_HINTS = {
 _ANY_PIECE = "Run verify again; docs/verdicts.md says what this piece of proof needs."
 _NOT_DIRECT = "Open 4012/tcp towards one of the peers, or use a NAT that keeps one mapping for all destinations."
 
+_ASKED_FOR = "Nothing to do: the relay was asked for. Take the policy prefer-direct for a direct path."
+
+
+def _relayed_hint(facts: Facts) -> str:
+    return _ASKED_FOR if facts.relayed_because.endswith("relay-only") else _NOT_DIRECT
+
 
 def _piece_hint(kind: type[Missing] | type[Refuted]) -> Callable[[Facts], str]:
     return lambda facts: _PIECE_HINTS.get(_lacking(facts, kind)[0][0], _ANY_PIECE)
@@ -127,7 +133,7 @@ RULES: tuple[Rule, ...] = (
         EXIT_RELAYED,
         "The session works and is proven to run over the relay, but expect_path asks for direct.",
         lambda facts: f"The handshake works, but over the relay: {facts.relayed_because}",
-        lambda facts: _NOT_DIRECT,
+        _relayed_hint,
     ),
     Rule(
         "relayed",
@@ -137,7 +143,7 @@ RULES: tuple[Rule, ...] = (
         EXIT_SATISFIED,
         "The session works and is proven to run over the relay, which expect_path allows.",
         lambda facts: f"The handshake works over the relay: {facts.relayed_because}",
-        lambda facts: _NOT_DIRECT,
+        _relayed_hint,
     ),
     Rule(
         "first attempt",

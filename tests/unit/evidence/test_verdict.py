@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -84,3 +85,9 @@ def test_every_required_piece_alone_decides() -> None:
             verdict = judge(facts(claimed, "any", 1, **broken))
             assert (verdict.word, verdict.missing) == ("FAIL", (piece.key,))
             assert verdict.reason.endswith(f"{piece.key}: why")
+
+
+def test_who_asked_for_the_relay_is_not_told_to_open_a_port() -> None:
+    asked = dataclasses.replace(facts("relayed", expect="relayed"), relayed_because="the policy is relay-only")
+    assert judge(asked).hint.startswith("Nothing to do")
+    assert "4012/tcp" in judge(facts("relayed", expect="relayed")).hint
