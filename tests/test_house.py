@@ -40,6 +40,7 @@ CORES = (
     "kaspa_node/kaspa/handshake.py",
     "kaspa_node/kaspa/hub.py",
     "kaspa_node/kaspa/session.py",
+    "kaspa_node/p2p/admission.py",
     "kaspa_node/p2p/circuit_wire.py",
     "kaspa_node/p2p/negotiate.py",
     "kaspa_node/p2p/noise.py",

@@ -72,7 +72,7 @@ class CircuitListener:
         peer = wire.peer_text(request.peer.id)
         if not self.refusals.permit(peer, "circuit"):
             await self._answer(stream, wire.PERMISSION_DENIED)
-            stream.close()
+            stream.dismiss()
             return
         await self._answer(stream, wire.OK)
         relay = stream.connection

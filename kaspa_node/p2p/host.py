@@ -6,7 +6,7 @@ The host knows TCP and upgrades. Relays, circuits and hole punches bring connect
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -14,26 +14,20 @@ from libp2p.crypto.keys import KeyPair
 
 from kaspa_node.p2p import identify, select, tcp, yamux
 from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.admission import Limits, Places
 from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
 from kaspa_node.p2p.errors import ConnectionLost, DialError, P2PError, StreamReset
 from kaspa_node.p2p.identify import PeerInfo
+from kaspa_node.p2p.identify_service import IdentifyService
 from kaspa_node.p2p.negotiate import Answerer
 from kaspa_node.p2p.noise import NoiseKeys
 from kaspa_node.p2p.pipe import Pipe, SocketPipe
 from kaspa_node.p2p.stream import Stream
 from kaspa_node.p2p.upgrade import Upgrade
-from kaspa_node.p2p.wire import delimited
 
-UPGRADE_SECONDS = 10.0
-CONNECT_SECONDS = 10.0
-NEGOTIATE_SECONDS = 10.0
 PING_PROTOCOL = "/ipfs/ping/1.0.0"
 PING_BYTES = 32
-MAX_CONNECTIONS = 2048
-MAX_KNOWN = 4096
-# Time for a stranger to be told why it is not served.
-STRANGER_SECONDS = 10.0
-MAX_PENDING_UPGRADES = 256
+DEFAULT_LIMITS = Limits()
 
 Handler = Callable[[Stream], Awaitable[None]]
 Guard = Callable[[str], bool]
@@ -58,28 +52,37 @@ class Host:
     """A libp2p host on trio.
 
     identity: the Ed25519 key pair. agent, version: what identify tells of the program.
+    limits: how many may come, and how long they may take.
     """
 
-    def __init__(self, identity: KeyPair, peer_id: str, *, agent: str, version: str) -> None:
+    def __init__(
+        self, identity: KeyPair, peer_id: str, *, agent: str, version: str, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.peer_id = peer_id
+        self.limits = limits
         self.listening: list[SocketAddress] = []
         self.announced: list[SocketAddress] = []
         self.connections: dict[str, list[Connection]] = {}
-        self.known: dict[str, PeerInfo] = {}
         self.observers = Observers()
         self.keys = NoiseKeys(identity, [yamux.PROTOCOL])
-        self._identity = identity
-        self._agent = agent
-        self._version = version
+        self._identify = IdentifyService(
+            identity.public_key, agent=agent, version=version, connected=self.connections, most=limits.known
+        )
         self._served: dict[str, _Served] = {}
         self.running = trio.Event()
         self._listeners: list[socket.socket] = []
         self._nursery: trio.Nursery | None = None
-        self._upgrades = trio.CapacityLimiter(MAX_PENDING_UPGRADES)
+        self._handshakes: Places[trio.CancelScope] = Places(limits.handshakes, limits.handshakes_each)
+        self._strangers: Places[Connection] = Places(limits.strangers, limits.strangers_each)
         self._simultaneous: dict[SocketAddress, str] = {}
         self.serve(identify.PROTOCOL, self._tell)
-        self.serve(identify.PUSH_PROTOCOL, self._hear)
+        self.serve(identify.PUSH_PROTOCOL, self._identify.hear)
         self.serve(PING_PROTOCOL, _echo)
+
+    @property
+    def known(self) -> Mapping[str, PeerInfo]:
+        """What peers have said of themselves, by peer id."""
+        return self._identify.known
 
     # Protocols
 
@@ -90,7 +93,7 @@ class Host:
     async def _serve_stream(self, stream: Stream) -> None:
         answerer = Answerer(lambda name: name in self._served and self._served[name].permits(stream.remote))
         try:
-            with trio.fail_after(NEGOTIATE_SECONDS):
+            with trio.fail_after(self.limits.negotiate):
                 await select.answer(stream, answerer)
             await self._served[stream.protocol].handler(stream)
         except (P2PError, trio.TooSlowError):
@@ -113,11 +116,12 @@ class Host:
     async def _agree(self, stream: Stream, protocols: Sequence[str]) -> None:
         agreed = False
         try:
-            with trio.fail_after(NEGOTIATE_SECONDS):
+            with trio.fail_after(self.limits.negotiate):
                 await select.propose(stream, protocols)
             agreed = True
         except trio.TooSlowError as error:
-            raise StreamReset(f"no answer to the proposal of {protocols[0]} in {NEGOTIATE_SECONDS:.0f} s") from error
+            problem = f"no answer to the proposal of {protocols[0]} in {self.limits.negotiate:.0f} s"
+            raise StreamReset(problem) from error
         finally:
             if not agreed:
                 stream.reset()
@@ -168,23 +172,31 @@ class Host:
                 await trio.sleep(0.1)
                 continue
             sock.setblocking(False)
-            full = len(self.all_connections()) >= MAX_CONNECTIONS or self._upgrades.available_tokens < 1
-            if full:
+            if self._served_connections() >= self.limits.connections:
                 sock.close()
             else:
                 self._nursery.start_soon(self._accept, sock)
 
+    def _served_connections(self) -> int:
+        return sum(map(len, self.connections.values())) - len(self._strangers)
+
     async def _accept(self, sock: socket.socket) -> None:
         pipe = SocketPipe(sock)
-        try:
-            local, remote = tcp.names(sock)
-            expected = self._simultaneous.get(remote)
-            # The remote of a simultaneous open may meet our listener instead of our own dial: the roles stay as agreed.
-            upgrade, _ = await self.upgrade(pipe, initiator=expected is not None, expected=expected)
-            direction = INCOMING if expected is None else OUTGOING
-            self.adopt(Connection(pipe, upgrade, Route(DIRECT, direction, str(local), str(remote))))
-        except P2PError:
-            pipe.abort()
+        with trio.CancelScope() as handshake:
+            try:
+                local, remote = tcp.names(sock)
+                expected = self._simultaneous.get(remote)
+                if expected is None and (displaced := self._handshakes.take(handshake, remote.ip)) is not None:
+                    displaced.cancel()
+                # The remote of a simultaneous open may meet our listener instead of our own dial: the roles stay as
+                # agreed.
+                upgrade, _ = await self.upgrade(pipe, initiator=expected is not None, expected=expected)
+                direction = INCOMING if expected is None else OUTGOING
+                self.adopt(Connection(pipe, upgrade, Route(DIRECT, direction, str(local), str(remote))))
+            except P2PError:
+                pipe.abort()
+            finally:
+                self._handshakes.leave(handshake)
 
     def expect_simultaneous(self, address: SocketAddress, peer: str) -> Callable[[], None]:
         """Until the returned function is called, who connects from `address` is `peer`, and is met as by a dialer."""
@@ -206,18 +218,17 @@ class Host:
         start, round_trip = trio.current_time(), 0.0
         finished = False
         try:
-            async with self._upgrades:
-                with trio.fail_after(UPGRADE_SECONDS):
-                    await _send_all(pipe, upgrade.opening())
-                    while not upgrade.done:
-                        data = await pipe.receive()
-                        round_trip = round_trip or trio.current_time() - start
-                        if not data:
-                            raise ConnectionLost("the remote hung up during the handshake")
-                        await _send_all(pipe, upgrade.receive(data))
+            with trio.fail_after(self.limits.upgrade):
+                await _send_all(pipe, upgrade.opening())
+                while not upgrade.done:
+                    data = await pipe.receive()
+                    round_trip = round_trip or trio.current_time() - start
+                    if not data:
+                        raise ConnectionLost("the remote hung up during the handshake")
+                    await _send_all(pipe, upgrade.receive(data))
             finished = True
         except trio.TooSlowError as error:
-            raise DialError(f"no secure channel within {UPGRADE_SECONDS:.0f} s") from error
+            raise DialError(f"no secure channel within {self.limits.upgrade:.0f} s") from error
         finally:
             if not finished:
                 pipe.abort()
@@ -237,10 +248,11 @@ class Host:
         assert self._nursery is not None
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._identify, connection)
+                nursery.start_soon(self._identify.ask, connection, self.limits.negotiate)
                 await connection.run(self._serve_stream)
                 nursery.cancel_scope.cancel()
         finally:
+            self._strangers.leave(connection)
             group = self.connections.get(connection.remote, [])
             if connection in group:
                 group.remove(connection)
@@ -255,10 +267,19 @@ class Host:
             self._nursery.start_soon(task, *arguments)
 
     def close_later(self, connection: Connection, reason: str) -> None:
-        """End a connection that nobody here wants, once it had time to be refused."""
+        """End a connection that nobody here wants, once it had time to be refused, or at once to make room.
+
+        Call it as an observer: a stranger is kept short from its first frame.
+        """
+        connection.mux.most_incoming = self.limits.stranger_streams
+        connection.mux.growth = 0
+        ip = connection.route.remote.rpartition(":")[0].strip("[]")
+        displaced = self._strangers.take(connection, ip)
+        if displaced is not None:
+            displaced.close("another stranger took its place")
 
         async def wait_and_close() -> None:
-            with trio.move_on_after(STRANGER_SECONDS):
+            with trio.move_on_after(self.limits.stranger):
                 await connection.closed.wait()
             connection.close(reason)
 
@@ -275,10 +296,10 @@ class Host:
         """A direct connection to `peer` at `address`, from the listening port if wanted. Raises P2PError."""
         local = self.local_for(address) if reuse_port else None
         try:
-            with trio.fail_after(CONNECT_SECONDS):
+            with trio.fail_after(self.limits.connect):
                 sock = await tcp.connect(address, local)
         except trio.TooSlowError as error:
-            raise DialError(f"{address}: no answer within {CONNECT_SECONDS:.0f} s") from error
+            raise DialError(f"{address}: no answer within {self.limits.connect:.0f} s") from error
         return await self.secure(sock, peer, initiator=True, direction=OUTGOING)
 
     async def secure(self, sock: socket.socket, peer: str, *, initiator: bool, direction: str) -> Connection:
@@ -299,50 +320,8 @@ class Host:
         """The listening address of the family of `remote`, to dial from."""
         return next((address for address in self.listening if address.is_ipv6 == remote.is_ipv6), None)
 
-    # identify and ping
-
-    def _about_us(self, connection: Connection) -> bytes:
-        observed = None
-        if connection.route.path == DIRECT:
-            ip, _, port = connection.route.remote.rpartition(":")
-            observed = SocketAddress(ip.strip("[]"), int(port))
-        return identify.encode(
-            key=self._identity.public_key,
-            agent=self._agent,
-            version=self._version,
-            protocols=sorted(self._served),
-            listen=self.announced,
-            observed=observed,
-        )
-
     async def _tell(self, stream: Stream) -> None:
-        await stream.write(delimited(self._about_us(stream.connection)))
-        stream.close()
-
-    async def _hear(self, stream: Stream) -> None:
-        self._learn(stream.remote, identify.decode(await select.read_message(stream, identify.MAX_BYTES)))
-        stream.close()
-
-    def _learn(self, peer: str, info: PeerInfo) -> None:
-        self.known.pop(peer, None)
-        self.known[peer] = info
-        if len(self.known) > MAX_KNOWN:
-            # Anybody can come with a new identity each time: the longest known that is not connected is forgotten.
-            del self.known[next((p for p in self.known if p not in self.connections), peer)]
-
-    async def _identify(self, connection: Connection) -> None:
-        """Ask the remote who it is; what it does not tell in time stays unknown."""
-        stream: Stream | None = None
-        try:
-            stream = await self.open_stream(connection, [identify.PROTOCOL])
-            with trio.fail_after(NEGOTIATE_SECONDS):
-                self._learn(connection.remote, identify.decode(await select.read_message(stream, identify.MAX_BYTES)))
-            stream.close()
-        except (P2PError, trio.TooSlowError):
-            if stream is not None:
-                stream.reset()
-        finally:
-            connection.identified.set()
+        await self._identify.tell(stream, sorted(self._served), self.announced)
 
 
 async def _echo(stream: Stream) -> None:

@@ -175,6 +175,12 @@ class Stream:
             self.connection.flush()
             self.connection.forget_if_over(self._state)
 
+    def dismiss(self) -> None:
+        """Send no more, and drop what the remote still sends: its part in this is over."""
+        self._ahead = b""
+        self.connection.mux.dismiss(self._state)
+        self.close()
+
     def reset(self) -> None:
         """Give the stream up both ways; idempotent."""
         if not self.connection.closed.is_set():

@@ -19,6 +19,10 @@ INITIAL_WINDOW = 256 * 1024
 FIRST_WINDOW = 1024 * 1024
 MAX_WINDOW = 16 * 1024 * 1024
 MAX_INCOMING_STREAMS = 256
+# By how much the windows of one connection may together exceed their first size: what a remote can make us hold.
+GROWTH_BUDGET = 64 * 1024 * 1024
+# A chunk this small is copied: its view would keep alive the whole of the buffer that it arrived in.
+SMALL_CHUNK = 4 * 1024
 # One frame and its header in one Noise message.
 MAX_FRAME = 65519 - 12
 
@@ -34,11 +38,11 @@ class YamuxStream:
 
     id: odd where the connection's dialer opened it. opened_here: this side opened it.
     readable: bytes received and not yet read. writable: bytes that the remote's window takes.
-    eof: the remote sends no more. was_reset: either side gave the stream up.
+    eof: the remote sends no more. was_reset: either side gave the stream up. deaf: what arrives is dropped.
     """
 
     __slots__ = (
-        "_chunks", "consumed", "credit", "eof", "granted_at", "id", "opened_here",
+        "_chunks", "consumed", "credit", "deaf", "eof", "granted_at", "id", "opened_here",
         "readable", "send_closed", "syn_due", "was_reset", "window", "writable",
     )  # fmt: skip
 
@@ -55,12 +59,18 @@ class YamuxStream:
         self.eof = False
         self.send_closed = False
         self.was_reset = False
-        self._chunks: deque[bytes | memoryview] = deque()
+        self.deaf = False
+        self._chunks: deque[bytes | bytearray | memoryview] = deque()
 
     def put(self, chunk: bytes | memoryview) -> None:
         """Append received bytes."""
-        self._chunks.append(chunk)
         self.readable += len(chunk)
+        if len(chunk) >= SMALL_CHUNK:
+            self._chunks.append(chunk)
+        elif self._chunks and isinstance(last := self._chunks[-1], bytearray) and len(last) < SMALL_CHUNK:
+            last += chunk
+        else:
+            self._chunks.append(bytearray(chunk))
 
     def take(self, most: int) -> bytes:
         """Remove and return up to `most` received bytes."""
@@ -69,7 +79,7 @@ class YamuxStream:
             self._chunks.clear()
             self.readable = 0
             return whole
-        parts: list[bytes | memoryview] = []
+        parts: list[bytes | bytearray | memoryview] = []
         left = most
         while left:
             chunk = self._chunks.popleft()
@@ -118,11 +128,14 @@ class Yamux:
     """One end of a connection. Bytes in by `receive`, bytes out by `take_output`.
 
     round_trip: seconds, kept up to date by the owner; it decides when a window grows.
+    most_incoming: streams that the remote may have open. growth: bytes by which windows may still grow, together.
     """
 
     def __init__(self, *, initiator: bool) -> None:
         self.streams: dict[int, YamuxStream] = {}
         self.round_trip = 0.1
+        self.most_incoming = MAX_INCOMING_STREAMS
+        self.growth = GROWTH_BUDGET
         self._parity = 1 if initiator else 0
         self._next_id = 1 if initiator else 2
         self._out: list[bytes | memoryview] = []
@@ -192,6 +205,11 @@ class Yamux:
             stream.take(stream.readable)
             self._forget(stream)
 
+    def dismiss(self, stream: YamuxStream) -> None:
+        """Drop what was received and not read, and what the remote still sends: its window is not renewed."""
+        stream.deaf = True
+        stream.take(stream.readable)
+
     def ping(self, nonce: int) -> None:
         """Ask the remote for a sign of life; a Pong event carries the nonce back."""
         self._control(_PING, _SYN, 0, nonce)
@@ -215,6 +233,8 @@ class Yamux:
             extra = FIRST_WINDOW - stream.window
         elif stream.window < MAX_WINDOW and now - stream.granted_at < 2 * self.round_trip:
             extra = stream.window
+        extra = extra if extra <= self.growth else 0
+        self.growth -= extra
         stream.window += extra
         stream.granted_at = now
         stream.credit += stream.consumed + extra
@@ -269,16 +289,19 @@ class Yamux:
     def _accept(self, stream_id: int, known: YamuxStream | None, events: list[Event]) -> YamuxStream | None:
         if known is not None or stream_id % 2 == self._parity or stream_id == 0:
             raise ProtocolError(f"the remote opened the stream {stream_id}, which it may not")
-        if self._incoming >= MAX_INCOMING_STREAMS:
+        if self._incoming >= self.most_incoming:
             self._control(_WINDOW, _RST, stream_id, 0)
             return None
         stream = YamuxStream(stream_id, opened_here=False)
         self._incoming += 1
         self.streams[stream_id] = stream
         # The acknowledgement carries the first growth of the window: no round trip is lost to it.
-        stream.window = FIRST_WINDOW
-        stream.credit = FIRST_WINDOW
-        self._control(_WINDOW, _ACK, stream_id, FIRST_WINDOW - INITIAL_WINDOW)
+        extra = FIRST_WINDOW - INITIAL_WINDOW
+        extra = extra if extra <= self.growth else 0
+        self.growth -= extra
+        stream.window += extra
+        stream.credit += extra
+        self._control(_WINDOW, _ACK, stream_id, extra)
         events.append(Opened(stream))
         return stream
 
@@ -307,7 +330,8 @@ class Yamux:
         stream = self._body_stream
         if stream is None or stream.was_reset:
             return
-        stream.put(chunk)
+        if not stream.deaf:
+            stream.put(chunk)
         if not self._body_left:
             self._end(stream, self._body_flags)
         events.append(Changed(stream))
@@ -325,5 +349,8 @@ class Yamux:
             self._forget(stream)
 
     def _forget(self, stream: YamuxStream) -> None:
-        if self.streams.pop(stream.id, None) is not None and not stream.opened_here:
+        if self.streams.pop(stream.id, None) is None:
+            return
+        self.growth += stream.window - INITIAL_WINDOW
+        if not stream.opened_here:
             self._incoming -= 1

@@ -7,8 +7,8 @@ import os
 import pytest
 import trio
 
-from kaspa_node.p2p import host as host_module
 from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.admission import Limits
 from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING
 from kaspa_node.p2p.errors import DialError, ListenError, NegotiationError, PortBusy, WrongPeer
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
@@ -116,10 +116,9 @@ async def test_hosts_identify_each_other() -> None:
         assert about.observed == a.listening[0]
 
 
-async def test_what_is_known_of_others_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "MAX_KNOWN", 2)
+async def test_what_is_known_of_others_is_bounded() -> None:
     async with world() as w:
-        b = await w.host(2)
+        b = await w.host(2, limits=Limits(known=2))
         for number in (3, 4, 5):
             other = await w.host(number)
             connection = await b.dial(other.listening[0], other.peer_id)

@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from kaspa_node.p2p import connection as connection_module
-from kaspa_node.p2p import host as host_module
 from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.admission import Limits
 from kaspa_node.p2p.connection import Connection
 from kaspa_node.p2p.errors import ConnectionLost, DialError, StreamReset
 from kaspa_node.p2p.host import Host
@@ -65,27 +65,25 @@ async def hang(stream: Stream) -> None:
 # Silence
 
 
-async def test_a_caller_that_says_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "UPGRADE_SECONDS", 0.05)
+async def test_a_caller_that_says_nothing_is_dropped() -> None:
     async with world() as w:
-        b = await w.host(2)
+        b = await w.host(2, limits=Limits(upgrade=0.05))
         await end_of(await raw(b))
         assert b.connections == {}
 
 
-async def test_a_listener_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "UPGRADE_SECONDS", 0.05)
+async def test_a_listener_that_says_nothing_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with world() as w:
-            a = await w.host(1)
+            a = await w.host(1, limits=Limits(upgrade=0.05))
             with pytest.raises(DialError, match="no secure channel"):
                 await a.dial(SocketAddress(*silent.getsockname()), peer_id(2))
 
 
-async def test_a_stream_on_which_nothing_is_proposed_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "NEGOTIATE_SECONDS", 0.05)
+async def test_a_stream_on_which_nothing_is_proposed_is_reset() -> None:
     async with world() as w:
-        _, _, connection = await w.pair()
+        a, b = await w.host(1), await w.host(2, limits=Limits(negotiate=0.05))
+        connection = await a.dial(b.listening[0], b.peer_id)
         stream = connection.open_stream()
         await stream.flush_proposal()
         with pytest.raises(StreamReset):
@@ -94,9 +92,8 @@ async def test_a_stream_on_which_nothing_is_proposed_is_reset(monkeypatch: pytes
 
 
 async def test_a_remote_that_leaves_a_proposal_unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "NEGOTIATE_SECONDS", 0.05)
     async with world() as w:
-        a, b = await w.host(1), await w.host(2)
+        a, b = await w.host(1, limits=Limits(negotiate=0.05)), await w.host(2)
         monkeypatch.setattr(b, "_serve_stream", hang)
         connection = await a.dial(b.listening[0], b.peer_id)
         with pytest.raises(StreamReset, match="no answer to the proposal"):

@@ -11,9 +11,10 @@ import trio
 from kaspa_node.journal import FieldValue
 from kaspa_node.milestones import Milestone
 from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.admission import Limits
 from kaspa_node.p2p.circuit import CircuitListener
 from kaspa_node.p2p.connection import Connection
-from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.host import DEFAULT_LIMITS, Host
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.relay.ledger import Ledger, RelayLimits
 from kaspa_node.p2p.relay.service import RelayService
@@ -66,9 +67,9 @@ class WatchedJournal(RecordingJournal):
         return found[count - 1]
 
 
-def make_host(number: int, port: int = 0) -> Host:
+def make_host(number: int, port: int = 0, limits: Limits = DEFAULT_LIMITS) -> Host:
     """The host of party `number`, listening on loopback, not running yet."""
-    host = Host(identity(number), peer_id(number), agent=f"party/{number}", version="/test/1")
+    host = Host(identity(number), peer_id(number), agent=f"party/{number}", version="/test/1", limits=limits)
     host.bind([SocketAddress("127.0.0.1", port)])
     host.serve(ECHO, echo)
     return host
@@ -118,9 +119,9 @@ class World:
         self._nursery = nursery
         self._running: dict[int, tuple[trio.CancelScope, trio.Event]] = {}
 
-    async def host(self, number: int, *tasks: Task, port: int = 0) -> Host:
+    async def host(self, number: int, *tasks: Task, port: int = 0, limits: Limits = DEFAULT_LIMITS) -> Host:
         """A running host."""
-        return await self.run(make_host(number, port), *tasks)
+        return await self.run(make_host(number, port, limits), *tasks)
 
     async def pair(self) -> tuple[Host, Host, Connection]:
         """Two running hosts and the first one's connection to the second."""

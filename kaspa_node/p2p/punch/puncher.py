@@ -143,7 +143,7 @@ class Puncher:
             try:
                 plan = await self._converse(stream, machine, machine.start(trio.current_time()), [])
             finally:
-                stream.close()
+                stream.dismiss()
         await self._dial(relayed, plan, attempt)
 
     # As A
@@ -170,7 +170,7 @@ class Puncher:
             self._failed(relayed, attempt, progress.reason, start)
             progress.changed.unpark_all()
         finally:
-            stream.close()
+            stream.dismiss()
             for over in expectations:
                 over()
 

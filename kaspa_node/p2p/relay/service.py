@@ -73,7 +73,7 @@ class RelayService:
 
     async def _refuse(self, stream: Stream, status: str) -> None:
         await wire.write(stream, HopMessage(type=HopMessage.STATUS, status=wire.status_number(status)))
-        stream.close()
+        stream.dismiss()
 
     # Reservations
 
@@ -94,7 +94,7 @@ class RelayService:
         self._set_limit(answer)
         self._journal.record(milestones.RELAY_RESERVED, peer=peer, renewed=renewed, observed=observed, ttl=ttl)
         await wire.write(stream, answer)
-        stream.close()
+        stream.dismiss()
 
     def _addresses(self, connection: Connection) -> list[bytes]:
         """Where this relay is reached: what it was told to announce, else the address that the peer has reached."""

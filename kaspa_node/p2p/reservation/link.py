@@ -144,7 +144,7 @@ class RelayLink:
         stream = await self._host.open_stream(connection, [wire.HOP_PROTOCOL])
         await wire.write(stream, HopMessage(type=HopMessage.RESERVE))
         answer = await wire.read_hop(stream)
-        stream.close()
+        stream.dismiss()
         status = wire.status_name(answer.status)
         if status != wire.OK:
             raise RelayRefused(status)

@@ -20,6 +20,8 @@ from kaspa_node.p2p.yamux import (
 from tests.unit.p2p.frames import (
     ACK,
     DATA,
+    FIN,
+    PING,
     SYN,
     WINDOW,
     carry,
@@ -220,3 +222,46 @@ def test_two_ends_back_to_back_preserve_content_however_the_bytes_are_split(data
             wires["out"] = b""
     assert [bytes(got[2 * number + 1]) for number in range(len(contents))] == contents
     assert all(stream.eof for stream in arrived.values())
+
+
+# What a remote can make us hold
+
+
+def test_windows_of_one_connection_grow_within_a_budget() -> None:
+    listener = Yamux(initiator=False)
+    listener.growth = FIRST_WINDOW - INITIAL_WINDOW
+    first = opened(listener.receive(frame(WINDOW, SYN, 1, 0)))
+    second = opened(listener.receive(frame(WINDOW, SYN, 3, 0)))
+    assert (first.credit, second.credit) == (FIRST_WINDOW, INITIAL_WINDOW)
+    half = first.window // 2
+    listener.receive(frame(DATA, 0, 1, half, bytes(half)))
+    listener.read(first, half, 0.0)
+    assert first.window == first.credit == FIRST_WINDOW
+    listener.reset(first)
+    third = opened(listener.receive(frame(WINDOW, SYN, 5, 0)))
+    assert third.credit == FIRST_WINDOW
+
+
+def test_what_comes_for_a_dismissed_stream_is_dropped_and_its_window_is_not_renewed() -> None:
+    dialer, listener, ours, theirs = joined()
+    dialer.write(ours, b"before")
+    carry(dialer, listener)
+    listener.dismiss(theirs)
+    assert theirs.readable == 0
+    assert dialer.write(ours, bytes(2 * FIRST_WINDOW)) == FIRST_WINDOW - len(b"hellobefore")
+    carry(dialer, listener)
+    assert (theirs.readable, listener.take_output()) == (0, b"")
+    listener.receive(frame(DATA, FIN, 1, 0))
+    assert theirs.eof
+
+
+def test_small_chunks_do_not_keep_the_buffers_that_they_came_in() -> None:
+    _, listener = pair()
+    stream = opened(listener.receive(frame(WINDOW, SYN, 1, 0)))
+    ping = frame(PING, ACK, 0, 7)
+    for _ in range(10_000):
+        listener.receive(frame(DATA, 0, 1, 1, b"x") + ping)
+    assert stream.readable == 10_000
+    assert len(stream._chunks) < 4
+    assert not any(isinstance(chunk, memoryview) for chunk in stream._chunks)
+    assert listener.read(stream, 4_500, 0.0) + listener.read(stream, 1 << 20, 0.0) == b"x" * 10_000

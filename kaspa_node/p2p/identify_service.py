@@ -1,0 +1,78 @@
+"""identify as a host serves it: tells remotes what we are, and remembers what they say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import trio
+from libp2p.crypto.keys import PublicKey
+
+from kaspa_node.p2p import identify, select
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.connection import DIRECT, Connection
+from kaspa_node.p2p.errors import P2PError
+from kaspa_node.p2p.identify import PeerInfo
+from kaspa_node.p2p.stream import Stream
+from kaspa_node.p2p.wire import delimited
+
+
+class IdentifyService:
+    """What this host tells, and what others told.
+
+    agent, version: of this program. known: by peer id.
+    connected: whose entries are not forgotten while others can be. most: entries to keep.
+    """
+
+    def __init__(self, key: PublicKey, *, agent: str, version: str, connected: Container[str], most: int) -> None:
+        self.known: dict[str, PeerInfo] = {}
+        self._key = key
+        self._agent = agent
+        self._version = version
+        self._connected = connected
+        self._most = most
+
+    async def tell(self, stream: Stream, protocols: list[str], listen: list[SocketAddress]) -> None:
+        """Answer one question: what is spoken here, and where others reach this host. Raises P2PError."""
+        await stream.write(delimited(self._about_us(stream.connection, protocols, listen)))
+        stream.dismiss()
+
+    async def hear(self, stream: Stream) -> None:
+        """Take what a remote tells unasked (push). Raises P2PError."""
+        self._learn(stream.remote, identify.decode(await select.read_message(stream, identify.MAX_BYTES)))
+        stream.dismiss()
+
+    async def ask(self, connection: Connection, seconds: float) -> None:
+        """Ask the remote who it is; what it does not tell in time stays unknown."""
+        stream: Stream | None = None
+        try:
+            stream = connection.open_stream()
+            stream.propose(identify.PROTOCOL)
+            with trio.fail_after(seconds):
+                self._learn(connection.remote, identify.decode(await select.read_message(stream, identify.MAX_BYTES)))
+            stream.dismiss()
+        except (P2PError, trio.TooSlowError):
+            if stream is not None:
+                stream.reset()
+        finally:
+            connection.identified.set()
+
+    def _about_us(self, connection: Connection, protocols: list[str], listen: list[SocketAddress]) -> bytes:
+        observed = None
+        if connection.route.path == DIRECT:
+            ip, _, port = connection.route.remote.rpartition(":")
+            observed = SocketAddress(ip.strip("[]"), int(port))
+        return identify.encode(
+            key=self._key,
+            agent=self._agent,
+            version=self._version,
+            protocols=protocols,
+            listen=listen,
+            observed=observed,
+        )
+
+    def _learn(self, peer: str, info: PeerInfo) -> None:
+        self.known.pop(peer, None)
+        self.known[peer] = info
+        if len(self.known) > self._most:
+            # Anybody can come with a new identity each time: the longest known that is not connected is forgotten.
+            del self.known[next((p for p in self.known if p not in self._connected), peer)]
