@@ -165,7 +165,7 @@ class ExternalCarriage(Carriage):
 
     async def open(self, connection: Connection, run: str | None) -> Standing:
         """Make `connection` the way to its remote; who waits at the door goes on."""
-        way = self._ways[connection.remote] = Way(self._host, connection, run)
+        way = self._ways[connection.remote] = Way(connection, run)
         self._journal.record(
             milestones.PATH_READY,
             peer=connection.remote,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import trio
 
 from kaspa_node.control import endpoint
-from kaspa_node.errors import ListenError
+from kaspa_node.errors import AlreadyRunning, ListenError
 from kaspa_node.settings.values import LocalAddress
 
 _BACKLOG = 128
@@ -41,6 +41,9 @@ def listening(address: LocalAddress, setting: str) -> Iterator[trio.SocketListen
         try:
             with endpoint.listening(address.path) as server:
                 yield trio.SocketListener(trio.socket.from_stdlib_socket(server))
+        except AlreadyRunning as error:
+            problem = "another program listens there"
+            raise ListenError(str(address), problem, f"stop it, or set {setting} to another address") from error
         except ListenError as error:
             raise ListenError(str(address), error.problem, f"set {setting} to another address") from error
         return
@@ -78,7 +81,11 @@ def own_name(local: trio.SocketStream) -> str:
 
 def caller_name(local: trio.SocketStream) -> str:
     """The address of the other end, as the program there shows it."""
-    return _shown(local.socket.getpeername())
+    try:
+        return _shown(local.socket.getpeername())
+    except OSError:
+        # It has hung up meanwhile; whoever reads the socket will see that.
+        return "gone"
 
 
 def _shown(name: object) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import trio
 
 from kaspa_node.p2p.connection import Connection
-from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.stream import Stream
 
 
@@ -15,10 +14,9 @@ class Way:
     run: the verification that asked for it; only the first stream is part of that.
     """
 
-    def __init__(self, host: Host, connection: Connection, run: str | None) -> None:
+    def __init__(self, connection: Connection, run: str | None) -> None:
         self.connection = connection
         self.closed = connection.closed
-        self._host = host
         self._run = run
         self._first: Stream | None = None
         self._streams: set[Stream] = set()

@@ -193,6 +193,11 @@ def test_a_path_that_no_program_uses_is_told_to_whoever_waits_for_one(world: Wor
         world.client.ask("session", remote="server", timeout=3, stream=True)
 
 
+def test_a_request_that_makes_no_sense_is_answered_so(world: World) -> None:
+    with pytest.raises(RequestFailed, match='stream is "yes"; expected true or false'):
+        world.client.ask("session", remote="server", stream="yes")
+
+
 def test_a_relayed_path_carries_as_well(world: World) -> None:
     assert fresh(world, policy="relay-only")["path"] == "relayed"
     assert exchange(world.to_server, b"relayed") == b"relayed"
