@@ -125,18 +125,18 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, base: Path = PLACE) -> int:
     parser = argparse.ArgumentParser(description="Build the seed's own programs to test against.")
     parser.add_argument("--if-possible", action="store_true", help="exit with 0 also where they can't be built here")
     arguments = parser.parse_args(argv)
     progress = Progress()
     reason = obstacle()
-    if arguments.if_possible and reason is not None and flaw(place()) is not None:
+    if arguments.if_possible and reason is not None and flaw(place(base=base)) is not None:
         print(f"oracle {CRATE}: left out, {reason}")
         return 0
     try:
         with progress.heartbeat():
-            built = build(progress)
+            built = build(progress, base=base)
     except Problem as problem:
         print(f"{problem.output}oracle: {problem}", file=sys.stderr)
         return 1

@@ -79,13 +79,11 @@ def test_a_damaged_provenance_counts_as_none(cargo: Cargo, tmp_path: Path, text:
 def test_what_is_missing_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, absent: str, remedy: str
 ) -> None:
-    monkeypatch.setattr(oracle, "PLACE", tmp_path)
-    monkeypatch.setattr(oracle, "place", lambda crate=oracle.CRATE, base=tmp_path: base / str(crate))
     monkeypatch.setattr(oracle.shutil, "which", lambda tool: None if tool == absent else f"/bin/{tool}")
     monkeypatch.setattr(oracle.os, "geteuid", lambda: 1000)
     with pytest.raises(Problem, match=remedy):
         oracle.build(quiet(), base=tmp_path)
-    assert oracle.main([]) == 1
+    assert oracle.main([], tmp_path) == 1
     assert remedy in capsys.readouterr().err
-    assert oracle.main(["--if-possible"]) == 0
+    assert oracle.main(["--if-possible"], tmp_path) == 0
     assert "left out" in capsys.readouterr().out
