@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import trio
 
 from kaspa_node.p2p import yamux
+from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.errors import ConnectionLost, P2PError, ProtocolError
 from kaspa_node.p2p.noise import NoiseSession
 from kaspa_node.p2p.pipe import Pipe
@@ -51,6 +52,7 @@ class Connection:
     """A connection to one peer.
 
     remote: the peer's id. id: 16 hex digits of the handshake hash, the same on both ends and on no other connection.
+    observed: where the remote sees this side, once `identified` is set, if it has told.
     """
 
     def __init__(self, pipe: Pipe, upgrade: Upgrade, route: Route) -> None:
@@ -61,6 +63,7 @@ class Connection:
         self.route = route
         self.closed = trio.Event()
         self.identified = trio.Event()
+        self.observed: SocketAddress | None = None
         self.reason = ""
         self.bytes_sent = 0
         self.bytes_received = 0

@@ -48,7 +48,9 @@ class IdentifyService:
             stream = connection.open_stream()
             stream.propose(identify.PROTOCOL)
             with trio.fail_after(seconds):
-                self._learn(connection.remote, identify.decode(await select.read_message(stream, identify.MAX_BYTES)))
+                info = identify.decode(await select.read_message(stream, identify.MAX_BYTES))
+            self._learn(connection.remote, info)
+            connection.observed = info.observed
             stream.dismiss()
         except (P2PError, trio.TooSlowError):
             if stream is not None:

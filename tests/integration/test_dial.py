@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import socket
 from functools import partial
 
 import pytest
 import trio
 
 from kaspa_node import milestones
+from kaspa_node.p2p import circuit, tcp
 from kaspa_node.p2p import dial as dial_module
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import DIRECT, RELAYED
+from kaspa_node.p2p.connection import DIRECT, RELAYED, Connection
 from kaspa_node.p2p.dial import DIRECT_ONLY, PREFER_DIRECT, RELAY_ONLY, Dialer, Reached
-from kaspa_node.p2p.errors import DialError
+from kaspa_node.p2p.errors import DialError, PortBusy
 from kaspa_node.p2p.punch import puncher as puncher_module
 from kaspa_node.p2p.punch import simultaneous
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.reservation import keeper as keeper_module
+from kaspa_node.p2p.reservation import link as link_module
 from kaspa_node.p2p.reservation.link import RelayLink
 from kaspa_node.settings.values import RelayAddress
 from tests.integration.world import Party, World, say, standing, until, world
@@ -197,6 +200,65 @@ async def test_after_a_restart_of_the_relay_peers_reserve_again_by_themselves() 
         assert str(b.links[0].observed) == str(b.host.listening[0])
         reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, None)
         assert reached.connection.route.path == DIRECT
+
+
+@pytest.fixture
+def busy_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first dial from a listening port finds it busy, and the next try is due at once."""
+    connect, tried = tcp.connect, []
+
+    async def first_is_busy(remote: SocketAddress, local: SocketAddress | None = None) -> socket.socket:
+        if local is not None and not tried:
+            tried.append(remote)
+            raise PortBusy(f"{remote}: Cannot assign requested address")
+        return await connect(remote, local)
+
+    monkeypatch.setattr(tcp, "connect", first_is_busy)
+    monkeypatch.setattr(link_module, "BUSY_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("busy_once")
+async def test_from_another_port_it_goes_back_to_the_listening_port_without_losing_the_reservation() -> None:
+    async with world() as w:
+        relay = await w.relay()
+        b = await w.party(2, relay)
+        observed = await b.journal.seen(milestones.MAPPING_OBSERVED)
+        assert observed["addr"] == str(b.host.listening[0]) == str(b.links[0].observed)
+        await b.journal.seen(milestones.RESERVATION_ACCEPTED, renewal=True)
+        assert b.journal.all(milestones.RESERVATION_LOST) == []
+        assert list(relay.ledger.reservations) == [b.peer_id]
+        await until(lambda: len(relay.host.connections[b.peer_id]) == 1)
+        a = await w.party(1, relay, reserve=False)
+        reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, None)
+        assert reached.connection.route.path == DIRECT
+
+
+@pytest.mark.usefixtures("busy_once")
+async def test_circuits_keep_the_connection_from_another_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    moves: list[bool] = []
+
+    class Watched(RelayLink):
+        async def _move(self, old: Connection) -> None:
+            await super()._move(old)
+            moves.append(self.standing is not old)
+
+    monkeypatch.setattr(link_module, "BUSY_SECONDS", 3600.0)
+    async with world() as w:
+        relay = await w.relay()
+        b = Party(2, (relay,), reserve=True, punches=False, permits=lambda peer: True)
+        link = Watched(b.host, relay.address, reserve=True, journal=b.journal)
+        await w.run(b.host, link.run)
+        await b.journal.seen(milestones.RESERVATION_ACCEPTED)
+        a = await w.party(1, relay, reserve=False, punches=False)
+        relayed = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+        old = link.standing
+        assert old is not None
+        await standing(b.host, a.peer_id, RELAYED)
+        await link._move(old)
+        relayed.close("done")
+        await until(lambda: a.peer_id not in b.host.connections)
+        await link._move(old)
+        assert moves == [False, True]
 
 
 async def test_another_relay_at_the_address_is_not_reserved_on() -> None:

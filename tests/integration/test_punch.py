@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 import trio
 
 from kaspa_node import milestones
 from kaspa_node.p2p import circuit
+from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, RELAYED, Connection
-from kaspa_node.p2p.errors import DialError
+from kaspa_node.p2p.errors import DialError, StreamReset
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch import exchange, simultaneous
 from kaspa_node.p2p.punch import puncher as puncher_module
 from kaspa_node.p2p.stream import Stream
 from kaspa_node.p2p.wire import delimited
-from tests.integration.world import Party, World, say, standing, world
+from tests.integration.world import Party, World, read_all, say, standing, world
+from tests.unit.p2p.parties import peer_id
 
 pytestmark = pytest.mark.trio
 
@@ -220,3 +224,35 @@ async def test_a_hostile_responder_costs_one_attempt(monkeypatch: pytest.MonkeyP
         await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
         await b.journal.seen(milestones.PUNCH_FAILED, count=3)
         assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
+
+
+async def test_a_remote_that_punches_without_end_is_answered_three_times() -> None:
+    async with world() as w:
+        a, b, connection = await relayed(w, second_punches=False)
+        theirs = await standing(b.host, a.peer_id, RELAYED)
+        for number in range(1, 4):
+            stream = await b.host.open_stream(theirs, [exchange.PROTOCOL])
+            await stream.write(delimited(b""))
+            await a.journal.seen(milestones.PUNCH_FAILED, count=number)
+        stream = await b.host.open_stream(theirs, [exchange.PROTOCOL])
+        await stream.write(delimited(b""))
+        with pytest.raises(StreamReset):
+            await read_all(stream)
+        assert len(a.journal.all(milestones.PUNCH_FAILED)) == 3
+        assert a.puncher is not None
+        assert a.puncher.progress(connection).attempts == 3
+
+
+@pytest.mark.parametrize("role", [exchange.SERVER, exchange.CLIENT])
+async def test_one_that_connects_and_says_nothing_does_not_hold_up_the_attempt(
+    monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    monkeypatch.setattr(simultaneous, "WINDOW_SECONDS", 0.1)
+    monkeypatch.setattr(simultaneous, "HANDSHAKE_SECONDS", 0.2)
+    async with world() as w:
+        a = await w.host(1)
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            target = SocketAddress(*mute.getsockname())
+            plan = exchange.Dial(trio.current_time(), role, (target,), 0.05)
+            with trio.fail_after(a.limits.upgrade), pytest.raises(DialError, match="connected, and no handshake"):
+                await simultaneous.dial(a, peer_id(2), plan)

@@ -30,11 +30,13 @@ SILENCE_SECONDS = EXCHANGE_SECONDS + simultaneous.WINDOW_SECONDS + MAX_ATTEMPTS 
 class Progress:
     """How far the punch that belongs to one relayed connection has come.
 
-    attempts: begun so far. reason: why the last one failed. over: the last attempt has failed, or none will come.
+    attempts: begun so far. answered: those that the remote began. reason: why the last one failed.
+    over: the last attempt has failed, or none will come.
     scope: cancelled with the relayed connection, so that its dials don't stand in the way of the next one's.
     """
 
     attempts: int = 0
+    answered: int = 0
     reason: str | None = None
     over: bool = False
     changed: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
@@ -151,9 +153,12 @@ class Puncher:
     async def _answer(self, stream: Stream) -> None:
         relayed = stream.connection
         progress = self._progress.get(relayed.id)
-        if progress is None:
+        if progress is None or progress.answered >= MAX_ATTEMPTS:
+            # Each answer is a round of dials to addresses of the remote's choice: it gets no more of them than it
+            # would of us.
             stream.reset()
             return
+        progress.answered += 1
         progress.attempts += 1
         attempt, start = progress.attempts, trio.current_time()
         progress.changed.unpark_all()

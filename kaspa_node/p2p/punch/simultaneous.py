@@ -13,6 +13,8 @@ from kaspa_node.p2p.punch.exchange import CLIENT, Dial
 
 # Two retransmissions of a lost SYN fall into it (the kernel repeats after one second, then two).
 WINDOW_SECONDS = 3.5
+# A handshake takes two round trips at most; the rest is for packets that are lost.
+HANDSHAKE_SECONDS = 3.0
 # A router that answers an unsolicited SYN with RST ends the dial at once; our own mapping stays open, so try again.
 FIRST_GAP, LONGEST_GAP = 0.02, 0.1
 
@@ -56,10 +58,14 @@ async def _keep_dialing(
     while True:
         try:
             sock = await tcp.connect(target, host.local_for(target))
-            # The remote may have chosen this very connection: once TCP stands, the upgrade is not interrupted.
-            with trio.CancelScope(shield=True):
+            # The remote may have chosen this very connection: once TCP stands, the end of the window does not interrupt
+            # the upgrade. Nor may one that has chosen another and says nothing hold up the attempt.
+            deadline = trio.current_time() + HANDSHAKE_SECONDS
+            with trio.CancelScope(shield=True, deadline=deadline) as handshake:
                 await host.secure(sock, peer, initiator=initiator, direction=OUTGOING if initiator else INCOMING)
-            return
+            if not handshake.cancelled_caught:
+                return
+            problems[target] = f"connected, and no handshake within {HANDSHAKE_SECONDS:.0f} s"
         except P2PError as error:
             problems[target] = str(error).removeprefix(f"{target}: ")
         await trio.sleep(gap)

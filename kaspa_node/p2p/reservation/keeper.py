@@ -95,6 +95,10 @@ class ReservationKeeper:
         self._calm()
         return life
 
+    def moved(self, now: float) -> None:
+        """The connection was replaced by another one: the reservation is to be asked for again on it."""
+        self._renew_at = now
+
     def failed(self, reason: str, now: float) -> float:
         """Connecting or reserving failed; returns the pause in seconds. A reservation that still holds is kept."""
         self.reason = reason

@@ -13,13 +13,15 @@ from kaspa_node.journal import Journal
 from kaspa_node.p2p import circuit_wire as wire
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.connection import RELAYED, Connection
 from kaspa_node.p2p.errors import DialError, P2PError, PortBusy, RelayRefused
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.reservation.keeper import Connect, ReservationKeeper, Reserve
 from kaspa_node.settings.values import RelayAddress
 
 REQUEST_SECONDS = 10.0
+# How long a port is busy: the kernel holds the addresses of a closed connection for a minute (TIME_WAIT).
+BUSY_SECONDS = 61.0
 
 
 class RelayLink:
@@ -36,6 +38,7 @@ class RelayLink:
         self._journal = journal
         self._connection: Connection | None = None
         self._up = trio.Event()
+        self._move_at = float("inf")
 
     @property
     def peer_id(self) -> str:
@@ -70,15 +73,40 @@ class RelayLink:
 
     async def _wait(self, until: float) -> None:
         connection = self._connection
-        with trio.move_on_at(until):
+        with trio.move_on_at(min(until, self._move_at)):
             if connection is None:
                 await trio.sleep_forever()
             else:
                 await connection.closed.wait()
                 self._lost(connection)
+        if connection is not None and self._connection is connection and trio.current_time() >= self._move_at:
+            await self._move(connection)
+
+    async def _move(self, old: Connection) -> None:
+        """Dial once more from the listening port, and leave the connection from another port if that succeeds.
+
+        Not while circuits run over it: they would end with it.
+        """
+        self._move_at = trio.current_time() + BUSY_SECONDS
+        routes = [c.route for c in self._host.all_connections() if c.route.path == RELAYED]
+        if any((route.relay, route.local) == (self.peer_id, old.route.local) for route in routes):
+            return
+        try:
+            address = await tcp.resolve(self.address.host, self.address.port)
+            connection = await self._host.dial(address, self.peer_id)
+        except P2PError as error:
+            self._journal.debug("relay %s still can't be dialed from the listening port: %s", self.peer_id, error)
+            return
+        self._move_at = float("inf")
+        self._connection = connection
+        self.keeper.moved(trio.current_time())
+        old.close("the connection from the listening port takes its place")
+        self._journal.info("Relay %s is connected to from the listening port again", address)
+        await self._learn_mapping(connection)
 
     def _lost(self, connection: Connection) -> None:
         self._connection = None
+        self._move_at = float("inf")
         self.observed = None
         self._up = trio.Event()
         if self.keeper.lost(connection.reason, trio.current_time()):
@@ -95,29 +123,29 @@ class RelayLink:
             address = await tcp.resolve(self.address.host, self.address.port)
             try:
                 connection = await self._host.dial(address, self.peer_id)
-                reused = True
             except PortBusy as error:
                 # The old 4-tuple may linger after a restart; an ephemeral port keeps the reservation, not the mapping.
                 self._journal.info(
                     "Relay %s can't be dialed from the listening port (%s): another port is used", address, error
                 )
                 connection = await self._host.dial(address, self.peer_id, reuse_port=False)
-                reused = False
+                self._move_at = trio.current_time() + BUSY_SECONDS
         except P2PError as error:
             self._failed(error)
             return
         self._connection = connection
         self._up.set()
         self.keeper.connected()
-        await self._learn_mapping(connection, reused)
+        await self._learn_mapping(connection)
 
-    async def _learn_mapping(self, connection: Connection, reused: bool) -> None:
+    async def _learn_mapping(self, connection: Connection) -> None:
+        """Note where the relay sees our listening port. From another port it sees nothing of use."""
         with trio.move_on_after(REQUEST_SECONDS):
             await connection.identified.wait()
-        info = self._host.known.get(self.peer_id)
-        if reused and not connection.closed.is_set() and info is not None and info.observed is not None:
-            self.observed = info.observed
-            self._journal.record(milestones.MAPPING_OBSERVED, addr=str(info.observed), relay=self.peer_id)
+        reused = self._move_at == float("inf")
+        if reused and not connection.closed.is_set() and connection.observed is not None:
+            self.observed = connection.observed
+            self._journal.record(milestones.MAPPING_OBSERVED, addr=str(connection.observed), relay=self.peer_id)
 
     async def _reserve(self, renewal: bool) -> None:
         connection = self._connection
