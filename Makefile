@@ -31,7 +31,7 @@ lint: setup-python ## ruff, mypy, ansible-lint
 	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint --offline --profile production
 
 test-unit: setup-python ## tests that open no socket
-	$(PYTEST) -q tests/test_house.py tests/unit tests/evidence
+	$(PYTEST) -q tests/test_house.py tests/test_kinds.py tests/unit
 
 test-evidence: setup-python ## the judge alone, doctored evidence included; fails below full branch coverage
 	$(PYTEST) -q tests/unit/evidence tests/evidence --cov=kaspa_node.evidence --cov-branch \
