@@ -1,0 +1,158 @@
+"""Floods over loopback: silent callers and strangers by the dozen, and everybody else is served as ever."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import trio
+
+from kaspa_node.p2p.admission import Limits
+from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.errors import P2PError, StreamReset
+from kaspa_node.p2p.host import PING_PROTOCOL, Host
+from kaspa_node.p2p.yamux import INITIAL_WINDOW
+from tests.integration.world import ECHO, World, read_all, say, standing, until, world
+from tests.unit.p2p.parties import peer_id
+
+pytestmark = pytest.mark.trio
+
+HOUR = 3600.0
+"""A limit that a test does not live to see."""
+
+
+async def silent(host: Host, ip: str) -> trio.SocketStream:
+    """A connection from the address `ip` on which nothing is said."""
+    at = host.listening[0]
+    sock = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    await sock.bind((ip, 0))
+    await sock.connect((at.ip, at.port))
+    return trio.SocketStream(sock)
+
+
+async def was_ended(stream: trio.SocketStream) -> None:
+    """Wait until the host has hung up."""
+    with pytest.raises(trio.BrokenResourceError):
+        await stream.receive_some()
+
+
+def is_open(stream: trio.SocketStream) -> bool:
+    """Whether nothing was heard of the other end."""
+    try:
+        stream.socket._sock.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)  # type: ignore[attr-defined]
+    except BlockingIOError:
+        return True
+    except ConnectionResetError:
+        return False
+    return False
+
+
+def refuse(host: Host, served: set[str]) -> None:
+    """Have the host serve these peers only."""
+
+    def look(connection: Connection) -> None:
+        if connection.remote not in served:
+            host.close_later(connection, "not on the list")
+
+    host.observers.up.append(look)
+
+
+async def test_silent_callers_of_one_address_displace_each_other_and_block_nobody() -> None:
+    async with world() as w:
+        b = await w.host(2, limits=Limits(upgrade=HOUR, handshakes=8, handshakes_each=3))
+        early = await w.host(1)
+        live = await early.dial(b.listening[0], b.peer_id)
+        flood = [await silent(b, "127.0.0.9") for _ in range(20)]
+        for stream in flood[:17]:
+            await was_ended(stream)
+        assert [is_open(stream) for stream in flood[17:]] == [True] * 3
+        for number, ip in ((3, "127.0.0.1"), (4, "127.0.0.1")):
+            late = await w.host(number)
+            assert (await late.dial(b.listening[0], b.peer_id)).route.remote.startswith(ip)
+            assert await say(late, b.peer_id, b"served") == b"served"
+        assert await say(early, b.peer_id, b"untouched") == b"untouched"
+        assert not live.closed.is_set()
+        assert [is_open(stream) for stream in flood[17:]] == [True] * 3
+
+
+async def test_silent_callers_of_many_addresses_do_not_lock_anybody_out() -> None:
+    async with world() as w:
+        b = await w.host(2, limits=Limits(upgrade=HOUR, handshakes=6, handshakes_each=3))
+        flood = [await silent(b, f"127.0.0.{number}") for number in range(10, 22)]
+        for stream in flood[:6]:
+            await was_ended(stream)
+        a = await w.host(1)
+        await a.dial(b.listening[0], b.peer_id)
+        assert await say(a, b.peer_id, b"served") == b"served"
+
+
+async def test_a_handshake_that_takes_too_long_gives_its_place_back() -> None:
+    async with world() as w:
+        b = await w.host(2, limits=Limits(upgrade=0.05, handshakes=1, handshakes_each=1))
+        for _ in range(3):
+            await was_ended(await silent(b, "127.0.0.9"))
+        assert len(b._handshakes) == 0
+
+
+async def dial_all(w: World, b: Host, numbers: range) -> list[Connection]:
+    """Connections of new hosts to `b`, each in its place before the next one comes."""
+    connections = []
+    for number in numbers:
+        host = await w.host(number)
+        connections.append(await host.dial(b.listening[0], b.peer_id))
+        await standing(b, host.peer_id)
+    return connections
+
+
+async def test_strangers_make_room_for_each_other_and_leave_that_of_peers_alone() -> None:
+    async with world() as w:
+        b = await w.host(2, limits=Limits(stranger=HOUR, connections=2, strangers=3, strangers_each=3))
+        refuse(b, {peer_id(1)})
+        strangers = await dial_all(w, b, range(10, 15))
+        (served,) = await dial_all(w, b, range(1, 2))
+        strangers += await dial_all(w, b, range(15, 17))
+        for connection in strangers[:4]:
+            await connection.closed.wait()
+        assert [c.closed.is_set() for c in strangers[4:]] == [False] * 3
+        assert not served.closed.is_set()
+
+
+async def test_a_host_that_has_its_number_of_peers_takes_no_more() -> None:
+    async with world() as w:
+        b = await w.host(2, limits=Limits(connections=2))
+        first = await dial_all(w, b, range(3, 5))
+        late = await w.host(5)
+        with pytest.raises(P2PError):
+            await late.dial(b.listening[0], b.peer_id)
+        first[0].close("makes room")
+        await until(lambda: len(b.connections) == 1)
+        await late.dial(b.listening[0], b.peer_id)
+
+
+async def test_a_stranger_is_let_go_after_its_time() -> None:
+    async with world() as w:
+        b = await w.host(2, limits=Limits(stranger=0.05))
+        refuse(b, set())
+        a = await w.host(1)
+        connection = await a.dial(b.listening[0], b.peer_id)
+        await connection.closed.wait()
+        await until(lambda: not b.connections)
+        assert len(b._strangers) == 0
+
+
+async def test_a_stranger_may_ask_little_and_make_us_hold_little() -> None:
+    async with world() as w:
+        b = await w.host(2, limits=Limits(stranger=HOUR, stranger_streams=3))
+        refuse(b, set())
+        a = await w.host(1)
+        connection = await a.dial(b.listening[0], b.peer_id)
+        await connection.identified.wait()
+        held = [await a.open_stream(connection, [PING_PROTOCOL]) for _ in range(3)]
+        for stream in held:
+            await stream.flush_proposal()
+        fourth = await a.open_stream(connection, [ECHO])
+        await fourth.flush_proposal()
+        with pytest.raises(StreamReset):
+            await read_all(fourth)
+        theirs = await standing(b, a.peer_id)
+        assert [s.window for s in theirs.mux.streams.values() if not s.opened_here] == [INITIAL_WINDOW] * 3
