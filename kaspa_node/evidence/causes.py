@@ -61,6 +61,14 @@ def _inactive(case: Case) -> str | None:
     return None
 
 
+def _no_answer(case: Case) -> str | None:
+    for host in case.run.hosts:
+        for _, snapshot in case.snapshots(host):
+            if isinstance(snapshot, Snapshot) and snapshot.service is not None and snapshot.status is None:
+                return f"{host.service} on {host.name} is running, but does not answer"
+    return None
+
+
 def _last(case: Case, hosts: tuple[Host, ...], *kinds: Milestone) -> tuple[Host, Line] | None:
     found = [(host, line) for host in hosts for line in case.recent(host) if line.milestone in kinds]
     return found[-1] if found else None
@@ -186,6 +194,12 @@ CAUSES: tuple[Cause, ...] = (
         "A peer id is not on an allow list.",
         "Add the peer to the inventory's list, or deploy again so that the lists are filled from it.",
         _refused,
+    ),
+    Cause(
+        "no answer",
+        "The relay or a peer runs, and does not answer when it is asked how it is.",
+        "Look at its process: it may be stopped, frozen or overloaded; starting it again helps in any case.",
+        _no_answer,
     ),
     Cause(
         "no reservation",

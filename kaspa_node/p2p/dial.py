@@ -61,6 +61,7 @@ class Dialer:
 
     async def reach(self, policy: str, run: str | None) -> Reached:
         """A connection to the remote by `policy`. Waits for its reservation as long as it takes. Raises P2PError."""
+        self.reason = None
         self._puncher.decline(self._peer, policy == RELAY_ONLY)
         relayed, started = await self._relayed(run)
         relayed_at = trio.current_time()

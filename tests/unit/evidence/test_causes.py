@@ -70,6 +70,12 @@ def not_allowed(logs: dict[str, Log], evidence: Evidence) -> None:
     logs["relay"].at(0.1, m.PEER_REFUSED, what="a reservation", peer=CLIENT, count=2)
 
 
+def no_answer(logs: dict[str, Log], evidence: Evidence) -> None:
+    logs["client"].at(0.1, m.DIAL_STARTED, **DIALED)
+    for snapshot in evidence.both("server"):
+        snapshot |= {"status": None, "error": "status: no answer on /run/kaspa-node/control.sock within 10 s"}
+
+
 def no_reservation(logs: dict[str, Log], evidence: Evidence) -> None:
     logs["client"].at(0.1, m.DIAL_STARTED, **DIALED)
     logs["client"].at(0.2, m.DIAL_WAITING, peer=SERVER, relay=RELAY, delay=1, run=RUN)
@@ -133,6 +139,11 @@ CASES: list[tuple[Scene, str, str]] = [
         not_allowed,
         "not allowed",
         "relay refused a reservation from client: not on its allow list (missing: circuit.outbound on client)",
+    ),
+    (
+        no_answer,
+        "no answer",
+        "kaspa-peer on server is running, but does not answer (missing: circuit.outbound on client)",
     ),
     (
         no_reservation,
