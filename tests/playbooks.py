@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,13 @@ class Played:
         return {host: counts["changed"] for host, counts in self.recap.items()}
 
 
-def play(playbook: str, inventory: str, *words: str) -> Played:
-    """Run a playbook of this checkout with further words for ansible-playbook."""
+def play(playbook: str, inventory: str, *words: str, environ: Mapping[str, str] | None = None) -> Played:
+    """Run a playbook of this checkout with further words for ansible-playbook, and further variables around it."""
     began = time.monotonic()
     done = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "-i", f"inventory/{inventory}", playbook, *words],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", **(environ or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -1,0 +1,165 @@
+"""Breaking one thing of the deployed lab at a time, having verify judge it, and mending it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lab import booted, ssh
+from lab.command import run
+from lab.namespaces import NamedNamespaces
+from lab.paths import Paths
+from lab.topology import ROUTERS, host, router
+from lab.waiting import until
+from tests.playbooks import ROOT, play, report
+
+PATHS = Paths()
+UNITS = {"relay": "kaspa-relay", "server": "kaspa-peer", "client": "kaspa-peer"}
+PEERS = ("server", "client")
+CALLBACKS = "tests/lab/callbacks"
+BEFORE_SESSION = "Ask for a fresh session"
+BEFORE_EXERCISE = "Send pings over the session"
+BEFORE_JUDGEMENT = "Look at all after it, and collect the logs"
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of verify came to. exit_code: the judge's; passed: whether the playbook ended well."""
+
+    verdict: str
+    path: str
+    exit_code: int
+    passed: bool
+    reason: str
+    report: dict[str, Any]
+
+    @property
+    def told(self) -> tuple[str, str, int, bool]:
+        """All but the reason."""
+        return self.verdict, self.path, self.exit_code, self.passed
+
+
+NO_SESSION = ("FAIL", "none", 1, False)
+UNPROVEN = ("FAIL", "unproven", 1, False)
+DIRECT = ("PASS", "direct", 0, True)
+ALLOWED_RELAYED = ("RELAYED", "relayed", 0, True)
+UNWANTED_RELAYED = ("FAIL", "relayed", 3, False)
+
+
+def command(name: str, script: str) -> list[str]:
+    """The command line that runs a shell script on a host as root."""
+    return ssh.command(PATHS, host(name), ["bash", "-ec", shlex.quote(script)])
+
+
+def on(name: str, script: str) -> str:
+    """What the script prints. Raises LabError where it fails."""
+    return run(command(name, script), timeout=60).strip()
+
+
+def verify(*words: str, meddling: dict[str, list[str]] | None = None) -> Outcome:
+    """Run verify.yml as a user does; meddling: the task before which a command is to run, and the command."""
+    environ = {}
+    if meddling:
+        environ = {
+            "ANSIBLE_CALLBACK_PLUGINS": f"{ROOT}/ansible/plugins/callback:{ROOT}/{CALLBACKS}",
+            "ANSIBLE_CALLBACKS_ENABLED": "kaspa_progress,meddle",
+            "MEDDLE": json.dumps(meddling),
+        }
+    earlier = (ROOT / "evidence" / "latest").resolve()
+    played = play("verify.yml", "lab", *(word for extra in words for word in ("-e", extra)), environ=environ)
+    assert (ROOT / "evidence" / "latest").resolve() != earlier, played.output[-4000:]
+    assert played.output.count("meddled: ") == len(meddling or {}), played.output[-4000:]
+    found = report()
+    # What the user reads: the sentence in the table, and with a failure once more, with what to do.
+    read = " ".join(played.output.split())
+    assert f"reason {found['reason']} " in read, played.output[-4000:]
+    assert (f"FAIL: {found['reason']}. {found['hint']}" in read) == (played.exit_code != 0), played.output[-4000:]
+    print(f"{found['verdict']} {found['path']} ({found['exit_code']}): {found['reason']} [{played.seconds:.0f} s]")
+    return Outcome(found["verdict"], found["path"], found["exit_code"], played.exit_code == 0, found["reason"], found)
+
+
+def since_start(name: str) -> str:
+    """The journal of the service's present start."""
+    unit = UNITS[name]
+    return on(name, f"journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show --value -p InvocationID {unit})")
+
+
+def restart(*names: str, until_reserved: bool = True) -> None:
+    """Restart services; peers are waited for until the relay has accepted their reservations."""
+    for name in names:
+        on(name, f"systemctl reset-failed {UNITS[name]}; systemctl restart {UNITS[name]}")
+    for name in names:
+        wanted = "reservation.accepted" if name in PEERS and until_reserved else "node.started"
+        assert until(lambda name=name: wanted in since_start(name), timeout=PATIENCE, pause=0.1), since_start(name)  # type: ignore[misc]
+
+
+@contextmanager
+def settings(environment: dict[str, dict[str, str]], *, until_reserved: bool = True) -> Iterator[None]:
+    """Services with further environment variables, by host; without them again at the end."""
+    for name, variables in environment.items():
+        lines = "".join(f'Environment="{key}={value}"\n' for key, value in variables.items())
+        place = f"/run/systemd/system/{UNITS[name]}.service.d"
+        on(name, f"mkdir -p {place}; printf %s {shlex.quote('[Service]' + chr(10) + lines)} > {place}/scene.conf")
+        on(name, "systemctl daemon-reload")
+    try:
+        restart(*environment, until_reserved=until_reserved)
+        yield
+    finally:
+        for name in environment:
+            on(name, f"rm -r /run/systemd/system/{UNITS[name]}.service.d; systemctl daemon-reload")
+        restart(*environment)
+
+
+@contextmanager
+def stopped(*names: str) -> Iterator[None]:
+    """Services that do not run; they are started in the order of the names at the end, and the peers wait for it."""
+    for name in names:
+        on(name, f"systemctl stop {UNITS[name]}")
+    try:
+        yield
+    finally:
+        restart(*names, *(PEERS if "relay" in names else ()))
+
+
+@contextmanager
+def nats(**modes: str) -> Iterator[None]:
+    """Routers, by the host behind them, in another mode; plain again at the end."""
+    for name, mode in modes.items():
+        booted.set_nat(PATHS, router(name), mode)
+    try:
+        restart(*PEERS)
+        yield
+    finally:
+        for name in modes:
+            booted.set_nat(PATHS, router(name), "plain")
+        restart(*PEERS)
+
+
+def cut(verdict: str) -> list[str]:
+    """The command line that cuts the way between the two NATs, and nothing else; verdict: nft's for the packets."""
+    script = "\n".join(
+        shlex.join(
+            [
+                *NamedNamespaces().enter(each.name),
+                "nft",
+                f"insert rule ip filter through ip protocol tcp ip {side} {other.public} {verdict}",
+            ]
+        )
+        for each in ROUTERS
+        for other in ROUTERS
+        if other is not each
+        for side in ("saddr", "daddr")
+    )
+    return ["sh", "-ec", script]
+
+
+def mend(names: Sequence[str] = PEERS) -> None:
+    """Routers with nothing but their own rules again, and peers that start afresh."""
+    for each in ROUTERS:
+        booted.set_nat(PATHS, each, "plain")
+    restart(*names)
