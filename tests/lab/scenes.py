@@ -89,13 +89,23 @@ def since_start(name: str) -> str:
     return on(name, f"journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show --value -p InvocationID {unit})")
 
 
+def peer_id(name: str) -> str:
+    """What deploy wrote down on the host."""
+    found: str = json.loads(on(name, "cat /etc/ansible/facts.d/kaspa_node.fact"))["peer_id"]
+    return found
+
+
 def restart(*names: str, until_reserved: bool = True) -> None:
     """Restart services; peers are waited for until the relay has accepted their reservations."""
     for name in names:
         on(name, f"systemctl reset-failed {UNITS[name]}; systemctl restart {UNITS[name]}")
     for name in names:
-        wanted = "reservation.accepted" if name in PEERS and until_reserved else "node.started"
-        assert until(lambda name=name: wanted in since_start(name), timeout=PATIENCE, pause=0.1), since_start(name)  # type: ignore[misc]
+        wait_for(name, "reservation.accepted" if name in PEERS and until_reserved else "node.started")
+
+
+def wait_for(name: str, milestone: str) -> None:
+    """Until the present start of the service has written that milestone."""
+    assert until(lambda: milestone in since_start(name), timeout=PATIENCE, pause=0.1), since_start(name)
 
 
 @contextmanager
