@@ -34,17 +34,31 @@ async def splice(local: trio.SocketStream, stream: Stream) -> str:
     problems: list[str] = []
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_outward, local, stream, nursery.cancel_scope, problems)
-            nursery.start_soon(_inward, local, stream, nursery.cancel_scope, problems)
-        whole = not nursery.cancel_scope.cancelled_caught
+            scope = nursery.cancel_scope
+            nursery.start_soon(_watch, stream, scope, problems)
+            async with trio.open_nursery() as ways:
+                ways.start_soon(_outward, local, stream, scope, problems)
+                ways.start_soon(_inward, local, stream, scope, problems)
+            # Both ways may have found the local end gone at one moment: then nothing was left to cancel.
+            whole = not problems
+            scope.cancel()
     finally:
         if not whole:
             stream.reset()
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
             await local.aclose()
-    if whole and not problems:
+    if whole:
         return IN_ORDER
     return problems[0] if problems else f"one end was done, the other went on for {GRACE_SECONDS:.0f} s"
+
+
+async def _watch(stream: Stream, scope: trio.CancelScope, problems: list[str]) -> None:
+    """End a splice whose stream is gone while the local end neither reads nor ends: nobody else would notice."""
+    await stream.given_up()
+    # What arrived before is still delivered where it can be.
+    await trio.sleep(GRACE_SECONDS)
+    problems.append("the stream was reset")
+    scope.cancel()
 
 
 async def _outward(local: trio.SocketStream, stream: Stream, scope: trio.CancelScope, problems: list[str]) -> None:

@@ -24,6 +24,10 @@ from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.stream import Stream
 from kaspa_node.settings.values import AllowList
 
+# A stream on which gRPC opens no call in this time carries no Kaspa. grpcio has limits of its own, and does not always
+# keep them: of bytes that are no HTTP/2 it may read on without an end.
+CALL_SECONDS = 15.0
+
 
 class EmbeddedSession:
     """A ready Kaspa session of our own."""
@@ -108,12 +112,26 @@ class EmbeddedCarriage(Carriage):
         self._callers[caller] = carrier
         self.carried[carrier.session] = Carried(stream, carrier, None, time.time())
         try:
-            await bridge.deliver(stream, self._server, name)
-        except OSError as error:
-            self._journal.error("the embedded Kaspa peer can't be reached on its socket: %s", error)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._expect_call, stream, carrier)
+                await self._deliver(stream, name)
+                nursery.cancel_scope.cancel()
         finally:
             del self._callers[caller]
             del self.carried[carrier.session]
+
+    async def _deliver(self, stream: Stream, name: str) -> None:
+        try:
+            await bridge.deliver(stream, self._server, name)
+        except OSError as error:
+            self._journal.error("the embedded Kaspa peer can't be reached on its socket: %s", error)
+
+    async def _expect_call(self, stream: Stream, carrier: Carrier) -> None:
+        """Give up a stream on which no call comes; once there is one, its session keeps the time."""
+        await trio.sleep(CALL_SECONDS)
+        if carrier.session not in self._kaspa.sessions:
+            self._journal.debug("stream %s of %s is given up: no call on it", carrier.session, carrier.peer)
+            stream.reset()
 
     async def open(self, connection: Connection, run: str | None) -> Standing:
         """A session with the peer at the end of `connection`, ready. Raises P2PError, HandshakeFailed, OSError."""

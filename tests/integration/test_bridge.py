@@ -309,3 +309,34 @@ async def test_an_offer_in_a_directory_that_is_not_there(directory: Path) -> Non
             await Offer(directory / "missing", stream).open()
         with pytest.raises(StreamReset):
             await stream.write(b"x")
+
+
+async def test_a_backend_that_neither_reads_nor_ends_does_not_outlive_the_stream(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge, "GRACE_SECONDS", 0.0)
+    path, delivered = directory / "stuck.sock", trio.Event()
+
+    async def take(stream: Stream) -> None:
+        await deliver(stream, path, CALLER)
+        delivered.set()
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stuck:
+        stuck.bind(str(path))
+        stuck.listen()
+        async with world() as w:
+            a, b, connection = await w.pair()
+            b.serve(PROTOCOL, take)
+            stream = await a.open_stream(connection, [PROTOCOL])
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(pour, stream)
+                await until(lambda: not stream._state.writable)
+                nursery.cancel_scope.cancel()
+            assert not delivered.is_set()
+            stream.reset()
+            await delivered.wait()
+
+
+async def pour(stream: Stream) -> None:
+    """Write more than windows and buffers take."""
+    await stream.write(bytes(64 << 20))

@@ -167,7 +167,8 @@ def test_a_fresh_path_has_no_session_until_a_program_uses_it(world: World) -> No
     with call(world.to_server) as third:
         third.sendall(b"z")
         assert third.recv(1) == b"z"
-        [row] = [row for row in world.client.status()["sessions"] if row["direction"] == "outgoing"]
+        known = [row["session"] for row in rows]
+        [row] = [row for row in world.client.status()["sessions"] if row["session"] not in known]
         assert row["run"] is None
 
 
