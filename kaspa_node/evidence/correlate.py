@@ -99,9 +99,10 @@ class Case:
         return max(*numbers, session.punch_attempts or 0)
 
     def ends_of(self, session: Session, host: Host) -> list[Line]:
-        """The host's lines that end the session, or the connection that it is on."""
+        """The host's lines that end the session, or the connection that it is on; what came first is the reason."""
         closed = self.find(host, m.CONNECTION_CLOSED, conn=session.conn)
-        return self.find(host, m.PEER_DISCONNECTED, session=session.session) + closed
+        ended = self.find(host, m.PEER_DISCONNECTED, session=session.session)
+        return sorted(ended + closed, key=lambda line: line.number)
 
     def recent(self, host: Host) -> list[Line]:
         """The host's lines from the run's start on, by its clock set right; all of them when its clock is not known."""

@@ -29,7 +29,8 @@ def judge_directory(directory: Path, expect: str | None = None) -> dict[str, Any
     _, unredacted = examine(case, expect)
     report = {name: redactor.value(value) for name, value in unredacted.items()}
     try:
-        _write(directory, report, case, redactor)
+        # `judge evidence/latest` must not make that link lead to itself.
+        _write(directory.resolve(), report, case, redactor)
     except OSError as error:
         raise BundleError(f"{directory}: can't write the report: {error.strerror}; is there room and leave?") from None
     return report

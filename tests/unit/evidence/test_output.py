@@ -123,6 +123,12 @@ def test_the_link_moves_to_the_newest_and_never_replaces_a_file(tmp_path: Path) 
     assert (tmp_path / "latest").read_text() == "mine"
 
 
+def test_the_newest_run_can_be_judged_again_by_its_link(tmp_path: Path) -> None:
+    judge_directory(complete().write(tmp_path / RUN))
+    judge_directory(tmp_path / "latest", "any")
+    assert (tmp_path / "latest").readlink() == Path(RUN)
+
+
 def test_a_relative_directory_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     complete().write(tmp_path / "evidence" / RUN)
     monkeypatch.chdir(tmp_path / "evidence" / RUN)
