@@ -152,7 +152,7 @@ def pair_growth(case: Case) -> tuple[int, int]:
     for key, count in before.items():
         later = after.get(key)
         if later is None or later.circuits < count.circuits or later.bytes < count.bytes:
-            raise Contradiction(f"the counter of the relay {case.run.relay.name} for the pair was reset during the run")
+            raise Lacking(f"the counter of the relay {case.run.relay.name} for the pair was reset during the run")
         circuits, bytes_ = circuits + later.circuits - count.circuits, bytes_ + later.bytes - count.bytes
     for key in after.keys() - before.keys():
         circuits, bytes_ = circuits + after[key].circuits, bytes_ + after[key].bytes
