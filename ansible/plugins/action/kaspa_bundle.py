@@ -104,8 +104,15 @@ def why(result: Result) -> str:
     for text in (result.get("stderr"), result.get("msg")):
         lines = [line.strip() for line in str(text or "").splitlines() if line.strip()]
         if lines:
-            return lines[-1].removeprefix("kaspa-node: ")
+            return _without_frame(lines[-1])
     return ""
+
+
+def _without_frame(line: str) -> str:
+    """The line without the node's name, or Ansible's words around those of ssh, before it."""
+    for words in ("can be reached over ssh: ", "connect to the host via ssh: "):
+        line = line.rpartition(words)[2]
+    return line.removeprefix("Task failed: ").removeprefix("kaspa-node: ")
 
 
 def described(part: str, steps: Steps, public: Mapping[str, str]) -> dict[str, Any]:

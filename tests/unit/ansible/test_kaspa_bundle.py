@@ -78,6 +78,14 @@ def test_a_host_that_was_not_reached() -> None:
     assert "server/journal.log" not in files
 
 
+def test_ansibles_words_around_those_of_ssh_are_left_out() -> None:
+    refused = "ssh: connect to host 10.2.0.2 port 22: Connection refused"
+    advice = 'Data could not be sent to remote host "10.2.0.2". Make sure this host can be reached over ssh:'
+    for said in (f"Task failed: {advice} {refused}", f"Failed to connect to the host via ssh: {refused}", refused):
+        assert kaspa_bundle.why({"unreachable": True, "msg": said}) == refused
+    assert kaspa_bundle.why({"msg": "Task failed: no such module"}) == "no such module"
+
+
 def test_what_was_never_asked_for_has_its_reason() -> None:
     assert run_json(collected())["exercise"] == {"error": "it was not asked for"}
 
