@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +31,10 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of verify came to. exit_code: the judge's; passed: whether the playbook ended well."""
+    """What a run of verify came to.
+
+    exit_code: the judge's; passed: whether the command that was run ended well; text: report.md.
+    """
 
     verdict: str
     path: str
@@ -37,6 +42,7 @@ class Outcome:
     passed: bool
     reason: str
     report: dict[str, Any]
+    text: str
 
     @property
     def told(self) -> tuple[str, str, int, bool]:
@@ -80,7 +86,22 @@ def verify(*words: str, meddling: dict[str, list[str]] | None = None) -> Outcome
     assert f"reason {found['reason']} " in read, played.output[-4000:]
     assert (f"FAIL: {found['reason']}. {found['hint']}" in read) == (played.exit_code != 0), played.output[-4000:]
     print(f"{found['verdict']} {found['path']} ({found['exit_code']}): {found['reason']} [{played.seconds:.0f} s]")
-    return Outcome(found["verdict"], found["path"], found["exit_code"], played.exit_code == 0, found["reason"], found)
+    return _outcome(played.exit_code == 0)
+
+
+def judge_again(expect: str) -> Outcome:
+    """Judge the newest run's evidence for another expectation, as a user can do."""
+    words = [sys.executable, "-m", "kaspa_node.evidence", "judge", "evidence/latest", "--expect", expect]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    found = _outcome(done.returncode == 0)
+    assert found.exit_code == done.returncode
+    assert f"reason {found.reason} " in " ".join(done.stdout.split())
+    return found
+
+
+def _outcome(passed: bool) -> Outcome:
+    found, text = report(), (ROOT / "evidence" / "latest" / "report.md").read_text(encoding="utf-8")
+    return Outcome(found["verdict"], found["path"], found["exit_code"], passed, found["reason"], found, text)
 
 
 def since_start(name: str) -> str:
