@@ -31,8 +31,8 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NEW_IDENTITY = "restore it from a backup, or move it away: the next start then makes a new identity with a new peer id"
 _REASONS = {
     errno.EROFS: ("the file system is read-only", "set `state_dir` to a directory that can be written"),
-    errno.ENOSPC: ("no space is left on the file system", "make room and start again"),
-    errno.EDQUOT: ("the disk quota is used up", "make room and start again"),
+    errno.ENOSPC: ("no space is left on the file system", "make room there, or set `state_dir` to another directory"),
+    errno.EDQUOT: ("the disk quota is used up", "make room there, or set `state_dir` to another directory"),
     errno.EACCES: ("permission denied", "give `state_dir` to the user that runs the node (chown)"),
     errno.EPERM: ("operation not permitted", "give `state_dir` to the user that runs the node (chown)"),
     errno.ENOTDIR: ("a part of the path is no directory", "set `state_dir` to a directory"),

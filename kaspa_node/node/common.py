@@ -33,7 +33,7 @@ async def open_host(settings: Settings, identity: Identity) -> Host:
     except p2p_errors.ListenError as error:
         address, _, problem = str(error).removeprefix("can't listen on ").partition(": ")
         problem, _, remedy = problem.partition("; ")
-        raise ListenError(address, problem, remedy or "choose another address in `listen`") from error
+        raise ListenError(address, problem, f"{remedy or 'choose another address'} in `listen`") from error
     return host
 
 

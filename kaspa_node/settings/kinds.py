@@ -263,7 +263,7 @@ def via_relays(peer_id: str, value: object) -> tuple[RelayAddress, ...]:
 
 def _strings(value: object, expected: str) -> list[str]:
     if not isinstance(value, list):
-        raise BadValue(value, "is no list", expected)
+        raise BadValue(value, "is no list", expected if expected.startswith("list of ") else f"list of {expected}")
     for entry in value:
         if not isinstance(entry, str):
             raise BadValue(entry, "is no text", expected)

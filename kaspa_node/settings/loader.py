@@ -80,7 +80,7 @@ def _from_file(role: str, known: Mapping[str, Definition], path: str | Path | No
     table = read_toml(path)
     for key, value in table.items():
         if key not in known:
-            raise _unknown(role, key, value if not isinstance(value, dict | list) else None, str(path), known)
+            raise _unknown(role, key, None if isinstance(value, dict) else value, str(path), known)
     return {key: Given(value, str(path)) for key, value in table.items()}
 
 

@@ -14,7 +14,7 @@ from kaspa_node.p2p import circuit_wire as wire
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.connection import RELAYED, Connection
-from kaspa_node.p2p.errors import DialError, P2PError, PortBusy, RelayRefused
+from kaspa_node.p2p.errors import DialError, P2PError, PortBusy, ProtocolError, RelayRefused, WrongPeer
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.reservation.keeper import Connect, ReservationKeeper, Reserve
 from kaspa_node.settings.values import RelayAddress
@@ -130,6 +130,13 @@ class RelayLink:
                 )
                 connection = await self._host.dial(address, self.peer_id, reuse_port=False)
                 self._move_at = trio.current_time() + BUSY_SECONDS
+        except WrongPeer as error:
+            self._failed(DialError(f"{error}; correct the peer id of {self.address.addr} in `relays`"))
+            return
+        except ProtocolError as error:
+            problem = f"what answers at {address} is no libp2p relay: {error}"
+            self._failed(DialError(f"{problem}; correct the address of {self.address.addr} in `relays`"))
+            return
         except P2PError as error:
             self._failed(error)
             return
