@@ -1,0 +1,99 @@
+"""What is wrong with the variables of an inventory, known before any host is touched.
+
+The roles check their own variables too, but each when its turn comes: by then other hosts have been changed. And a name
+with a slip in it is a variable that nobody reads.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+PORTS = ("kaspa_relay_port", "kaspa_peer_port")
+# What the roles leave behind for each other, and for those that play twice in one run.
+OWN_FACTS = ("kaspa_node_peer_id", "kaspa_relay_multiaddr", "kaspa_peer_smoke")
+
+
+def kaspa_variable_problems(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
+    """The problems of the variables of these hosts: `problem; remedy`, each once."""
+    known = _options()
+    found = {problem: None for host in hosts for problem in _of_host(host, hostvars[host], known)}
+    return list(found)
+
+
+def kaspa_key_problems(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
+    """Hosts that have one key, as far as their peer ids are known: `problem; remedy`."""
+    owners: dict[str, list[str]] = {}
+    for host in hosts:
+        peer_id = _peer_id(hostvars[host])
+        if peer_id:
+            owners.setdefault(peer_id, []).append(host)
+    return [
+        f"{' and '.join(names)} have one key, that of {peer_id}: neither can be told from the other; on all of them "
+        "but one, move identity.key away from the node's state directory and deploy again"
+        for peer_id, names in owners.items()
+        if len(names) > 1
+    ]
+
+
+def _peer_id(variables: Mapping[str, Any]) -> str:
+    if variables.get("kaspa_node_peer_id"):
+        return str(variables["kaspa_node_peer_id"])
+    facts = variables.get("ansible_facts") or {}
+    recorded = (facts.get("kaspa_host") or {}).get("recorded") or {}
+    return str((recorded.get("kaspa_node") or {}).get("peer_id") or "")
+
+
+def _options() -> dict[str, Mapping[str, Any]]:
+    """Name → definition of every variable that the roles have."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for file in sorted(ROLES.glob("kaspa_*/meta/argument_specs.yml")):
+        for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"].values():
+            found |= entry.get("options", {})
+    return found
+
+
+def _of_host(host: str, variables: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    prefixes = tuple({"_".join(name.split("_")[:2]) + "_" for name in known})
+    for name in variables:
+        if name in known:
+            problem = _of_value(name, known[name], variables)
+            if problem is not None:
+                yield f"{host}: {problem}"
+        elif name.startswith(prefixes) and name not in OWN_FACTS:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            remedy = f"did you mean {close[0]}?" if close else "the roles' README files list them"
+            yield f"{host}: {name} is no variable of any role; {remedy}"
+
+
+def _of_value(name: str, option: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
+    kind, choices = option.get("type"), option.get("choices")
+    if kind not in ("int", "list", "bool") and not choices and name not in PORTS:
+        # Its value need not be known yet: it may be a template of what the play finds out.
+        return None
+    value = variables[name]
+    if choices and value not in choices:
+        return f"{name} is {value!r}; it can be {', '.join(map(str, choices))}"
+    if kind == "list" and not (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
+        return f"{name} is {value!r}, which is no list; write [{value}]"
+    if kind == "int":
+        whole = not isinstance(value, bool) and re.fullmatch(r"-?[0-9]{1,18}", str(value)) is not None
+        if not whole:
+            return f"{name} is {value!r}, which is no whole number; write one"
+        if name in PORTS and not 1 <= int(value) <= 0xFFFF:
+            return f"{name} is {value!r}, which is no port; write a number from 1 to 65535"
+    return None
+
+
+class FilterModule:
+    """What Ansible asks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name → filter."""
+        return {"kaspa_variable_problems": kaspa_variable_problems, "kaspa_key_problems": kaspa_key_problems}

@@ -1,0 +1,64 @@
+"""Playbooks with inventories that can't work: one sentence, exit code 2, and no host is touched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMON = {
+    "ansible_connection": "local",
+    "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+    "kaspa_node_manager": "process",
+    "kaspa_node_root": "{{ inventory_dir }}/hosts/{{ inventory_hostname }}",
+    "kaspa_node_listen_address": "127.0.0.1",
+}
+RELAYS = {"hosts": {"relay": {}}}
+
+
+def play(directory: Path, playbook: str, **groups: object) -> tuple[int, list[str]]:
+    """The exit code of a playbook, and the errors that it tells."""
+    inventory = {"all": {"vars": COMMON, "children": groups}}
+    (directory / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", directory / "hosts.yml", playbook],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert not (directory / "hosts").exists()
+    assert "Traceback" not in done.stdout + done.stderr
+    lines = (done.stdout + done.stderr).splitlines()
+    mark = "[ERROR]: Task failed: Action failed: "
+    return done.returncode, [line.partition(mark)[2] for line in lines if line.startswith(mark)]
+
+
+@pytest.mark.parametrize("playbook", ["playbooks/precheck.yml", "deploy.yml", "verify.yml"])
+def test_an_inventory_without_the_groups_is_no_success(tmp_path: Path, playbook: str) -> None:
+    code, errors = play(tmp_path, playbook, somewhere={"hosts": {"x": {}}})
+    assert (code, len(errors)) == (2, 1)
+    assert errors[0].startswith(f"no hosts in the group relays and in the group peers of {tmp_path}/hosts.yml; ")
+
+
+@pytest.mark.parametrize(
+    ("peers", "said"),
+    [
+        ({"a": {"kaspa_peer_dials": ["b"]}}, "a dials b, which is not in the group peers"),
+        ({"a": {"kaspa_peer_dials": ["a"]}}, "a dials itself"),
+        ({"a": {"kaspa_peer_dials": "b"}, "b": {}}, "a: kaspa_peer_dials is 'b', which is no list; write [b]"),
+        ({"a": {"kaspa_peer_port": 70000}}, "a: kaspa_peer_port is 70000, which is no port"),
+        ({"a": {"kaspa_peer_port": "many"}}, "a: kaspa_peer_port is 'many', which is no whole number"),
+        ({"a": {"kaspa_peer_netwrk": "simnet"}}, "a: kaspa_peer_netwrk is no variable of any role; did you mean"),
+    ],
+    ids=["unknown remote", "itself", "no list", "a port too high", "no port", "a slip in a name"],
+)
+def test_an_inventory_that_can_not_work(tmp_path: Path, peers: dict[str, object], said: str) -> None:
+    code, errors = play(tmp_path, "deploy.yml", relays=RELAYS, peers={"hosts": peers})
+    assert (code, len(errors)) == (2, 1)
+    assert errors[0].startswith(said)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import kaspa_variables
+import pytest
+import yaml
+
+ID = "12D3KooWPC7iF5f59UFdRFEUfNprqjshtWcevpHm3N9VxD8ArxYW"
+INVENTORIES = Path(__file__).resolve().parents[3] / "inventory"
+
+
+def problems(**variables: Any) -> list[str]:
+    return kaspa_variables.kaspa_variable_problems({"a": variables}, ["a"])
+
+
+def test_variables_that_are_well() -> None:
+    assert problems(kaspa_peer_port="4012", kaspa_peer_dials=["b"], kaspa_relay_address="{{ x }}", other=1) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("kaspa_peer_port", "abc", "a: kaspa_peer_port is 'abc', which is no whole number; write one"),
+        ("kaspa_peer_port", True, "a: kaspa_peer_port is True, which is no whole number; write one"),
+        ("kaspa_relay_port", 99999, "a: kaspa_relay_port is 99999, which is no port; write a number from 1 to 65535"),
+        ("kaspa_relay_port", "0", "a: kaspa_relay_port is '0', which is no port; write a number from 1 to 65535"),
+        ("kaspa_peer_dials", "server", "a: kaspa_peer_dials is 'server', which is no list; write [server]"),
+        (
+            "kaspa_peer_network",
+            "mainet",
+            "a: kaspa_peer_network is 'mainet'; it can be mainnet, testnet-10, simnet, devnet",
+        ),
+        ("kaspa_peer_dial", ["b"], "a: kaspa_peer_dial is no variable of any role; did you mean kaspa_peer_dials?"),
+        ("kaspa_relay_zq", 1, "a: kaspa_relay_zq is no variable of any role; the roles' README files list them"),
+    ],
+)
+def test_a_slip_is_named_with_its_value_and_what_is_expected(name: str, value: Any, said: str) -> None:
+    assert problems(**{name: value}) == [said]
+
+
+def test_facts_of_the_roles_are_no_slips() -> None:
+    assert problems(**dict.fromkeys(kaspa_variables.OWN_FACTS, "x")) == []
+
+
+@pytest.mark.parametrize("name", ["example", "lab", "local"])
+def test_the_inventories_that_come_along_have_no_slips(name: str) -> None:
+    folder = INVENTORIES / name
+    groups = yaml.safe_load((folder / "hosts.yml").read_text(encoding="utf-8"))["all"]["children"]
+    common = yaml.safe_load((folder / "group_vars" / "all.yml").read_text(encoding="utf-8")) or {}
+    hosts = {host: common | (own or {}) for group in groups.values() for host, own in group["hosts"].items()}
+    assert kaspa_variables.kaspa_variable_problems(hosts, list(hosts)) == []
+
+
+def test_two_hosts_with_one_key() -> None:
+    known = {"kaspa_node_peer_id": ID}
+    recorded = {"ansible_facts": {"kaspa_host": {"recorded": {"kaspa_node": {"peer_id": ID}}}}}
+    fresh: dict[str, Any] = {"ansible_facts": {"kaspa_host": {"recorded": {}}}}
+    hosts = {"a": known, "b": fresh, "c": recorded, "d": {"kaspa_node_peer_id": "12D3KooWother"}, "e": {}}
+    (problem,) = kaspa_variables.kaspa_key_problems(hosts, list(hosts))
+    assert problem.startswith(f"a and c have one key, that of {ID}")
+    assert kaspa_variables.kaspa_key_problems(hosts, ["a", "b", "d", "e"]) == []
