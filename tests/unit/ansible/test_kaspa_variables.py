@@ -33,7 +33,11 @@ def test_variables_that_are_well() -> None:
             "a: kaspa_peer_network is 'mainet'; it can be mainnet, testnet-10, simnet, devnet",
         ),
         ("kaspa_peer_dial", ["b"], "a: kaspa_peer_dial is no variable of any role; did you mean kaspa_peer_dials?"),
-        ("kaspa_relay_zq", 1, "a: kaspa_relay_zq is no variable of any role; the roles' README files list them"),
+        (
+            "kaspa_relay_of_mine",
+            1,
+            "a: kaspa_relay_of_mine is no variable of any role; the roles' README files list them",
+        ),
     ],
 )
 def test_a_slip_is_named_with_its_value_and_what_is_expected(name: str, value: Any, said: str) -> None:
