@@ -59,10 +59,14 @@ class SystemdService:
         return State(self._name, found.get("ActiveState") == "active", pid, found.get("InvocationID", ""))
 
     def mark(self) -> Mark:
-        """The end of the whole journal: the unit may have no line yet."""
+        """The unit's newest line; no cursor where it has none yet.
+
+        Not the end of the whole journal: journalctl 252 leaves out the first of the unit's lines after a cursor that
+        is not one of the unit's own.
+        """
         prefix = "-- cursor: "
-        lines = command(["journalctl", "--quiet", "--lines", "0", "--show-cursor"]).splitlines()
-        return Mark(next((line[len(prefix) :] for line in lines if line.startswith(prefix)), ""), 0)
+        last = self._journal("--lines", "1", "--show-cursor").splitlines()[-1:]
+        return Mark("".join(line.removeprefix(prefix) for line in last if line.startswith(prefix)), 0)
 
     def log_since(self, mark: Mark) -> str:
         """The unit's lines after that place."""

@@ -60,12 +60,19 @@ def test_a_log_that_became_shorter_is_read_from_its_start(service: ProcessServic
 def test_a_unit_is_asked_for_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {
         "systemctl": "MainPID=77\nActiveState=active\nInvocationID=abc\n",
-        "journalctl": "-- cursor: s=1;i=2\n",
+        "journalctl": "-- cursor: said the program\n-- cursor: s=1;i=2\n",
     }
     monkeypatch.setattr(kaspa_service, "command", lambda argv: answers[argv[0]])
     unit = SystemdService("kaspa-relay")
     assert unit.state().as_dict() == {"name": "kaspa-relay", "active": True, "pid": 77, "invocation": "abc"}
     assert unit.mark() == Mark("s=1;i=2", 0)
+
+
+def test_the_mark_is_a_line_of_the_unit_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(kaspa_service, "command", lambda argv: asked.append(list(argv)) or "")
+    assert SystemdService("kaspa-relay").mark() == Mark("", 0)
+    assert "kaspa-relay.service" in asked[0]
 
 
 def test_the_journal_is_read_after_the_cursor_and_of_the_unit_only(monkeypatch: pytest.MonkeyPatch) -> None:
