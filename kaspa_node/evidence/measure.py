@@ -124,7 +124,11 @@ def relay_growth_at_relay(case: Case, host: Host) -> Growth:
 def _sum(case: Case, host: Host, before: set[Link], after: set[Link], what: str) -> Growth:
     if not before:
         raise Lacking(f"{host.name}'s sockets show no connection {what}")
-    if before != after:
+    cookies = [
+        {link: socket.cookie for link, socket in links(case, host, label).items() if link in before}
+        for label in ("before", "after")
+    ]
+    if before != after or cookies[0] != cookies[1]:
         raise Lacking(f"a connection {what} came or went between the snapshots, so its bytes are not known")
     return sum((growth(case, host, link) for link in sorted(before)), Growth(0, 0))
 

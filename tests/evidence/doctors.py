@@ -214,6 +214,10 @@ def relay_link_replaced(evidence: Evidence) -> None:
     to_relay(evidence, "client", "after")["local"] = "10.1.0.2:50000"
 
 
+def relay_link_replaced_by_its_like(evidence: Evidence) -> None:
+    to_relay(evidence, "client", "after")["cookie"] = "other"
+
+
 def no_relay_link(evidence: Evidence) -> None:
     for label in ("before", "after"):
         evidence.snapshots["client", label]["sockets"].remove(to_relay(evidence, "client", label))

@@ -56,6 +56,7 @@ CASES: list[tuple[Doctor, str]] = [
     (doctors.through_the_relay_after_all, "bytes.relay: 40000 bytes went between client and the relay"),
     (doctors.by_the_relays_count, "bytes.relay: 40000 bytes went between server and the relay"),
     (doctors.relay_link_replaced, "bytes.relay: a connection between client and the relay came or went"),
+    (doctors.relay_link_replaced_by_its_like, "bytes.relay: a connection between client and the relay came or went"),
     (doctors.no_relay_link, "bytes.relay: client's sockets show no connection between client and the relay"),
     (
         doctors.elsewhere,
