@@ -6,7 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -159,16 +159,19 @@ def stopped(*names: str) -> Iterator[None]:
 
 @contextmanager
 def nats(**modes: str) -> Iterator[None]:
-    """Routers, by the host behind them, in another mode; plain again at the end."""
+    """Routers, by the host behind them, in another mode; plain again at the end.
+
+    The relay starts afresh each time: it would hold the connections that a router forgot, and end them in some run.
+    """
     for name, mode in modes.items():
         booted.set_nat(PATHS, router(name), mode)
     try:
-        restart(*PEERS)
+        restart("relay", *PEERS)
         yield
     finally:
         for name in modes:
             booted.set_nat(PATHS, router(name), "plain")
-        restart(*PEERS)
+        restart("relay", *PEERS)
 
 
 def cut(verdict: str) -> list[str]:
@@ -189,8 +192,8 @@ def cut(verdict: str) -> list[str]:
     return ["sh", "-ec", script]
 
 
-def mend(names: Sequence[str] = PEERS) -> None:
-    """Routers with nothing but their own rules again, and peers that start afresh."""
+def mend() -> None:
+    """Routers with nothing but their own rules again, and services that start afresh."""
     for each in ROUTERS:
         booted.set_nat(PATHS, each, "plain")
-    restart(*names)
+    restart("relay", *PEERS)
