@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kaspa_node.cli import arguments
 from kaspa_node.settings.model import PATH_POLICIES
@@ -74,3 +76,38 @@ def test_help_and_version_are_answers(capsys: pytest.CaptureFixture[str]) -> Non
             arguments.parse(line.split())
         assert caught.value.code == 0
         assert part in capsys.readouterr().out
+
+
+WORDS = st.sampled_from(
+    [
+        "relay",
+        "peer",
+        "status",
+        "session",
+        "exercise",
+        "explain",
+        "--config",
+        "--pings",
+        "--timeout",
+        "--json",
+        "-1",
+        "3",
+    ]
+)
+
+
+def left_with(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[object, str] | None:
+    """The exit code that these words lead to, and what is said of it; None where they are a command."""
+    try:
+        arguments.parse(words)
+    except SystemExit as left:
+        return left.code, capsys.readouterr().err
+    return None
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.lists(WORDS | st.text(max_size=8), max_size=6))
+def test_whatever_is_typed_is_a_command_or_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = left_with(words, capsys) or (0, "")
+    assert code in (0, 2)
+    assert code == 0 or (said.startswith("kaspa-node: ") and said.removesuffix("\n").isprintable())

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kaspa_node.evidence.bundle import BundleError, Exercise, Failure, Session, Snapshot, load
 from tests.unit.evidence.builder import Evidence, complete
@@ -91,3 +93,26 @@ def test_reservations_without_an_address_are_kept(tmp_path: Path) -> None:
 def test_the_file_is_plain_json(tmp_path: Path) -> None:
     complete().write(tmp_path)
     assert json.loads((tmp_path / "raw" / "run.json").read_text())["pair"]["client"] == "client"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+FILES = ("run.json", "client/journal.log", "client/snapshot-before.json", "relay/snapshot-after.json")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(FILES), st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_whatever_a_file_holds_there_is_a_bundle_or_one_line(tmp_path: Path, name: str, content: bytes) -> None:
+    evidence = complete()
+    evidence.files[name] = content
+    directory = evidence.write(tmp_path) / "raw"
+    if name == "run.json":
+        with pytest.raises(BundleError, match=r"\A[^\n]*\Z"):
+            load(directory)
+        return
+    bundle = load(directory)
+    found = {"client/snapshot-before.json": bundle.before["client"], "relay/snapshot-after.json": bundle.after["relay"]}
+    assert name not in found or isinstance(found[name], Failure)

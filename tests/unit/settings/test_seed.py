@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from .conftest import CLIENT_ID, RELAY, RELAY_2, RELAY_ID, SERVER_ID, Loader
+from kaspa_node.settings import Settings, seed
+
+from .conftest import CLIENT_ID, RELAY, RELAY_2, RELAY_ID, SERVER_ID, Loader, refusal
 
 
 def test_the_seeds_server(load: Loader) -> None:
@@ -72,3 +76,19 @@ def test_slips_name_the_variable(load: Loader, environ: dict[str, str], parts: t
     message = str(load.refused(**environ))
     for part in parts:
         assert part in message
+
+
+ENTRIES = st.text(max_size=30) | st.lists(
+    st.sampled_from(["ip4", "203.0.113.10", "tcp", "4011", "p2p", RELAY_ID, "p2p-circuit", ",", ";", "x", ""]),
+    max_size=12,
+).map("/".join)
+
+
+@given(
+    st.sampled_from(["relay", "peer"]),
+    st.dictionaries(st.sampled_from([*seed.LISTEN, *seed.RELAY, *seed.REMOTE, seed.REMOTE_ID]), ENTRIES),
+)
+def test_whatever_the_variables_hold_there_are_settings_or_one_line(role: str, environ: dict[str, str]) -> None:
+    error = refusal(Settings.load, role, None, environ)
+    assert error is None or str(error).isprintable()
+    assert error is None or any(name in str(error) for name in environ)
