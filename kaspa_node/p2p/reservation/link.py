@@ -138,7 +138,9 @@ class RelayLink:
             self._failed(DialError(f"{problem}; correct the address of {self.address.addr} in `relays`"))
             return
         except P2PError as error:
-            self._failed(error)
+            place = f"{self.address.host}:{self.address.port}"
+            named = any(name in str(error) for name in (place, self.address.host))
+            self._failed(error if named else DialError(f"{place}: {error}"))
             return
         self._connection = connection
         self._up.set()
