@@ -99,18 +99,22 @@ class Puncher:
             self._declined.discard(peer)
 
     async def direct(self, relayed: Connection) -> Connection:
-        """The direct connection that the punch of `relayed` brings. Raises DialError when it has failed for good."""
+        """The direct connection that the punch of `relayed` brings. Raises DialError when it has failed for good.
+
+        One that stands already, left over by an attempt whose relayed connection is gone, counts from this punch's
+        first attempt on: how many it took is part of what is told.
+        """
         progress = self.progress(relayed)
+        silent = False
         while True:
             connection = self._host.connection_to(relayed.remote, DIRECT)
-            if connection is not None:
+            if connection is not None and (progress.attempts or progress.over or silent):
                 return connection
-            if progress.over:
+            if progress.over or silent:
                 raise DialError(progress.reason or "the remote did not begin a hole punch")
             with trio.move_on_after(SILENCE_SECONDS) as silence:
                 await progress.changed.park()
-            if silence.cancelled_caught:
-                raise DialError(progress.reason or "the remote did not begin a hole punch")
+            silent = silence.cancelled_caught
 
     # As B
 
