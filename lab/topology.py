@@ -24,7 +24,6 @@ PUBLIC = "pub"
 """The namespace of the public segment's gateway and package forwarder."""
 
 PUBLIC_PORT = "eth0"
-RELAY_TCP_PORT = 4011
 PEER_TCP_PORT = 4012
 
 

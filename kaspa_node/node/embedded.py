@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +79,6 @@ class EmbeddedCarriage(Carriage):
         self._server = runtime / "kaspa.sock"
         self._callers: dict[str, Carrier] = {}
         self._nursery: trio.Nursery | None = None
-
-    @property
-    def kaspa_sessions(self) -> Mapping[str, KaspaSession]:
-        """The sessions by id."""
-        return self._kaspa.sessions
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Serve the embedded Kaspa peer, and carry its streams, in `nursery`. Raises ListenError."""
