@@ -23,8 +23,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 # The relayed connection is closed this long after the session stands on the direct one: the remote may still be
 # counting its own last bytes on it.
 RELAY_GRACE_SECONDS = 0.2
-# A relayed session is worth another punch now and then: NAT and firewall rules change, and laptops move.
-RETRY_DIRECT_SECONDS = 300.0
+# A relayed session is worth another punch: soon, where packets were lost or a machine was slow, and then now and then,
+# as NAT and firewall rules change, and laptops move.
+FIRST_RETRY_DIRECT, LONGEST_RETRY_DIRECT = 10.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class RemoteKeeper:
         self._host = host
         self._journal = journal
         self._latest: Standing | None = None
+        self._retry_direct = FIRST_RETRY_DIRECT
         self._busy = False
         self._turn = trio.Lock()
         self._attempt = trio.CancelScope()
@@ -119,6 +121,7 @@ class RemoteKeeper:
         async with self._turn:
             if self._standing() is not None:
                 return True
+            self._retry_direct = FIRST_RETRY_DIRECT
             try:
                 await self._establish(self._policy, None)
             except (P2PError, KaspaError, OSError) as error:
@@ -129,9 +132,10 @@ class RemoteKeeper:
     async def _hold(self, standing: Standing) -> None:
         """Until it ends. What is relayed against the policy's wish is tried again on the direct path."""
         wants_direct = self._policy == PREFER_DIRECT and standing.path == RELAYED
-        with trio.move_on_after(RETRY_DIRECT_SECONDS if wants_direct else float("inf")):
+        with trio.move_on_after(self._retry_direct if wants_direct else float("inf")):
             await standing.closed.wait()
             return
+        self._retry_direct = min(self._retry_direct * 2, LONGEST_RETRY_DIRECT)
         async with self._turn:
             try:
                 reached = await self._dialer.reach(self._policy, None)
@@ -160,6 +164,8 @@ class RemoteKeeper:
         try:
             with trio.fail_after(request.timeout):
                 async with self._turn:
+                    # Whoever asked is going to look at this session, and at what the relay counts.
+                    self._retry_direct = LONGEST_RETRY_DIRECT
                     await self._drop("a fresh session was asked for")
                     established = await self._establish(request.policy or self._policy, run)
                     if established.standing.path == DIRECT:

@@ -40,6 +40,14 @@ def before() -> dict[str, set[str]]:
     return {each.name: state(each.name) for each in HOSTS}
 
 
+def told(played: Played) -> str:
+    """What deploy said at its end, and what the two peers wrote meanwhile."""
+    said = [line for line in played.output.splitlines() if "session, " in line]
+    for name in ("client", "server"):
+        said += [f"{name}: {line}" for line in on(name, "journalctl", "-o", "cat", "-u", UNITS[name]).splitlines()[-40:]]
+    return "\n".join(said)
+
+
 def well(played: Played) -> None:
     failed = {name: counts for name, counts in played.recap.items() if counts["failed"] or counts["unreachable"]}
     assert (played.exit_code, failed) == (0, {}), played.output[-4000:]
@@ -164,4 +172,4 @@ def test_a_deploy_after_an_uninstall_is_direct_again() -> None:
     """The kernel of a host must not still hold the connection of the first deploy for established."""
     played = play("deploy.yml", "lab")
     well(played)
-    assert "outgoing session, direct" in played.output
+    assert "outgoing session, direct" in played.output, told(played)

@@ -28,11 +28,11 @@ options:
   control: {type: path, required: true, description: The node's control socket.}
   wanted:
     type: str
-    choices: [answering, reserved, connected]
+    choices: [answering, reserved, connected, direct]
     default: answering
     description: >-
       C(answering): it answers at all; C(reserved): every relay has accepted its reservation; C(connected): it has a
-      session that is ready with every remote.
+      session that is ready with every remote; C(direct): it reaches every remote on a direct path.
   timeout: {type: int, default: 30, description: Seconds to wait.}
   manager: {type: str, choices: [systemd, process], default: systemd, description: Who runs the service.}
   service: {type: str, required: true, description: The service.}
@@ -79,6 +79,15 @@ def not_connected(status: Status) -> str:
     )
 
 
+def not_direct(status: Status) -> str:
+    """Which remotes are not reached on a direct path, and why; "" when all are."""
+    return "; ".join(
+        f"remote {remote.get('name') or remote['peer_id']}: {remote['state']}{_because(remote)}"
+        for remote in status.get("remotes", [])
+        if remote["state"] != "direct"
+    )
+
+
 def _because(entry: dict[str, Any]) -> str:
     return f" ({entry['reason']})" if entry.get("reason") else ""
 
@@ -87,6 +96,7 @@ LACKS: dict[str, Callable[[Status], str]] = {
     "answering": lambda status: "",
     "reserved": not_reserved,
     "connected": not_connected,
+    "direct": not_direct,
 }
 
 

@@ -53,3 +53,11 @@ def test_a_session_counts_once_it_is_ready(state: str) -> None:
     status = {"remotes": [remote], "sessions": [{"peer_id": "12D3B", "state": state}]}
     lack = "" if state == "ready" else "remote server: punching"
     assert waited([status], "connected")[1] == lack
+
+
+@pytest.mark.parametrize("state", ["relayed", "direct"])
+def test_a_remote_over_the_relay_is_not_reached_directly(state: str) -> None:
+    remote = {"name": "server", "peer_id": "12D3B", "state": state, "reason": "timeout after 4 s"}
+    status = {"remotes": [remote], "sessions": [{"peer_id": "12D3B", "state": "ready"}]}
+    lack = "" if state == "direct" else "remote server: relayed (timeout after 4 s)"
+    assert waited([status], "direct")[1] == lack

@@ -1,0 +1,124 @@
+"""A remote's keeper: when a relayed session is tried again on the direct path, and when it is left alone."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from kaspa_node.journal import Journal
+from kaspa_node.node.remote import FIRST_RETRY_DIRECT, LONGEST_RETRY_DIRECT, RemoteKeeper
+from kaspa_node.node.requests import SessionRequest
+from kaspa_node.p2p.connection import DIRECT, RELAYED
+from kaspa_node.p2p.dial import PREFER_DIRECT, Reached
+from kaspa_node.settings.values import Remote
+
+pytestmark = pytest.mark.trio
+
+
+class Wire:
+    """Stands in for a connection."""
+
+    def __init__(self, path: str) -> None:
+        self.id = path
+        self.route = SimpleNamespace(path=path, relay="relay")
+        self.closed = trio.Event()
+
+    def close(self, reason: str) -> None:
+        self.closed.set()
+
+
+class Session:
+    """Stands in for what a carriage opens."""
+
+    session, handshake_seconds, first_byte_at = "c.1", None, None
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.closed = trio.Event()
+
+    async def retire(self, reason: str) -> None:
+        self.closed.set()
+
+    async def disconnect(self, reason: str) -> None:
+        self.closed.set()
+
+
+class World:
+    """A dialer that reaches what `paths` says, one after another and then the last for ever; and the rest."""
+
+    def __init__(self, *paths: str) -> None:
+        self.paths = list(paths)
+        self.dialed_at: list[float] = []
+        self.sessions: list[Session] = []
+        self.state, self.reason = "dialing", None
+        self.connections: dict[str, list[Any]] = {}
+
+    async def reach(self, policy: str, run: str | None) -> Reached:
+        now = trio.current_time()
+        self.dialed_at.append(now)
+        path = self.paths.pop(0) if len(self.paths) > 1 else self.paths[0]
+        reason = None if path == DIRECT else "no answer"
+        return Reached(Wire(path), Wire(RELAYED), now, now, None, 3, reason)  # type: ignore[arg-type]
+
+    async def open(self, connection: Any, run: str | None) -> Session:
+        self.sessions.append(Session(connection.route.path))
+        return self.sessions[-1]
+
+    def start_soon(self, function: Any, *arguments: Any) -> None:
+        pass
+
+    def connection_to(self, peer: str) -> None:
+        return None
+
+    @property
+    def pauses(self) -> list[float]:
+        """Seconds between one dial and the next."""
+        return [round(after - before, 3) for before, after in zip(self.dialed_at, self.dialed_at[1:], strict=False)]
+
+
+def keeper(world: Any) -> RemoteKeeper:
+    remote = Remote(peer_id="12D3KooWRemote", name="server", addrs=())
+    return RemoteKeeper(remote, PREFER_DIRECT, world, world, world, Journal())
+
+
+async def until(seconds: float, world: Any, *requests: SessionRequest) -> RemoteKeeper:
+    """A keeper that has run for that long, the requests made as soon as it has its first session."""
+    kept = keeper(world)
+    with trio.move_on_after(seconds):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(kept.run)
+            await trio.testing.wait_all_tasks_blocked()
+            for request in requests:
+                await kept.fresh(request)
+    return kept
+
+
+async def test_a_relayed_session_is_tried_again_soon_and_then_ever_more_rarely(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    world = World(RELAYED)
+    kept = await until(2_000.0, world)
+    assert world.pauses[:6] == [FIRST_RETRY_DIRECT, 20.0, 40.0, 80.0, 160.0, LONGEST_RETRY_DIRECT]
+    assert set(world.pauses[5:]) == {LONGEST_RETRY_DIRECT}
+    assert len(world.sessions) == 1
+    assert kept.state == RELAYED
+
+
+async def test_it_moves_over_and_stays_there(autojump_clock: trio.testing.MockClock) -> None:
+    world = World(RELAYED, RELAYED, DIRECT)
+    kept = await until(2_000.0, world)
+    assert world.pauses == [FIRST_RETRY_DIRECT, 20.0]
+    relayed, direct = world.sessions
+    assert relayed.closed.is_set()
+    assert not direct.closed.is_set()
+    assert kept.state == DIRECT
+
+
+async def test_a_session_that_was_asked_for_is_left_alone_longer(autojump_clock: trio.testing.MockClock) -> None:
+    world = World(RELAYED)
+    await until(LONGEST_RETRY_DIRECT - 1, world, SessionRequest(remote="server", run=None, policy=None, timeout=5.0))
+    assert world.pauses == [0.0]
