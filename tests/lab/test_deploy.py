@@ -44,7 +44,8 @@ def told(played: Played) -> str:
     """What deploy said at its end, and what the two peers wrote meanwhile."""
     said = [line for line in played.output.splitlines() if "session, " in line]
     for name in ("client", "server"):
-        said += [f"{name}: {line}" for line in on(name, "journalctl", "-o", "cat", "-u", UNITS[name]).splitlines()[-40:]]
+        journal = on(name, "journalctl", "-o", "cat", "-u", UNITS[name])
+        said += [f"{name}: {line}" for line in journal.splitlines()[-40:]]
     return "\n".join(said)
 
 
