@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
-.PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-nat test-local test-lab \
+.PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-nat test-local test-lab test-runbooks \
 	test-interop oracle test-oracle lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
@@ -37,8 +37,8 @@ test-evidence: setup-python ## the judge alone, doctored evidence included; fail
 	$(PYTEST) -q tests/unit/evidence tests/evidence --cov=kaspa_node.evidence --cov-branch \
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
 
-test: setup ## everything
-	$(PYTEST) tests
+test: setup ## everything but the runbooks
+	$(PYTEST) tests -m "not runbook"
 
 test-loopback: setup-python ## the node on this machine's loopback
 	$(PYTEST) tests -m network
@@ -55,6 +55,9 @@ test-local: setup-python ## deploy and verify with plain processes, no root
 
 test-lab: setup ## deploy and verify on booted hosts (root)
 	$(PYTEST) tests -m lab
+
+test-runbooks: setup ## every page of docs/runbooks, line by line on booted hosts (root)
+	$(PYTEST) tests/runbooks
 
 test-interop: setup-python ## against other implementations
 	$(PYTEST) tests -m interop

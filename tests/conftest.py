@@ -10,9 +10,9 @@ import pytest
 HERE = Path(__file__).parent
 
 # Directory → marker; what stands in none of them is a unit test. In the order in which they run.
-KINDS = {"integration": "network", "interop": "interop", "nat": "nat", "local": "local", "lab": "lab"}
+KINDS = {"integration": "network", "interop": "interop", "nat": "nat", "local": "local", "lab": "lab", "runbooks": "runbook"}
 # Seconds for one test with its fixtures: a fixture of the slow kinds deploys to three hosts.
-TIME_LIMITS = {"unit": 30, "network": 60, "interop": 180, "nat": 240, "local": 300, "lab": 600}
+TIME_LIMITS = {"unit": 30, "network": 60, "interop": 180, "nat": 240, "local": 300, "lab": 600, "runbook": 1200}
 
 
 def kind_of(path: Path, marked: Callable[[str], object]) -> str:
@@ -37,11 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(kind)
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIME_LIMITS[kind]))
-    if "lab" in kinds.values():
+    booted = {"lab", "runbook"}
+    if booted & set(kinds.values()):
         reason = _why_no_lab()
         if reason is not None:
             for item, kind in kinds.items():
-                if kind == "lab":
+                if kind in booted:
                     item.add_marker(pytest.mark.skip(reason=f"booted hosts can't run here: {reason}"))
     items.sort(key=lambda item: rank(kinds[item]))
 

@@ -1,0 +1,43 @@
+"""What differs from run to run of the same command: ids, times, counts of bytes. Lines are compared without it."""
+
+from __future__ import annotations
+
+import re
+
+_MASKS = (
+    (re.compile(r"\x1b\[[0-9;]*m"), ""),
+    (re.compile(r"12D3Koo[1-9A-HJ-NP-Za-km-z]+"), "PEER"),
+    (re.compile(r"[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{4})?"), "RUN"),
+    (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+(\+00:00|Z| UTC)?)?"), "TIME"),
+    (re.compile(r"\b[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?\b(?!/)"), "TIME"),
+    (re.compile(r"\bfd[0-9a-f]{2}(:[0-9a-f]{0,4})+\b"), "SYNTHETIC"),
+    (re.compile(r"\b[0-9a-f]{16}\b(\.[0-9]+)?"), "ID"),
+    (re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{7,64}\b"), "HEX"),
+    # A NAT chooses a port for whom it gives another one each time.
+    (re.compile(r"(?<=:)(?!401[12]\b)[0-9]{4,5}\b"), "PORT"),
+    (
+        re.compile(
+            r"[+-]?\b[0-9][0-9,]*(\.[0-9]+)? ?(?=(ms|s|min|h|d|B|kB|KiB|MiB|bytes|packets|seconds|round trips|RT)\b)"
+        ),
+        "N ",
+    ),
+    (re.compile(r"\b(pid|bytes|sent|received|lines?|nonce|seconds|pings)([ =:]+)[0-9,.]+"), r"\1\2N"),
+    (re.compile(r"[-─=]{4,}"), "----"),
+    (re.compile(r"\*{4,}"), ""),
+    (re.compile(r"\s+"), " "),
+)
+
+# Told on the way, by how long it takes.
+_PROGRESS = re.compile(r"\.\.\. .*: still running on .*|\[ *[0-9]+ s\] .*|Took [0-9]+ s\.")
+
+
+def progress(line: str) -> bool:
+    """Whether the line only says that something goes on, or how long it took."""
+    return _PROGRESS.fullmatch(line.strip()) is not None
+
+
+def masked(line: str) -> str:
+    """The line without what differs from run to run."""
+    for pattern, instead in _MASKS:
+        line = pattern.sub(instead, line)
+    return line.strip()
