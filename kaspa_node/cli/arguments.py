@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     session.add_argument("remote", metavar="REMOTE", help="a peer id, or the name of a configured remote")
     session.add_argument("--run", metavar="ID", help="an id that this session's log lines carry")
     session.add_argument("--policy", choices=POLICIES, help="instead of the configured path policy")
+    text = "with an external backend, wait also until a program's connection had an answer over the path"
+    session.add_argument("--stream", action="store_true", help=text)
     _timeout(session, SESSION_TIMEOUT)
     _control(session)
     _json(session)

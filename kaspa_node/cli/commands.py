@@ -56,7 +56,7 @@ def status(arguments: Namespace, environ: Environ) -> int:
 
 def session(arguments: Namespace, environ: Environ) -> int:
     """Ask the running peer for a fresh session."""
-    optional = {"run": arguments.run, "policy": arguments.policy}
+    optional = {"run": arguments.run, "policy": arguments.policy, "stream": arguments.stream or None}
     payload = {"do": "session", "remote": arguments.remote, "timeout": arguments.timeout}
     payload |= {key: value for key, value in optional.items() if value is not None}
     reply = _ask(arguments, environ, payload, "session")

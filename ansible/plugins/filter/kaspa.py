@@ -86,9 +86,16 @@ def kaspa_pair(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[s
     raise AnsibleFilterError("no peer of the inventory dials another through a relay; give one `kaspa_peer_dials`")
 
 
-def kaspa_remotes(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The peers to dial as the configuration names them, from their variables."""
-    return [{"name": host["inventory_hostname"], "peer_id": host["kaspa_node_peer_id"]} for host in hosts]
+def kaspa_remotes(hosts: Sequence[Mapping[str, Any]], listens: Mapping[str, str]) -> list[dict[str, str]]:
+    """The peers to dial as the configuration names them, from their variables.
+
+    listens: by host, where programs of this host reach it; only external backends have that.
+    """
+    return [
+        {"name": name, "peer_id": host["kaspa_node_peer_id"]} | ({"listen": listens[name]} if name in listens else {})
+        for host in hosts
+        for name in [host["inventory_hostname"]]
+    ]
 
 
 def kaspa_target(host: Mapping[str, Any]) -> str:

@@ -74,14 +74,17 @@ def _of_host(host: str, variables: Mapping[str, Any], known: Mapping[str, Mappin
 
 def _of_value(name: str, option: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
     kind, choices = option.get("type"), option.get("choices")
-    if kind not in ("int", "list", "bool") and not choices and name not in PORTS:
+    if kind not in ("int", "list", "dict", "bool") and not choices and name not in PORTS:
         # Its value need not be known yet: it may be a template of what the play finds out.
         return None
     value = variables[name]
-    if choices and value not in choices:
-        return f"{name} is {value!r}; it can be {', '.join(map(str, choices))}"
     if kind == "list" and not (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
         return f"{name} is {value!r}, which is no list; write [{value}]"
+    if kind == "dict" and not isinstance(value, Mapping):
+        return f"{name} is {value!r}, which maps nothing; write {{NAME: VALUE}}"
+    for each in (value if kind == "list" else [value]) if choices else ():
+        if each not in choices:
+            return f"{name} is {each!r}; it can be {', '.join(map(str, choices))}"
     if kind == "int":
         whole = not isinstance(value, bool) and re.fullmatch(r"-?[0-9]{1,18}", str(value)) is not None
         if not whole:

@@ -32,7 +32,8 @@ options:
     default: answering
     description: >-
       C(answering): it answers at all; C(reserved): every relay has accepted its reservation; C(connected): it has a
-      session that is ready with every remote; C(direct): it reaches every remote on a direct path.
+      session that is ready with every remote, or, where its backend is external, a path to every remote; C(direct): it
+      reaches every remote on a direct path.
   timeout: {type: int, default: 30, description: Seconds to wait.}
   manager: {type: str, choices: [systemd, process], default: systemd, description: Who runs the service.}
   service: {type: str, required: true, description: The service.}
@@ -53,6 +54,8 @@ status: {type: dict, returned: success, description: The node's status.}
 
 PAUSE = 0.2
 LAST_LINES = 5
+# How a remote's state is called while there is a path to it.
+PATHS = ("direct", "relayed")
 
 Status = dict[str, Any]
 
@@ -70,12 +73,19 @@ def not_reserved(status: Status) -> str:
 
 
 def not_connected(status: Status) -> str:
-    """Which remotes have no session that is ready, and why; "" when all have."""
-    ready = {session["peer_id"] for session in status.get("sessions", []) if session["state"] == "ready"}
+    """Which remotes have no session that is ready, and why; "" when all have.
+
+    With an external backend the sessions are those of other programs, which come and go: there a path is enough.
+    """
+    remotes = status.get("remotes", [])
+    if status.get("backend"):
+        there = {remote["peer_id"] for remote in remotes if remote["state"] in PATHS}
+    else:
+        there = {session["peer_id"] for session in status.get("sessions", []) if session["state"] == "ready"}
     return "; ".join(
         f"remote {remote.get('name') or remote['peer_id']}: {remote['state']}{_because(remote)}"
-        for remote in status.get("remotes", [])
-        if remote["peer_id"] not in ready
+        for remote in remotes
+        if remote["peer_id"] not in there
     )
 
 

@@ -21,7 +21,7 @@ def inventory(name: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["lab", "local", "example"])
+@pytest.mark.parametrize("name", ["lab", "lab-native", "local", "example"])
 def test_it_names_one_relay_and_two_peers_of_which_one_dials(name: str) -> None:
     found = inventory(name)
     groups = {group: found[group]["hosts"] for group in ("relays", "peers")}

@@ -61,3 +61,18 @@ def test_a_remote_over_the_relay_is_not_reached_directly(state: str) -> None:
     status = {"remotes": [remote], "sessions": [{"peer_id": "12D3B", "state": "ready"}]}
     lack = "" if state == "direct" else "remote server: relayed (timeout after 4 s)"
     assert waited([status], "direct")[1] == lack
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "lack"),
+    [
+        ("direct", None, ""),
+        ("relayed", "3 hole punches failed", ""),
+        ("backoff", "no answer", "remote server: backoff (no answer)"),
+    ],
+)
+def test_with_an_external_backend_a_path_is_enough(state: str, reason: str | None, lack: str) -> None:
+    """Its sessions are those of programs that come and go."""
+    remote = {"name": "server", "peer_id": "12D3B", "state": state, "reason": reason}
+    status = {"backend": {"state": "unknown"}, "remotes": [remote], "sessions": []}
+    assert waited([status], "connected")[1] == lack

@@ -32,6 +32,16 @@ def test_variables_that_are_well() -> None:
             "mainet",
             "a: kaspa_peer_network is 'mainet'; it can be mainnet, testnet-10, simnet, devnet",
         ),
+        (
+            "kaspa_peer_dial_listens",
+            "[::1]:50051",
+            "a: kaspa_peer_dial_listens is '[::1]:50051', which maps nothing; write {NAME: VALUE}",
+        ),
+        (
+            "kaspa_native_programs",
+            ["server", "miner"],
+            "a: kaspa_native_programs is 'miner'; it can be server, client",
+        ),
         ("kaspa_peer_dial", ["b"], "a: kaspa_peer_dial is no variable of any role; did you mean kaspa_peer_dials?"),
         (
             "kaspa_relay_of_mine",

@@ -23,11 +23,12 @@ def test_what_a_command_may_be_told() -> None:
             "2.5",
             "--control",
             "/run/x.sock",
+            "--stream",
             "--json",
         ]
     )
     assert (given.command, given.remote, given.run, given.policy) == ("session", "server", "r1", "direct-only")
-    assert (given.timeout, given.control, given.json) == (2.5, "/run/x.sock", True)
+    assert (given.timeout, given.control, given.stream, given.json) == (2.5, "/run/x.sock", True, True)
 
 
 @pytest.mark.parametrize("role", ["relay", "peer"])

@@ -95,9 +95,9 @@ def test_a_session_is_asked_for_with_what_was_given(node: Node, capsys: pytest.C
     node.answer = {"session": {"session": "9f3a.3", "path": "direct", "peer_id": SERVER_ID}}
     assert main(["session", "server"]) == 0
     assert "Ready over the direct path" in capsys.readouterr().out
-    main(["session", "server", "--run", "r1", "--policy", "relay-only", "--timeout", "9"])
+    main(["session", "server", "--run", "r1", "--policy", "relay-only", "--timeout", "9", "--stream"])
     assert node.asked[0][1:] == ({"do": "session", "remote": "server", "timeout": 60.0}, 65)
-    full = {"do": "session", "remote": "server", "timeout": 9.0, "run": "r1", "policy": "relay-only"}
+    full = {"do": "session", "remote": "server", "timeout": 9.0, "run": "r1", "policy": "relay-only", "stream": True}
     assert node.asked[1][1:] == (full, 14)
 
 
