@@ -11,14 +11,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from lab import booted, hosts, precheck, ssh
+from lab import booted, hosts, precheck, public, ssh
 from lab.errors import LabError
 from lab.lock import exclusive
 from lab.namespaces import NamedNamespaces
 from lab.nat import MODES
 from lab.nat import counters as read_counters
 from lab.paths import Paths
-from lab.topology import HOSTS, ROUTERS, host, router
+from lab.state import DEFAULT_RTT_MS, State
+from lab.topology import ROUTERS, SPARE, Host, host, router
 
 BAD_INPUT = 2
 
@@ -41,18 +42,20 @@ def status(arguments: argparse.Namespace) -> int:
     """0 when the lab is up and well, else 1."""
     _need_root()
     paths = Paths()
-    owner, state = booted.owner_of_running_lab(), booted.State.read(paths)
+    owner, state = booted.owner_of_running_lab(), State.read(paths)
     if owner != paths.checkout or state is None:
         print(f"the lab of {owner} is up" if owner else "the lab is not up")
         return 1
-    problems = booted.missing_parts()
-    states = dict.fromkeys((each.name for each in HOSTS), "?") if problems else hosts.system_states(paths)
+    problems = booted.missing_parts(state)
+    states = (
+        dict.fromkeys((each.name for each in state.hosts), "?") if problems else hosts.system_states(paths, state.hosts)
+    )
     problems = problems or booted.ill_hosts(states)
     if arguments.json:
         print(json.dumps({"state": asdict(state), "hosts": states, "problems": problems}))
         return 1 if problems else 0
     print(f"round trip {state.rtt_ms:g} ms, jitter {state.jitter_ms:g} ms")
-    for each in HOSTS:
+    for each in state.hosts:
         print(f"{each.name:<12} {each.address:<14} {states[each.name]}")
     for each_router in ROUTERS:
         print(f"{each_router.name:<12} {each_router.public:<14} NAT {state.nat[each_router.name]}")
@@ -63,13 +66,38 @@ def status(arguments: argparse.Namespace) -> int:
 
 def shell(arguments: argparse.Namespace) -> int:
     _need_root()
-    return subprocess.call(ssh.command(Paths(), host(arguments.host), [], extra=["-t"]))
+    return subprocess.call(ssh.command(Paths(), present_host(arguments.host), [], extra=["-t"]))
 
 
 def ssh_command(arguments: argparse.Namespace) -> int:
     _need_root()
     words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
-    return subprocess.call(ssh.command(Paths(), host(arguments.host), words))
+    return subprocess.call(ssh.command(Paths(), present_host(arguments.host), words))
+
+
+def present_host(name: str) -> Host:
+    """The host of that name, where it is now. Raises ValueError."""
+    state = State.read(Paths())
+    return state.host(name) if state else host(name)
+
+
+def spare(arguments: argparse.Namespace) -> int:
+    _need_root()
+    with exclusive():
+        changed = public.add_spare(Paths()) if arguments.state == "up" else public.remove_spare(Paths())
+    if not changed:
+        print(f"{SPARE.name} is {arguments.state}")
+    elif arguments.state == "down":
+        print(f"{SPARE.name} is gone")
+    return 0
+
+
+def move(arguments: argparse.Namespace) -> int:
+    _need_root()
+    with exclusive():
+        before = public.move(Paths(), arguments.host, arguments.address)
+    print(f"{arguments.host} is now at {arguments.address}, no longer at {before}")
+    return 0
 
 
 def nat(arguments: argparse.Namespace) -> int:
@@ -126,9 +154,7 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     start = add("up", up, "bring the lab up (or find it up)")
-    start.add_argument(
-        "--rtt-ms", type=float, default=booted.DEFAULT_RTT_MS, help="round trip between public addresses"
-    )
+    start.add_argument("--rtt-ms", type=float, default=DEFAULT_RTT_MS, help="round trip between public addresses")
     start.add_argument("--jitter-ms", type=float, default=0.0, help="up to this much more each way, at random")
     start.add_argument("--fresh", action="store_true", help="new hosts, also when the lab is up and well")
     add("down", down, "take it down: no process, mount, namespace or cgroup is left")
@@ -137,6 +163,11 @@ def parser() -> argparse.ArgumentParser:
     remote = add("ssh", ssh_command, "run a command on a host as root")
     remote.add_argument("host")
     remote.add_argument("words", nargs=argparse.REMAINDER)
+    extra = add("spare", spare, f"boot one more public host, {SPARE.name} at {SPARE.address}, or end it")
+    extra.add_argument("state", choices=("up", "down"))
+    other = add("move", move, "give a public host another public address while it runs")
+    other.add_argument("host")
+    other.add_argument("address")
     change = add("nat", nat, "change a router's NAT; without a mode, show its counters")
     change.add_argument("router", help=" or ".join(each.name for each in ROUTERS))
     change.add_argument("mode", choices=MODES, nargs="?")

@@ -7,45 +7,18 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lab import background, base, cgroups, hosts, nat, network, packages, precheck, ssh
 from lab.errors import LabError
 from lab.namespaces import NamedNamespaces
 from lab.paths import CONTROL, OWNER, RUN, Paths
-from lab.topology import HOSTS, HUB, PACKAGES, PORTS, PREFIX, PUBLIC, ROUTERS, Router
+from lab.state import DEFAULT_RTT_MS, State
+from lab.topology import HOSTS, HUB, PACKAGES, PREFIX, PUBLIC, ROUTERS, Router
 from lab.waiting import until
 
-DEFAULT_RTT_MS = 50.0
 REBOOT_SECONDS = 15.0
 """So long `up` waits for a host that may just be rebooting, before it builds the lab anew."""
-
-
-@dataclass
-class State:
-    """What `up` was asked for; written to .lab/state.json."""
-
-    base: str
-    rtt_ms: float = DEFAULT_RTT_MS
-    jitter_ms: float = 0.0
-    nat: dict[str, str] = field(default_factory=lambda: {router.name: "plain" for router in ROUTERS})
-    started: float = 0.0
-    mode: str = "booted"
-
-    def write(self, paths: Paths) -> None:
-        paths.state.mkdir(exist_ok=True)
-        partial = paths.state_file.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        partial.replace(paths.state_file)
-
-    @classmethod
-    def read(cls, paths: Paths) -> State | None:
-        """None where no lab was brought up, or its state is damaged."""
-        try:
-            return cls(**json.loads(paths.state_file.read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
 
 
 @contextlib.contextmanager
@@ -66,11 +39,11 @@ def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0, 
         raise LabError(f"the lab of {owner} is up on this machine; take it down first: python3 -m lab down")
     state = State.read(paths)
     if owner and state and not fresh:
-        ill = problems(paths, patience=REBOOT_SECONDS)
+        ill = problems(paths, state, patience=REBOOT_SECONDS)
         if not ill:
             if (state.rtt_ms, state.jitter_ms) != (rtt_ms, jitter_ms):
                 delay(paths, state, rtt_ms, jitter_ms)
-            print(f"the lab is up: {', '.join(f'{host.name} {host.address}' for host in HOSTS)}")
+            print(f"the lab is up: {', '.join(f'{host.name} {host.address}' for host in state.hosts)}")
             return
         print(f"the lab is up, but {ill[0]}: building it anew", flush=True)
     precheck.require(precheck.booted(paths, before_up=False))
@@ -98,6 +71,7 @@ def _start(paths: Paths, state: State) -> None:
         start_forwarder(paths, package_hosts)
     with stage("host keys and host files"):
         hosts.prepare(paths, package_hosts)
+        hosts.write_known_hosts(paths, HOSTS)
     print("booting hosts", flush=True)
     for host in HOSTS:
         hosts.start(paths, host, Path(state.base))
@@ -108,9 +82,9 @@ def _start(paths: Paths, state: State) -> None:
 def start_hub(paths: Paths, state: State) -> None:
     """Start the hub anew; frames cross the public segment from now on."""
     cgroups.kill("hub")
-    undelayed = [f"--undelayed={port.port}" for port in PORTS if not port.delayed]
+    undelayed = [f"--undelayed={port.port}" for port in state.ports if not port.delayed]
     timing = [f"--rtt-ms={state.rtt_ms:g}", f"--jitter-ms={state.jitter_ms:g}"]
-    argv = background.module("lab.hub", *timing, *undelayed, *(port.port for port in PORTS))
+    argv = background.module("lab.hub", *timing, *undelayed, *(port.port for port in state.ports))
     process = background.start_ready([*NamedNamespaces().enter(HUB), *argv], paths.logs / "hub.log")
     cgroups.join("hub", process.pid)
 
@@ -133,12 +107,18 @@ def delay(paths: Paths, state: State, rtt_ms: float, jitter_ms: float) -> None:
 
 def set_nat(paths: Paths, router: Router, mode: str) -> None:
     """Give a running router another NAT mode. Raises LabError when the lab is not up, ValueError for no such mode."""
+    state = running(paths)
+    nat.apply(NamedNamespaces(), router, mode, state.relays)
+    state.nat[router.name] = mode
+    state.write(paths)
+
+
+def running(paths: Paths) -> State:
+    """The state of this checkout's lab. Raises LabError when it is not up."""
     state = State.read(paths)
     if state is None or owner_of_running_lab() != paths.checkout:
         raise LabError("the lab is not up; bring it up first: python3 -m lab up")
-    nat.apply(NamedNamespaces(), router, mode)
-    state.nat[router.name] = mode
-    state.write(paths)
+    return state
 
 
 def owner_of_running_lab() -> Path | None:
@@ -149,15 +129,15 @@ def owner_of_running_lab() -> Path | None:
         return None
 
 
-def problems(paths: Paths, *, patience: float = 0.0) -> list[str]:
+def problems(paths: Paths, state: State, *, patience: float = 0.0) -> list[str]:
     """What is wrong with a lab that should be up, each in a few words; a host has `patience` seconds to answer."""
-    found = missing_parts()
+    found = missing_parts(state)
     if found:
         return found
 
     def well() -> bool:
         nonlocal found
-        found = ill_hosts(hosts.system_states(paths))
+        found = ill_hosts(hosts.system_states(paths, state.hosts))
         return not found
 
     until(well, timeout=patience, pause=0.2)
@@ -168,13 +148,13 @@ def ill_hosts(states: dict[str, str]) -> list[str]:
     return [f"host {name} is {state}" for name, state in states.items() if state not in hosts.UP]
 
 
-def missing_parts() -> list[str]:
+def missing_parts(state: State) -> list[str]:
     """What of a lab that should be up is not there at all, each in a few words."""
     found = []
-    if not NamedNamespaces().complete():
+    if not NamedNamespaces().complete(state.namespaces):
         found.append("a network namespace is missing")
     found += [f"the {helper} has ended" for helper in ("hub", "forwarder") if not cgroups.populated(helper)]
-    found += [f"host {host.name} has ended" for host in HOSTS if not cgroups.populated(host.name)]
+    found += [f"host {host.name} has ended" for host in state.hosts if not cgroups.populated(host.name)]
     return found
 
 

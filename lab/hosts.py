@@ -23,25 +23,28 @@ UP = ("running", "degraded")
 NSPAWN_STATE = Path("/run/systemd/nspawn")
 
 
-def prepare(paths: Paths, package_hosts: Iterable[str]) -> None:
-    """Write what makes each host itself: name, hosts file, host key, the key that may log in."""
+def prepare(paths: Paths, package_hosts: Iterable[str], hosts: Iterable[Host] = HOSTS) -> None:
+    """Write what makes each of these hosts itself: name, hosts file, host key, the key that may log in."""
     authorized = ssh.make_key(paths.key, "kaspa-lab")
-    known = []
-    for host in HOSTS:
+    for host in hosts:
         upper = paths.hosts / host.name / "upper"
         (upper / "etc").mkdir(parents=True)
         (upper / "etc/hostname").write_text(f"{host.name}\n")
         names = " ".join(package_hosts)
         forwarded = f"{PACKAGES} {names}\n" if names else ""
         (upper / "etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {host.name}\n{forwarded}")
-        public = ssh.make_key(upper / ssh.HOST_KEY, host.name)
-        known.append(f"{host.address} {public}\n")
+        ssh.make_key(upper / ssh.HOST_KEY, host.name)
         login = upper / "root/.ssh"
         login.mkdir(parents=True, mode=0o700)
         (upper / "root").chmod(0o700)
         (login / "authorized_keys").write_text(f"{authorized}\n")
         (login / "authorized_keys").chmod(0o600)
-    paths.known_hosts.write_text("".join(known))
+
+
+def write_known_hosts(paths: Paths, hosts: Iterable[Host]) -> None:
+    """Write down the key of each of these hosts under its address."""
+    keys = {host: ssh.make_key(paths.hosts / host.name / "upper" / ssh.HOST_KEY, host.name) for host in hosts}
+    paths.known_hosts.write_text("".join(f"{host.address} {key}\n" for host, key in keys.items()))
 
 
 def start(paths: Paths, host: Host, base: Path) -> None:
@@ -92,10 +95,10 @@ def system_states(paths: Paths, hosts: Iterable[Host] = HOSTS) -> dict[str, str]
     return states
 
 
-def wait_until_up(paths: Paths, *, timeout: float = BOOT_TIMEOUT) -> None:
-    """Wait until every host has booted. Raises LabError that names the host and its console's last line."""
+def wait_until_up(paths: Paths, hosts: Iterable[Host] = HOSTS, *, timeout: float = BOOT_TIMEOUT) -> None:
+    """Wait until these hosts have booted. Raises LabError that names the host and its console's last line."""
     started = time.monotonic()
-    waiting = list(HOSTS)
+    waiting = list(hosts)
     told = started
     while waiting:
         states = system_states(paths, waiting)
@@ -125,11 +128,11 @@ def _console_end(paths: Paths, host: Host) -> str:
     return f"{last_line(text)} ({log})"
 
 
-def remove_nspawn_state() -> None:
-    """Remove what systemd-nspawn leaves in /run for the lab's machines, and its directories when they are empty."""
+def remove_nspawn_state(name: str = "*") -> None:
+    """Remove what systemd-nspawn leaves in /run for the lab's machines, or one; its directories when they are empty."""
     if not NSPAWN_STATE.is_dir():
         return
-    for entry in NSPAWN_STATE.glob(f"*/{PREFIX}*"):
+    for entry in NSPAWN_STATE.glob(f"*/{PREFIX}{name}"):
         if entry.is_dir():
             shutil.rmtree(entry)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab.command import run
@@ -24,13 +25,13 @@ class NamedNamespaces:
     def enter(self, name: str) -> list[str]:
         return ["nsenter", f"--net={self.path(name)}", "--"]
 
-    def create(self) -> None:
-        for name in NAMESPACES:
+    def create(self, names: Iterable[str] = NAMESPACES) -> None:
+        for name in names:
             run(["ip", "netns", "add", PREFIX + name])
 
-    def complete(self) -> bool:
-        """Whether every namespace of the lab exists."""
-        return all(os.path.ismount(self.path(name)) for name in NAMESPACES)
+    def complete(self, names: Iterable[str] = NAMESPACES) -> bool:
+        """Whether all these namespaces exist."""
+        return all(os.path.ismount(self.path(name)) for name in names)
 
     def left(self) -> list[str]:
         """Names of namespaces with the lab's prefix, of whatever topology."""
@@ -50,12 +51,12 @@ class NamedNamespaces:
                 return
         raise LabError(f"processes {sorted(_inside(inodes))} in the lab's networks survive SIGKILL")
 
-    def delete(self) -> None:
-        """Remove every namespace with the lab's prefix, and the mount of /run/netns when nothing else uses it.
+    def delete(self, names: Iterable[str] | None = None) -> None:
+        """Remove these namespaces, by default every one with the lab's prefix; at last the mount of /run/netns too.
 
         `ip netns add` binds /run/netns onto itself and never undoes it.
         """
-        for name in self.left():
+        for name in self.left() if names is None else [PREFIX + name for name in names]:
             run(["ip", "netns", "delete", name], check=False)
             (RUN_NETNS / name).unlink(missing_ok=True)
         if RUN_NETNS.is_dir() and not any(RUN_NETNS.iterdir()):

@@ -8,6 +8,7 @@ destination (no punch is possible), `eim` changes the peer's port but maps it th
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.command import run
@@ -21,8 +22,12 @@ EIM_PORT = 20000 + PEER_TCP_PORT
 COUNTERS = ("in_drop", "fwd_drop", "direct_out", "direct_in", "relay_out", "relay_in")
 
 
-def rules(router: Router, mode: str) -> str:
-    """The router's whole rule set, replacing the one before.
+RELAYS = (host("relay").address,)
+"""Whose traffic is counted as a relay's, unless the lab has others."""
+
+
+def rules(router: Router, mode: str, relays: Sequence[str] = RELAYS) -> str:
+    """The router's whole rule set, replacing the one before; `relays`: addresses whose traffic is counted apart.
 
     Raises ValueError for a mode that is none of MODES.
     """
@@ -31,7 +36,6 @@ def rules(router: Router, mode: str) -> str:
     masquerade = "masquerade fully-random" if mode == "symmetric" else "masquerade"
     mapped = f'oifname "wan" tcp sport {PEER_TCP_PORT} snat to {router.public}:{EIM_PORT}' if mode == "eim" else ""
     unsolicited = "ip protocol tcp counter name in_drop reject with tcp reset" if mode == "rst" else ""
-    relay = host("relay").address
     others = ", ".join(other.public for other in ROUTERS if other is not router)
     counters = "\n".join(f"  counter {name} {{ }}" for name in COUNTERS)
     return f"""flush ruleset
@@ -44,6 +48,7 @@ table ip nat {{
 }}
 table ip filter {{
 {counters}
+  set relays {{ type ipv4_addr; elements = {{ {", ".join(relays)} }}; }}
   chain to_router {{
     type filter hook input priority filter; policy drop;
     ct state established,related accept
@@ -57,8 +62,8 @@ table ip filter {{
     iifname "lan" oifname "wan" ip daddr {{ 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 }} counter name fwd_drop drop
     iifname "lan" oifname "wan" ip daddr {{ {others} }} counter name direct_out
     iifname "wan" oifname "lan" ip saddr {{ {others} }} counter name direct_in
-    iifname "lan" oifname "wan" ip daddr {relay} counter name relay_out
-    iifname "wan" oifname "lan" ip saddr {relay} counter name relay_in
+    iifname "lan" oifname "wan" ip daddr @relays counter name relay_out
+    iifname "wan" oifname "lan" ip saddr @relays counter name relay_in
     ct state established,related accept
     iifname "lan" oifname "wan" accept
     counter name fwd_drop drop
@@ -82,7 +87,13 @@ def counters(namespaces: Namespaces, router: Router) -> dict[str, Counter]:
     return {entry["name"]: Counter(entry["packets"], entry["bytes"]) for entry in found}
 
 
-def apply(namespaces: Namespaces, router: Router, mode: str) -> None:
+def count_relays(namespaces: Namespaces, router: Router, relays: Sequence[str]) -> None:
+    """Count the traffic of these addresses as the relays', from now on; mappings and counters stay. Raises LabError."""
+    script = f"flush set ip filter relays\nadd element ip filter relays {{ {', '.join(relays)} }}\n"
+    run([*namespaces.enter(router.name), "nft", "-f", "-"], stdin=script)
+
+
+def apply(namespaces: Namespaces, router: Router, mode: str, relays: Sequence[str] = RELAYS) -> None:
     """Load the router's rules and forget its mappings: connections through it are cut, as by a new router."""
-    run([*namespaces.enter(router.name), "nft", "-f", "-"], stdin=rules(router, mode))
+    run([*namespaces.enter(router.name), "nft", "-f", "-"], stdin=rules(router, mode, relays))
     run([*namespaces.enter(router.name), "conntrack", "-F"], check=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from lab.command import run
-from lab.topology import HOSTS, HUB, NAMESPACES, PORTS, ROUTERS
+from lab.topology import GATEWAY, HOSTS, HUB, NAMESPACES, PORTS, PUBLIC_PORT, ROUTERS, Host, public_port
 
 
 class Namespaces(Protocol):
@@ -33,7 +33,7 @@ def batches(path_of: dict[str, str]) -> list[tuple[str, list[str]]]:
     for host in HOSTS:
         if not any(port.namespace == host.name for port in PORTS):
             result.append((host.name, [f"address add {host.address}/24 dev eth0", "link set eth0 up"]))
-    gateways = {host.name: host.gateway for host in HOSTS} | {router.name: HOSTS[0].gateway for router in ROUTERS}
+    gateways = {host.name: host.gateway for host in HOSTS} | {router.name: GATEWAY for router in ROUTERS}
     result += [(name, [f"route add default via {gateway}"]) for name, gateway in gateways.items()]
     return result
 
@@ -51,4 +51,26 @@ def build(namespaces: Namespaces) -> None:
             run([*namespaces.enter(name), "sysctl", "-qw", setting])
     paths = {name: namespaces.path(name) for name in NAMESPACES}
     for name, lines in batches(paths):
-        run([*namespaces.enter(name), "ip", "-batch", "-"], stdin="\n".join(lines) + "\n")
+        _batch(namespaces, name, lines)
+
+
+def attach(namespaces: Namespaces, host: Host) -> None:
+    """Put one more host on the public segment; the hub has to be told of its port. Raises LabError."""
+    port = public_port(host)
+    link = f"link add {port.port} type veth peer name {port.interface} netns {namespaces.path(host.name)}"
+    run([*namespaces.enter(host.name), "ip", "link", "set", "lo", "up"])
+    _batch(namespaces, HUB, [link, f"link set {port.port} up"])
+    _batch(namespaces, host.name, [f"link set {port.interface} up", *_addressed(host)])
+
+
+def readdress(namespaces: Namespaces, host: Host) -> None:
+    """Give a public host its present address instead of whatever it had. Raises LabError."""
+    _batch(namespaces, host.name, [f"address flush dev {PUBLIC_PORT}", *_addressed(host)])
+
+
+def _addressed(host: Host) -> list[str]:
+    return [f"address add {host.address}/24 dev {PUBLIC_PORT}", f"route replace default via {host.gateway}"]
+
+
+def _batch(namespaces: Namespaces, name: str, lines: list[str]) -> None:
+    run([*namespaces.enter(name), "ip", "-batch", "-"], stdin="\n".join(lines) + "\n")

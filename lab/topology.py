@@ -4,11 +4,13 @@
                                                   ├── public segment ── relay 203.0.113.10
     server 10.2.0.2 ── nat-server 203.0.113.30 ──┘
 
+A spare public host joins on demand, and a public host can move to another address (lab/public.py).
 The public segment is a hub in user space that delays frames; packages come from 203.0.113.80 without delay.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PREFIX = "kl-"
@@ -36,6 +38,11 @@ class Host:
     gateway: str
     vantage: str
 
+    @property
+    def public(self) -> bool:
+        """Whether it is on the public segment, with no router before it."""
+        return self.vantage == PUBLIC
+
 
 @dataclass(frozen=True)
 class Router:
@@ -61,18 +68,26 @@ class Port:
         return f"p-{self.namespace}"
 
 
+def public_port(host: Host) -> Port:
+    """The interface of a public host."""
+    return Port(host.name, PUBLIC_PORT, (host.address,), delayed=True)
+
+
 HOSTS = (
     Host("relay", "203.0.113.10", GATEWAY, PUBLIC),
     Host("server", "10.2.0.2", "10.2.0.1", "nat-server"),
     Host("client", "10.1.0.2", "10.1.0.1", "nat-client"),
 )
+SPARE = Host("relay2", "203.0.113.11", GATEWAY, PUBLIC)
+"""A public host that is booted only when asked for."""
+
 ROUTERS = (
     Router("nat-client", "203.0.113.20", "10.1.0.1", "client"),
     Router("nat-server", "203.0.113.30", "10.2.0.1", "server"),
 )
 PORTS = (
     Port(PUBLIC, PUBLIC_PORT, (GATEWAY, PACKAGES), delayed=False),
-    Port("relay", "eth0", ("203.0.113.10",), delayed=True),
+    *(public_port(host) for host in HOSTS if host.public),
     *(Port(router.name, "wan", (router.public,), delayed=True) for router in ROUTERS),
 )
 NAMESPACES = (HUB, PUBLIC, *(host.name for host in HOSTS), *(router.name for router in ROUTERS))
@@ -80,11 +95,16 @@ NETWORKS = (PUBLIC_NETWORK, "10.1.0.0/24", "10.2.0.0/24")
 
 
 def host(name: str) -> Host:
-    """The host of that name; ValueError names the known ones."""
-    for candidate in HOSTS:
+    """The host of that name, where it is at first; ValueError names the known ones."""
+    return known_host(name, HOSTS)
+
+
+def known_host(name: str, hosts: Sequence[Host]) -> Host:
+    """The one of these hosts that has the name; ValueError names them all."""
+    for candidate in hosts:
         if candidate.name == name:
             return candidate
-    raise ValueError(f"no host {name!r} in the lab; there are {', '.join(h.name for h in HOSTS)}")
+    raise ValueError(f"no host {name!r} in the lab; there are {', '.join(each.name for each in hosts)}")
 
 
 def router(name: str) -> Router:

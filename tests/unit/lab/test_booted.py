@@ -1,4 +1,4 @@
-"""The lab's state file, and whose lab is up."""
+"""Whose lab is up, and how well."""
 
 from __future__ import annotations
 
@@ -9,25 +9,10 @@ import pytest
 
 from lab import booted, hosts, precheck
 from lab.__main__ import main
-from lab.booted import State
 from lab.errors import LabError
 from lab.paths import Paths
+from lab.state import State
 from lab.topology import HOSTS
-
-
-def test_the_state_survives_its_file(tmp_path: Path) -> None:
-    paths = Paths(tmp_path)
-    state = State("/base", 80.0, 2.0, {"nat-client": "eim", "nat-server": "plain"}, 1.5)
-    state.write(paths)
-    assert State.read(paths) == state
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"base": "x", "unknown": 1}'])
-def test_a_damaged_state_is_none(tmp_path: Path, text: str) -> None:
-    paths = Paths(tmp_path)
-    paths.state.mkdir()
-    paths.state_file.write_text(text)
-    assert State.read(paths) is None
 
 
 def owned_by(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkout: Path) -> None:
@@ -48,7 +33,7 @@ def test_a_lab_that_is_well_is_left_as_it_is(
     paths = Paths(tmp_path)
     owned_by(monkeypatch, tmp_path, tmp_path)
     State("/base").write(paths)
-    monkeypatch.setattr(booted, "problems", lambda paths, patience: [])
+    monkeypatch.setattr(booted, "problems", lambda paths, state, patience: [])
     booted.up(paths)
     assert capsys.readouterr().out == "the lab is up: relay 203.0.113.10, server 10.2.0.2, client 10.1.0.2\n"
 
@@ -80,13 +65,21 @@ def test_the_console_tells_why_a_host_ended(monkeypatch: pytest.MonkeyPatch, tmp
     ("words", "message"),
     [
         (["shell", "moon"], "no host 'moon' in the lab; there are relay, server, client"),
+        (["move", "relay", "203.0.113.12"], "the lab is not up; bring it up first: python3 -m lab up"),
+        (["spare", "up"], "the lab is not up; bring it up first: python3 -m lab up"),
         (["nat", "relay", "plain"], "no NAT router 'relay' in the lab; there are nat-client, nat-server"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
-    words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(precheck.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(booted, "OWNER", tmp_path / "none.json")
+    monkeypatch.setattr("lab.__main__.Paths", lambda: Paths(tmp_path))
     assert main(words) == 2
     assert capsys.readouterr().err == f"lab: {message}\n"
 

@@ -52,6 +52,11 @@ def test_direct_traffic_is_counted_by_the_other_routers_address() -> None:
     assert f"ip daddr {{ {router('server').public} }} counter name direct_out" in rules(CLIENT, "plain")
 
 
+def test_the_relays_traffic_is_counted_by_their_addresses() -> None:
+    assert "elements = { 203.0.113.10 };" in rules(CLIENT, "plain")
+    assert "elements = { 203.0.113.12, 203.0.113.11 };" in rules(CLIENT, "plain", ["203.0.113.12", "203.0.113.11"])
+
+
 def test_an_unknown_mode_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"no NAT mode 'cone'; there are plain, symmetric, eim, rst"):
         rules(CLIENT, "cone")

@@ -14,7 +14,7 @@ import yaml
 from lab import topology
 from lab.namespaces import NamedNamespaces
 from lab.paths import CHECKOUT
-from lab.topology import HOSTS, NETWORKS, PORTS, ROUTERS, host, router
+from lab.topology import HOSTS, NETWORKS, PORTS, ROUTERS, SPARE, host, public_port, router
 
 SSH_IN_LAB = CHECKOUT / "lab/bin/ssh-in-lab"
 
@@ -37,7 +37,7 @@ def test_the_segment_has_a_port_for_each_public_address() -> None:
 
 
 def test_interface_names_fit_the_kernels_limit() -> None:
-    assert all(len(port.port) < 16 for port in PORTS)
+    assert all(len(port.port) < 16 for port in (*PORTS, public_port(SPARE)))
 
 
 def test_a_router_answers_to_its_hosts_name_too() -> None:
@@ -65,9 +65,11 @@ def test_the_inventories_name_the_labs_hosts() -> None:
     }
 
 
-def test_ssh_in_lab_enters_where_each_host_is_reached_from() -> None:
-    found = dict(re.findall(r"^\s+([0-9.]+)\) namespace=(\S+);", SSH_IN_LAB.read_text(), re.MULTILINE))
-    assert found == {each.address: Path(NamedNamespaces().path(each.vantage)).name for each in HOSTS}
+def test_ssh_in_lab_enters_where_each_network_is_reached_from() -> None:
+    found = dict(re.findall(r"^\s+([0-9.]+)\*\) namespace=(\S+);", SSH_IN_LAB.read_text(), re.MULTILINE))
+    vantages = {each.address.rpartition(".")[0] + ".": each.vantage for each in (*HOSTS, SPARE)}
+    assert found == {network: Path(NamedNamespaces().path(vantage)).name for network, vantage in vantages.items()}
+    assert set(found) == {network.removesuffix("0/24") for network in NETWORKS}
 
 
 def test_ssh_in_lab_says_that_the_lab_is_not_up(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""The public segment while the lab is up: a spare host joins and leaves, and a host moves to another address.
+
+For the days on which a relay is replaced, or its VPS gets another address. The other hosts stay as they are; the hub
+is started anew where its ports change, which loses the frames on their way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from pathlib import Path
+
+from lab import booted, cgroups, hosts, nat, network, packages, ssh
+from lab.errors import LabError
+from lab.namespaces import NamedNamespaces
+from lab.paths import Paths
+from lab.state import State
+from lab.topology import GATEWAY, PACKAGES, PUBLIC_NETWORK, ROUTERS, SPARE
+
+
+def add_spare(paths: Paths) -> bool:
+    """Boot the spare host; False where it is up. Raises LabError, and leaves nothing of it then."""
+    state = booted.running(paths)
+    if SPARE.name in state.addresses:
+        return False
+    if SPARE.address in state.addresses.values():
+        raise LabError(f"{SPARE.address} is taken by a host that moved; move that one elsewhere first")
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(_remove_spare, paths, state)
+        state.addresses[SPARE.name] = SPARE.address
+        state.write(paths)
+        NamedNamespaces().create([SPARE.name])
+        network.attach(NamedNamespaces(), SPARE)
+        booted.start_hub(paths, state)
+        hosts.prepare(paths, packages.package_hosts(), [SPARE])
+        _tell(paths, state)
+        hosts.start(paths, SPARE, Path(state.base))
+        hosts.wait_until_up(paths, [SPARE])
+        cleanup.pop_all()
+    return True
+
+
+def remove_spare(paths: Paths) -> bool:
+    """End the spare host and forget its files; False where it is not up. Raises LabError."""
+    state = booted.running(paths)
+    if SPARE.name not in state.addresses:
+        return False
+    _remove_spare(paths, state)
+    return True
+
+
+def _remove_spare(paths: Paths, state: State) -> None:
+    ssh.close_shared()
+    cgroups.kill(SPARE.name)
+    NamedNamespaces().delete([SPARE.name])
+    hosts.remove_nspawn_state(SPARE.name)
+    shutil.rmtree(paths.hosts / SPARE.name, ignore_errors=True)
+    del state.addresses[SPARE.name]
+    state.write(paths)
+    booted.start_hub(paths, state)
+    _tell(paths, state)
+
+
+def move(paths: Paths, name: str, address: str) -> str:
+    """Give a public host another address while it runs, as a VPS that moves; the address before.
+
+    Connections to it die as they do then: nobody is told. Raises LabError, ValueError for what can't be.
+    """
+    state = booted.running(paths)
+    host = state.host(name)
+    if not host.public:
+        raise ValueError(f"{name} is behind a NAT; only public hosts move: {', '.join(_public(state))}")
+    new = free_address(state, name, address)
+    before, state.addresses[name] = host.address, new
+    state.write(paths)
+    ssh.close_shared()
+    network.readdress(NamedNamespaces(), state.host(name))
+    _tell(paths, state)
+    return before
+
+
+def free_address(state: State, name: str, address: str) -> str:
+    """The address, where the host of that name can have it; else ValueError."""
+    try:
+        wanted = IPv4Address(address)
+    except AddressValueError as error:
+        raise ValueError(f"{address!r} is no IPv4 address") from error
+    segment = IPv4Network(PUBLIC_NETWORK)
+    if wanted not in segment or wanted in (segment.network_address, segment.broadcast_address):
+        raise ValueError(f"{wanted} is no address of the public segment, {PUBLIC_NETWORK}")
+    owners = {GATEWAY: "the gateway", PACKAGES: "the package forwarder"}
+    owners |= {router.public: router.name for router in ROUTERS}
+    owners |= {each.address: each.name for each in state.hosts if each.name != name}
+    if str(wanted) in owners:
+        raise ValueError(f"{wanted} is taken by {owners[str(wanted)]}")
+    return str(wanted)
+
+
+def _public(state: State) -> list[str]:
+    return [each.name for each in state.hosts if each.public]
+
+
+def _tell(paths: Paths, state: State) -> None:
+    """Let ssh know the hosts' keys under their present addresses, and the routers count their traffic."""
+    hosts.write_known_hosts(paths, state.hosts)
+    for router in ROUTERS:
+        nat.count_relays(NamedNamespaces(), router, state.relays)
