@@ -43,6 +43,7 @@ PACKAGES = (
     "ufw",
     "ca-certificates",
     "procps",
+    "tcpdump",
     "netbase",
 )
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")

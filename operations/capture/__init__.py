@@ -1,0 +1,1 @@
+"""The packets of one session, from every place that sees them."""

@@ -1,0 +1,74 @@
+"""What `record.sh` says of one place, line by line."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import threading
+from importlib import resources
+
+from kaspa_node.errors import one_line
+
+_DROPPED = re.compile(r"(\d+) packets? dropped by kernel")
+# What tcpdump says in any case.
+_CHATTER = re.compile(r"tcpdump: (listening on|data link type|verbose output)|\d+ packets? |tcpdump: WARNING")
+_LISTENING = "tcpdump: listening on"
+_END = "#end"
+
+
+def command(seconds: float, limit: int, interface: str, expression: str, *options: str) -> list[str]:
+    """The command line that takes packets at most so long and at most so many bytes of them."""
+    script = resources.files(__package__).joinpath("record.sh").read_text(encoding="utf-8")
+    return ["sh", "-c", script, "record", f"{seconds:g}", str(limit), interface, expression, *options]
+
+
+class Recorder:
+    """Takes the lines in; `listening` is set once no further packet can be missed."""
+
+    def __init__(self, limit: int) -> None:
+        """limit: bytes that the recording may have."""
+        self.listening = threading.Event()
+        self.ended = False
+        self.dropped = 0
+        self._limit = limit
+        self._said: list[str] = []
+        self._text: list[str] = []
+
+    def line(self, line: str) -> None:
+        """One line of its output."""
+        if line.startswith("# "):
+            self._note(line[2:])
+        elif line.strip() == _END:
+            self.ended = True
+        else:
+            self._text.append(line.strip())
+
+    def _note(self, note: str) -> None:
+        if note.startswith(_LISTENING):
+            self.listening.set()
+        dropped = _DROPPED.search(note)
+        if dropped:
+            self.dropped = int(dropped[1])
+        elif not _CHATTER.match(note):
+            self._said.append(one_line(note.removeprefix("tcpdump: ")))
+
+    @property
+    def content(self) -> bytes:
+        """The pcap file; empty where none came, or not whole."""
+        try:
+            return base64.b64decode("".join(self._text), validate=True) if self.ended else b""
+        except binascii.Error:
+            return b""
+
+    @property
+    def full(self) -> bool:
+        """Whether the limit of bytes has ended it."""
+        return len(self.content) >= self._limit
+
+    @property
+    def failure(self) -> str | None:
+        """Why there is nothing, in tcpdump's words; None where there is something."""
+        if self.listening.is_set() and self.content:
+            return None
+        return "; ".join(self._said) or "it ended without a word"

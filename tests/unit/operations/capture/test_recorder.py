@@ -1,0 +1,90 @@
+"""What the script on a host prints, and the script itself with a tcpdump of its own."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from operations.capture.recorder import Recorder, command
+
+TOLD = [
+    "# tcpdump: data link type LINUX_SLL2",
+    "# tcpdump: listening on any, link-type LINUX_SLL2 (Linux cooked v2), snapshot length 262144 bytes",
+    "# 2 packets captured",
+    "# 3 packets received by filter",
+    "# 1 packet dropped by kernel",
+]
+
+
+def recorder(*lines: str, limit: int = 1000) -> Recorder:
+    found = Recorder(limit)
+    for line in lines:
+        found.line(line)
+    return found
+
+
+def test_a_recording() -> None:
+    content = bytes(range(256))
+    text = base64.encodebytes(content).decode().splitlines()
+    found = recorder(*TOLD, *text, "#end", limit=256)
+    assert found.listening.is_set()
+    assert (found.content, found.dropped, found.failure, found.full) == (content, 1, None, True)
+    assert not recorder(*TOLD, *text, "#end", limit=257).full
+
+
+def test_a_recording_that_broke_off_is_none() -> None:
+    found = recorder(*TOLD, "1MOyoQ==")
+    assert (found.content, found.failure) == (b"", "it ended without a word")
+
+
+def test_bytes_that_are_no_base64_are_none() -> None:
+    assert recorder(*TOLD, "hello!", "#end").content == b""
+
+
+def test_why_there_is_nothing() -> None:
+    found = recorder("# tcpdump: wan: No such device exists", "# (SIOCGIFHWADDR\x1b: No such device)", "#end")
+    assert not found.listening.is_set()
+    assert found.failure == "wan: No such device exists; (SIOCGIFHWADDR : No such device)"
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that comes first on PATH, for a tcpdump; temporary files go to its neighbour."""
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    return tmp_path
+
+
+def run(place: Path, tcpdump: str, limit: int = 1000) -> Recorder:
+    program = place / "bin" / "tcpdump"
+    program.write_text(f"#!/bin/sh\n{tcpdump}\n")
+    program.chmod(0o755)
+    done = subprocess.run(
+        command(20, limit, "any", "tcp and (host 10.1.0.2)", "-Z", "root"), capture_output=True, text=True, timeout=20
+    )
+    assert done.stderr == ""
+    return recorder(*done.stdout.splitlines(), limit=limit)
+
+
+def test_the_script_hands_over_what_tcpdump_writes(script: Path) -> None:
+    found = run(script, f'echo "tcpdump: listening on any" >&2; ls {script}/tmp; printf "%s|" "$@"')
+    assert found.content == b"--immediate-mode|-s|512|-B|16384|-U|-n|-p|-i|any|-Z|root|-w|-|tcp and (host 10.1.0.2)|"
+    assert found.listening.is_set()
+    assert list((script / "tmp").iterdir()) == []
+
+
+def test_the_script_keeps_no_more_than_it_may(script: Path) -> None:
+    found = run(script, 'echo "tcpdump: listening on any" >&2; exec yes', limit=100)
+    assert found.content == b"y\n" * 50
+    assert found.full
+
+
+def test_the_script_tells_why_tcpdump_fails(script: Path) -> None:
+    found = run(script, 'echo "tcpdump: any: You don\'t have permission to capture on that device" >&2; exit 1')
+    assert found.failure == "any: You don't have permission to capture on that device"
