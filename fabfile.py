@@ -1,0 +1,10 @@
+"""Runbooks as tasks: `fab --list`. docs/operations.md says what they have in common."""
+
+from __future__ import annotations
+
+from operations import command_line
+from operations.tasks.status import status
+
+__all__ = ["status"]
+
+command_line.install()

@@ -1,0 +1,152 @@
+"""What every task has in common: options, one line for each error, exit codes, Ctrl-C."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec
+
+from fabric import Connection, Task
+from invoke.exceptions import Exit
+from invoke.parser.argument import Argument
+
+from kaspa_node.errors import EXIT_FAILED, EXIT_INTERRUPTED
+from operations import inventory
+from operations.problems import OperationProblem, UsageProblem
+from operations.report import Report
+
+P = ParamSpec("P")
+
+SHORT = {"inventory": "i", "host": "H", "timeout": "t", "follow": "f", "lines": "n"}
+LONGEST = 86400.0
+_INVENTORY = "an inventory of Ansible's (default: ansible.cfg's, or the variable ANSIBLE_INVENTORY)"
+_JSON = "print one JSON document"
+_DRY_RUN = "say what would change, and change nothing"
+
+
+@dataclass
+class Call:
+    """One call of a task. timeout: seconds. report: where everything goes that it has to say."""
+
+    report: Report
+    timeout: float
+    dry_run: bool
+    source: str | None
+
+    @cached_property
+    def inventory(self) -> inventory.Inventory:
+        """The inventory, read at first use. Raises UsageProblem."""
+        return inventory.load(self.source)
+
+
+class Word(Argument):
+    """A positional argument that may be left out: its value is "" then."""
+
+
+class Operation(Task):  # type: ignore[misc]  # fabric has no types
+    """A task whose options have the short names of SHORT and no others, and whose words may be optional."""
+
+    words: tuple[str, ...] = ()
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """See invoke.Task."""
+        arguments: list[Argument] = super().get_arguments(ignore_unknown_help)
+        for index, argument in enumerate(arguments):
+            if short := SHORT.get(argument.names[0]):
+                argument.names = (*argument.names, short)
+            if argument.name in self.words:
+                arguments[index] = Word(names=argument.names, help=argument.help, positional=True)
+        return arguments
+
+
+def operation(
+    *,
+    timeout: float = 30.0,
+    changes: bool = False,
+    words: tuple[str, ...] = (),
+    help: Mapping[str, str] | None = None,
+) -> Callable[[Callable[Concatenate[Call, P], None]], Operation]:
+    """Make a Fabric task of a function `(call, own options…)`.
+
+    The task gets the options --inventory, --json, --timeout, and --dry-run where it `changes` something. Own options
+    are keywords with defaults: None for texts, False for flags; parameters without a default must be typed, in order;
+    those named in `words` may be typed, and are "" where they are not. Numbers come as texts: see `number`.
+
+    The function reports to `call.report`. A problem that it raises is reported too.
+    """
+
+    def decorate(body: Callable[Concatenate[Call, P], None]) -> Operation:
+        name = body.__name__.replace("_", "-")
+        common: dict[str, Any] = {"inventory": None, "json": False, "timeout": None}
+        if changes:
+            common["dry_run"] = False
+
+        def run(context: object, *given: Any, **options: Any) -> None:
+            report = Report(name, as_json=options.pop("json"), dry_run=options.pop("dry_run", False))
+            raise Exit(code=_carry_out(context, body, report, options, given, timeout))
+
+        own = list(inspect.signature(body).parameters.values())[1:]
+        kinds = [
+            inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+            *(each.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for each in own),
+            *(
+                inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value)
+                for key, value in common.items()
+            ),
+        ]
+        run.__signature__ = inspect.Signature(kinds)  # type: ignore[attr-defined]
+        run.__name__, run.__doc__ = body.__name__, body.__doc__
+        helps = {"inventory": _INVENTORY, "json": _JSON, **(help or {})}
+        helps["timeout"] = f"seconds for each host (default: {timeout:g})"
+        if changes:
+            helps["dry_run"] = _DRY_RUN
+        required = [each.name for each in own if each.default is inspect.Parameter.empty]
+        task = Operation(run, auto_shortflags=False, positional=[*required, *words], help=helps)
+        task.words = words
+        return task
+
+    return decorate
+
+
+def _carry_out(
+    context: object,
+    body: Callable[..., None],
+    report: Report,
+    options: dict[str, Any],
+    given: tuple[Any, ...],
+    timeout: float,
+) -> int:
+    source, limit = options.pop("inventory"), options.pop("timeout")
+    try:
+        if isinstance(context, Connection):
+            raise UsageProblem("hosts come from the inventory: say --host NAME after the task, not -H before it")
+        seconds = timeout if limit is None else number(limit, "--timeout", least=0.1, most=LONGEST)
+        body(Call(report, seconds, report.dry_run, source), *given, **options)
+    except OperationProblem as problem:
+        report.problem(problem)
+    except KeyboardInterrupt:
+        if not report.as_json:
+            print("interrupted; what ran on the hosts was ended", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # `| head` has read enough. Python flushes standard output once more at exit, which must not fail, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return report.finish()
+
+
+def number(text: str, name: str, *, least: float, most: float, whole: bool = False) -> float:
+    """The number that an option was given. Raises UsageProblem."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most or (whole and value != int(value)):
+        kind = "whole number" if whole else "number"
+        raise UsageProblem(f"{name} {text!r} is no {kind} from {least:g} to {most:g}")
+    return value

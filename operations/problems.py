@@ -1,0 +1,43 @@
+"""What can go wrong, each in one line for people: where, what happened, what to do next.
+
+OperationProblem      1   what was asked for did not succeed
+├── UsageProblem      2   an unknown host or session, no inventory, an option that can't be
+└── HostProblem       2   a host can't be reached or used
+    └── MissingFile   2   a file on it is not there
+
+The figures are the exit codes of a task that has met with one.
+"""
+
+from __future__ import annotations
+
+from kaspa_node.errors import EXIT_BAD_INPUT, EXIT_FAILED, one_line
+
+
+class OperationProblem(Exception):
+    """host: its name in the inventory, or None where the problem is no host's. text: one line."""
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, text: str, host: str | None = None) -> None:
+        self.text = one_line(text)
+        self.host = host
+        super().__init__(self.text)
+
+    def __str__(self) -> str:
+        return self.text if self.host is None else f"{self.host}: {self.text}"
+
+
+class UsageProblem(OperationProblem):
+    """What was typed, or what the inventory says, can't be used."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class HostProblem(OperationProblem):
+    """A host can't be reached, lets nobody in, gives no root, or does not answer in time."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class MissingFile(HostProblem):
+    """There is no such file on the host."""

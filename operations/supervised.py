@@ -1,0 +1,257 @@
+"""What links have in common: commands under a supervisor on the host (supervisor.py), their output, their end."""
+
+from __future__ import annotations
+
+import queue
+import shlex
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from operations.link import OnLine, Ran
+from operations.problems import HostProblem, MissingFile
+from operations.supervisor import BEGUN
+
+_SOURCE = (Path(__file__).parent / "supervisor.py").read_text(encoding="utf-8")
+_GRACE = 5.0
+"""Seconds that a supervisor gets to end its command, before the link lets go of both."""
+_TICK = 0.1
+
+_WRITE = """
+import os, shutil, sys, tempfile
+path, mode, owner = sys.argv[1], int(sys.argv[2], 8), sys.argv[3]
+handle, partial = tempfile.mkstemp(prefix='.', dir=os.path.dirname(path) or '.')
+try:
+    with os.fdopen(handle, 'wb') as file:
+        file.write(sys.stdin.buffer.read())
+        file.flush()
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+    if owner:
+        shutil.chown(partial, owner, owner)
+    os.replace(partial, path)
+except (OSError, LookupError) as error:
+    os.unlink(partial)
+    sys.exit(str(error))
+"""
+_READ = """
+import sys
+try:
+    with open(sys.argv[1], 'rb') as file:
+        sys.stdout.buffer.write(file.read())
+except FileNotFoundError:
+    sys.exit(3)
+except OSError as error:
+    sys.exit(error.strerror)
+"""
+_MISSING = 3
+
+
+class Running(Protocol):
+    """A command line that was started."""
+
+    def send(self, data: bytes) -> None:
+        """Give it input."""
+
+    def hang_up(self) -> None:
+        """End its input."""
+
+    def receive(self) -> bytes:
+        """What it prints, as soon as it does; empty at the end."""
+
+    def receive_error(self) -> bytes:
+        """The same for standard error."""
+
+    def exit_code(self) -> int:
+        """After both have ended. -1 where the link was lost."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class SupervisedLink(ABC):
+    """A link over anything that can start a command line with an input, an output and an end."""
+
+    def __init__(self, host: str, interpreter: str, sudo: bool, interrupted: threading.Event) -> None:
+        self._host = host
+        self._interpreter = interpreter
+        self._sudo = sudo
+        self._interrupted = interrupted
+
+    @abstractmethod
+    def _start(self, argv: Sequence[str]) -> Running:
+        """Start a command line. Raises HostProblem."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """See Link."""
+
+    def run(
+        self, argv: Sequence[str], *, input: bytes | None = None, timeout: float = 30.0, become: bool = True
+    ) -> Ran:
+        """See Link."""
+        out, err = bytearray(), bytearray()
+        ended = self._conduct(argv, input or b"", out.extend, err.extend, timeout, self._interrupted, become)
+        if ended.by_timeout:
+            raise HostProblem(f"`{_short(argv)}` did not end within {timeout:g} s and was ended", self._host)
+        return Ran(ended.code, bytes(out), bytes(err))
+
+    def stream(
+        self,
+        argv: Sequence[str],
+        on_line: OnLine,
+        *,
+        timeout: float,
+        stop: threading.Event,
+        on_error: OnLine | None = None,
+        become: bool = True,
+    ) -> int:
+        """See Link."""
+        out, err = _Lines(on_line), _Lines(on_error or (lambda line: None))
+        ended = self._conduct(argv, b"", out.feed, err.feed, timeout, stop, become)
+        out.end()
+        err.end()
+        return ended.code
+
+    def read(self, path: str) -> bytes:
+        """See Link."""
+        ran = self.run([self._interpreter, "-I", "-S", "-c", _READ, path])
+        if ran.exit_code == _MISSING:
+            raise MissingFile(f"there is no file {path}", self._host)
+        if not ran.ok:
+            raise HostProblem(f"{path} can't be read: {ran.complaint}", self._host)
+        return ran.out
+
+    def write(self, path: str, content: bytes, *, mode: int = 0o600, owner: str | None = None) -> None:
+        """See Link."""
+        ran = self.run([self._interpreter, "-I", "-c", _WRITE, path, f"{mode:o}", owner or ""], input=content)
+        if not ran.ok:
+            raise HostProblem(f"{path} can't be written: {ran.complaint}", self._host)
+
+    def _conduct(
+        self,
+        argv: Sequence[str],
+        given: bytes,
+        on_out: Callable[[bytes], object],
+        on_err: Callable[[bytes], object],
+        timeout: float,
+        stop: threading.Event,
+        become: bool,
+    ) -> _Ended:
+        if self._interrupted.is_set():
+            raise HostProblem("interrupted", self._host)
+        # The supervisor's own limit is for the case that nobody tells it to stop; ours comes first.
+        words = [self._interpreter, "-I", "-S", "-c", _SOURCE, f"{timeout + 2 * _GRACE:.3f}", str(len(given)), *argv]
+        sudo = ["sudo", "-n", "--"] if become and self._sudo else []
+        running = self._start([*sudo, *words])
+        try:
+            if given:
+                running.send(given)
+            return self._listen(argv, running, on_out, on_err, time.monotonic() + timeout, stop, bool(sudo))
+        finally:
+            running.close()
+
+    def _listen(
+        self,
+        argv: Sequence[str],
+        running: Running,
+        on_out: Callable[[bytes], object],
+        on_err: Callable[[bytes], object],
+        deadline: float,
+        stop: threading.Event,
+        sudo: bool,
+    ) -> _Ended:
+        heard: queue.Queue[tuple[bool, bytes]] = queue.Queue()
+        for receive, is_error in ((running.receive, False), (running.receive_error, True)):
+            threading.Thread(target=_pump, args=(receive, is_error, heard), daemon=True).start()
+        begun, early, complaint = False, b"", b""
+        open_streams, hung_up, by_timeout = 2, False, False
+        while open_streams:
+            now = time.monotonic()
+            if not hung_up and (stop.is_set() or self._interrupted.is_set() or now >= deadline):
+                by_timeout = not stop.is_set() and not self._interrupted.is_set()
+                hung_up, deadline = True, now + _GRACE
+                running.hang_up()
+            elif hung_up and now >= deadline:
+                break
+            try:
+                is_error, data = heard.get(timeout=_TICK)
+            except queue.Empty:
+                continue
+            if not data:
+                open_streams -= 1
+            elif is_error:
+                complaint = (complaint + data)[-4096:]
+                on_err(data)
+            elif begun:
+                on_out(data)
+            else:
+                # Whatever the login shell printed before us is not the command's.
+                early = (early + data)[-65536:]
+                _, mark, rest = early.partition(BEGUN)
+                if mark:
+                    begun = True
+                    if rest:
+                        on_out(rest)
+        if self._interrupted.is_set():
+            raise HostProblem("interrupted", self._host)
+        if not begun and not hung_up:
+            raise self._not_begun(argv, complaint, sudo)
+        code = running.exit_code() if not open_streams else 128 + 9
+        if code < 0:
+            raise HostProblem(f"the connection was lost while `{_short(argv)}` ran", self._host)
+        return _Ended(code, by_timeout)
+
+    def _not_begun(self, argv: Sequence[str], complaint: bytes, sudo: bool) -> HostProblem:
+        lines = complaint.decode(errors="replace").strip().splitlines()
+        reason = lines[-1].strip() if lines else "the connection ended"
+        if sudo and ("sudo" in reason or "password" in reason):
+            return HostProblem(
+                f"no root: {reason}; let the login user run sudo without a password, or log in as root", self._host
+            )
+        if self._interpreter in reason or "not found" in reason:
+            return HostProblem(f"no Python there: {reason}; set ansible_python_interpreter", self._host)
+        return HostProblem(f"`{_short(argv)}` was not started: {reason}", self._host)
+
+
+class _Ended:
+    """How a command ended. by_timeout: ended by us for taking too long."""
+
+    def __init__(self, code: int, by_timeout: bool) -> None:
+        self.code = code
+        self.by_timeout = by_timeout
+
+
+class _Lines:
+    """Cuts bytes into lines."""
+
+    def __init__(self, on_line: OnLine) -> None:
+        self._on_line = on_line
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Hand over the lines that are complete."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._on_line(line.decode(errors="replace"))
+
+    def end(self) -> None:
+        """Hand over a last line without an end."""
+        if self._rest:
+            self._on_line(self._rest.decode(errors="replace"))
+            self._rest = b""
+
+
+def _pump(receive: Callable[[], bytes], is_error: bool, heard: queue.Queue[tuple[bool, bytes]]) -> None:
+    data = b"-"
+    while data:
+        data = receive()
+        heard.put((is_error, data))
+
+
+def _short(argv: Sequence[str]) -> str:
+    text = shlex.join(argv)
+    return text if len(text) <= 60 else text[:60] + "…"

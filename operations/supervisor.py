@@ -1,0 +1,69 @@
+"""Runs on a host, sent there as text: starts one command and sees to its end, whatever becomes of the controller.
+
+    python3 -I -S -c SOURCE SECONDS BYTES COMMAND …
+
+Standard input is the lifeline: BYTES of it are the command's input, and where it ends after that, or SECONDS are over,
+the command's whole session is ended: SIGTERM, then SIGKILL. So nothing is left behind when SSH breaks, or sudo is
+between us and the command. Needs nothing but the standard library of Python 3.11.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+BEGUN = b"\x01kaspa-operations\n"
+PATIENCE = 3.0
+
+
+def watch(child: subprocess.Popen[bytes], deadline: float) -> None:
+    """End the child's process group once standard input has ended or the deadline is over."""
+    while True:
+        left = deadline - time.monotonic()
+        readable = left > 0 and select.select([0], [], [], left)[0]
+        if not readable or not os.read(0, 4096):
+            break
+    end(child, signal.SIGTERM)
+    try:
+        child.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        end(child, signal.SIGKILL)
+
+
+def end(child: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+
+
+def main(seconds: float, count: int, argv: list[str]) -> int:
+    with tempfile.TemporaryFile() as given:
+        while count > 0:
+            piece = os.read(0, min(count, 65536))
+            if not piece:
+                return 125
+            given.write(piece)
+            count -= len(piece)
+        given.seek(0)
+        os.write(1, BEGUN)
+        try:
+            child = subprocess.Popen(argv, stdin=given, start_new_session=True)
+        except OSError as error:
+            os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
+            return 127
+    deadline = time.monotonic() + seconds
+    threading.Thread(target=watch, args=(child, deadline), daemon=True).start()
+    code = child.wait()
+    end(child, signal.SIGKILL)
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.stdout.flush()
+    os._exit(main(float(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
