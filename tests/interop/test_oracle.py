@@ -33,7 +33,7 @@ Start = Callable[[str, str], OracleProgram]
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[Nodes]:
-    flaw = oracle.flaw(oracle.place())
+    flaw = oracle.flaw()
     if flaw is not None:
         pytest.skip(f"the seed's own programs: {flaw}; {oracle.obstacle() or 'build them: make oracle'}")
     reason = lab.obstacle()

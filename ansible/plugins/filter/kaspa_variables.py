@@ -17,7 +17,7 @@ import yaml
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 PORTS = ("kaspa_relay_port", "kaspa_peer_port")
 # What the roles leave behind for each other, and for those that play twice in one run.
-OWN_FACTS = ("kaspa_node_peer_id", "kaspa_relay_multiaddr", "kaspa_peer_smoke")
+OWN_FACTS = ("kaspa_node_peer_id", "kaspa_relay_multiaddr", "kaspa_peer_smoke", "rust_build_provenance")
 
 
 def kaspa_variable_problems(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
@@ -53,7 +53,7 @@ def _peer_id(variables: Mapping[str, Any]) -> str:
 def _options() -> dict[str, Mapping[str, Any]]:
     """Name → definition of every variable that the roles have."""
     found: dict[str, Mapping[str, Any]] = {}
-    for file in sorted(ROLES.glob("kaspa_*/meta/argument_specs.yml")):
+    for file in sorted(ROLES.glob("*/meta/argument_specs.yml")):
         for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"].values():
             found |= entry.get("options", {})
     return found

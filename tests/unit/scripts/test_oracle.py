@@ -1,89 +1,65 @@
 from __future__ import annotations
 
-import io
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import oracle
+from cargo_build import Crate, Terms
 from commands import Problem
-from progress import Progress
 
 
-def quiet() -> Progress:
-    return Progress(io.StringIO())
+class Builds:
+    """Stands in for a build."""
+
+    def __init__(self, problem: Problem | None = None) -> None:
+        self.crates: list[tuple[Crate, Path, Terms]] = []
+        self._problem = problem
+
+    def __call__(self, crate: Crate, directory: Path, _progress: Any, terms: Terms) -> bool:
+        self.crates.append((crate, directory, terms))
+        if self._problem:
+            raise self._problem
+        return True
 
 
-class Cargo:
-    """Stands in for cargo and its kin; leaves programs as `cargo install` would."""
-
-    def __init__(self) -> None:
-        self.calls: list[list[str]] = []
-
-    def __call__(self, command: list[Any], **rest: Any) -> str:
-        words = [str(word) for word in command]
-        self.calls.append(words)
-        if "install" in words:
-            root = Path(words[words.index("--root") + 1])
-            (root / "bin").mkdir()
-            for name in oracle.PROGRAMS:
-                (root / "bin" / name).write_bytes(name.encode())
-            rest["on_line"]("   Compiling h2 v0.4.6")
-        return f"{words[0]} 1.0\n"
+def place(monkeypatch: pytest.MonkeyPatch, *problems: str) -> None:
+    monkeypatch.setattr(oracle.cargo_build.build_place, "look", lambda wanted: {"problems": list(problems)})
 
 
-@pytest.fixture
-def cargo(monkeypatch: pytest.MonkeyPatch) -> Cargo:
-    found = Cargo()
-    monkeypatch.setattr(oracle, "run", found)
-    monkeypatch.setattr(oracle.shutil, "which", lambda tool: f"/bin/{tool}")
-    return found
-
-
-def test_a_second_call_builds_nothing(cargo: Cargo, tmp_path: Path) -> None:
-    assert oracle.build(quiet(), base=tmp_path)
-    kept = json.loads((oracle.place(base=tmp_path) / "provenance.json").read_text())
-    assert (kept["crate"], kept["version"], kept["rustc"]) == ("kaspa-p2p-lib", "0.15.0", "rustc 1.0")
-    assert set(kept["files"]) == set(oracle.PROGRAMS)
-    calls = len(cargo.calls)
-    assert not oracle.build(quiet(), base=tmp_path)
-    assert len(cargo.calls) == calls
-
-
-def test_it_is_locked_and_of_one_version(cargo: Cargo, tmp_path: Path) -> None:
-    oracle.build(quiet(), base=tmp_path)
-    words = next(words for words in cargo.calls if "install" in words)
-    assert "--locked" in words
-    assert words[words.index("--version") + 1] == "0.15.0"
-
-
-def test_a_program_that_was_changed_is_built_again(cargo: Cargo, tmp_path: Path) -> None:
-    oracle.build(quiet(), base=tmp_path)
-    directory = oracle.place(base=tmp_path)
-    (directory / "bin" / oracle.PROGRAMS[0]).write_bytes(b"other")
-    assert oracle.flaw(directory) == f"{oracle.PROGRAMS[0]} is not the one that was built"
-    assert oracle.build(quiet(), base=tmp_path)
-    assert oracle.flaw(directory) is None
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": 1}'])
-def test_a_damaged_provenance_counts_as_none(cargo: Cargo, tmp_path: Path, text: str) -> None:
-    oracle.build(quiet(), base=tmp_path)
-    (oracle.place(base=tmp_path) / "provenance.json").write_text(text)
-    assert oracle.flaw(oracle.place(base=tmp_path)) == "provenance.json can't be read"
-
-
-@pytest.mark.parametrize(("absent", "remedy"), [("cargo", "rust-lang.org"), ("protoc", "protobuf-compiler")])
-def test_what_is_missing_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, absent: str, remedy: str
+def test_the_seeds_programs_are_built_in_the_version_that_it_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(oracle.shutil, "which", lambda tool: None if tool == absent else f"/bin/{tool}")
-    monkeypatch.setattr(oracle.os, "geteuid", lambda: 1000)
-    with pytest.raises(Problem, match=remedy):
-        oracle.build(quiet(), base=tmp_path)
+    builds = Builds()
+    monkeypatch.setattr(oracle.cargo_build, "build", builds)
+    assert oracle.main([], tmp_path) == 0
+    assert builds.crates == [(oracle.CRATE, tmp_path / "kaspa-p2p-lib-0.15.0", Terms(install=True))]
+    assert capsys.readouterr().out == "oracle kaspa-p2p-lib-0.15.0: built\n"
+
+
+def test_what_is_missing_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(oracle.cargo_build, "build", Builds(Problem("cargo is not installed", "install it", "tail\n")))
     assert oracle.main([], tmp_path) == 1
-    assert remedy in capsys.readouterr().err
+    assert capsys.readouterr().err == "tail\noracle: cargo is not installed; install it\n"
+
+
+def test_where_they_cannot_be_built_they_are_left_out_if_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    builds = Builds()
+    monkeypatch.setattr(oracle.cargo_build, "build", builds)
+    place(monkeypatch, "cargo is not installed; install it", "no memory; buy some")
+    assert oracle.obstacle(tmp_path) == "cargo is not installed; install it | no memory; buy some"
     assert oracle.main(["--if-possible"], tmp_path) == 0
-    assert "left out" in capsys.readouterr().out
+    assert "left out, cargo is not installed" in capsys.readouterr().out
+    place(monkeypatch)
+    assert oracle.obstacle(tmp_path) is None
+    assert oracle.main(["--if-possible"], tmp_path) == 0
+    assert len(builds.crates) == 1
+
+
+def test_programs_that_are_not_there_have_a_flaw(tmp_path: Path) -> None:
+    assert oracle.flaw(tmp_path) == "not built"
