@@ -10,7 +10,14 @@ import pytest
 HERE = Path(__file__).parent
 
 # Directory → marker; what stands in none of them is a unit test. In the order in which they run.
-KINDS = {"integration": "network", "interop": "interop", "nat": "nat", "local": "local", "lab": "lab", "runbooks": "runbook"}
+KINDS = {
+    "integration": "network",
+    "interop": "interop",
+    "nat": "nat",
+    "local": "local",
+    "lab": "lab",
+    "runbooks": "runbook",
+}
 # Seconds for one test with its fixtures: a fixture of the slow kinds deploys to three hosts.
 TIME_LIMITS = {"unit": 30, "network": 60, "interop": 180, "nat": 240, "local": 300, "lab": 600, "runbook": 1200}
 

@@ -74,9 +74,18 @@ def _head(reply: Row, now: float) -> str:
         lines.append("listening on " + (", ".join(map(cell, listen)) or "nothing"))
     backend = reply.get("backend")
     if isinstance(backend, Mapping):
-        reason = f": {cell(backend['reason'])}" if backend.get("reason") else ""
-        lines.append(f"external backend {cell(backend.get('address'))} {cell(backend.get('state'))}{reason}")
+        lines.append(_backend(backend, now))
     return "\n".join(lines)
+
+
+def _backend(backend: Row, now: float) -> str:
+    if not backend.get("address"):
+        return "external backend for outgoing connections only: no address for streams that others open"
+    known = f"external backend {cell(backend['address'])}"
+    if backend.get("checked") is None:
+        return f"{known} not called yet"
+    reason = f": {cell(backend['reason'])}; the next stream tries again" if backend.get("reason") else ""
+    return f"{known} {cell(backend.get('state'))} (called {age(backend['checked'], now)} ago){reason}"
 
 
 def _peer(reply: Row, now: float) -> list[str]:

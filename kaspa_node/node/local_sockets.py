@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,11 +36,15 @@ async def connect(address: LocalAddress) -> trio.SocketStream:
 def listening(address: LocalAddress, setting: str) -> Iterator[trio.SocketListener]:
     """A listening socket; that of a unix path has mode 0600 and is removed at the end.
 
+    In a directory with the setgid bit, what is made belongs to the directory's group: there the mode is 0660.
+
     setting: what to change where the place can't be had. Raises ListenError.
     """
     if address.path is not None:
         try:
             with endpoint.listening(address.path) as server:
+                if address.path.parent.stat().st_mode & stat.S_ISGID:
+                    address.path.chmod(0o660)
                 yield trio.SocketListener(trio.socket.from_stdlib_socket(server))
         except AlreadyRunning as error:
             problem = "another program listens there"

@@ -19,9 +19,10 @@ Facts = Mapping[str, Any]
 def kaspa_host_problems(host: Facts, wanted: Facts) -> list[str]:
     """The problems of one host: `problem; remedy`, empty where there are none.
 
-    host: what kaspa_host_facts found; wanted: manager, service, port, control, and now (the controller's clock).
+    host: what kaspa_host_facts found; wanted: manager, service, port, local_ports, control, group (of shared sockets,
+    or ""), and now (the controller's clock).
     """
-    checks = [_system, _space, _port, _clock]
+    checks = [_system, _space, _port, _group, _clock]
     return [problem for check in checks for problem in check(host, wanted)]
 
 
@@ -61,10 +62,24 @@ def _space(host: Facts, wanted: Facts) -> list[str]:
 
 def _port(host: Facts, wanted: Facts) -> list[str]:
     owner = host["listening"].get(str(wanted["port"]))
-    ours = wanted["manager"] != "systemd" and host["recorded"].get("kaspa_node")
-    if owner is None or owner == f"{wanted['service']}.service" or ours:
+    if wanted["manager"] != "systemd" and host["recorded"].get("kaspa_node"):
         return []
-    return [f"port {wanted['port']}/tcp is taken by {owner}; stop that, or set kaspa_{wanted['role']}_port to another"]
+    found = []
+    if owner not in (None, f"{wanted['service']}.service"):
+        remedy = f"set kaspa_{wanted['role']}_port to another"
+        found.append(f"port {wanted['port']}/tcp is taken by {owner}; stop that, or {remedy}")
+    for each in wanted["local_ports"]:
+        owner = host["listening"].get(str(each["port"]))
+        if owner not in (None, each["unit"]):
+            found.append(f"port {each['port']}/tcp is taken by {owner}; stop that, or {each['remedy']}")
+    return found
+
+
+def _group(host: Facts, wanted: Facts) -> list[str]:
+    name = wanted["group"]
+    if not name or name in host["groups"] or wanted["manager"] != "systemd":
+        return []
+    return [f"the group {name} does not exist; install the program first, or correct kaspa_peer_socket_group"]
 
 
 def _clock(host: Facts, wanted: Facts) -> list[str]:

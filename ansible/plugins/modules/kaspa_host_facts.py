@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import platform
@@ -44,8 +45,8 @@ ansible_facts:
   returned: always
   description: >-
     C(kaspa_host), with root, os, debian, arch, python, python_tag, systemd, missing (packages), venv (what the link
-    points to), key, recorded (facts of an earlier deploy), ufw, listening (port to program), ssh_port, free (MiB of
-    disk), memory (MiB), resolver, time (of the host's clock)
+    points to), key, recorded (facts of an earlier deploy), groups (their names), ufw, listening (port to program),
+    ssh_port, free (MiB of disk), memory (MiB), resolver, time (of the host's clock)
 """
 
 MIB = 1 << 20
@@ -155,6 +156,7 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
         "venv": os.readlink(venv) if venv.is_symlink() else ("not a link" if venv.exists() else ""),
         "key": stamp(wanted["key"]),
         "recorded": recorded(wanted["facts"]),
+        "groups": sorted(group.gr_name for group in grp.getgrall()),
         "ufw": ufw(root),
         "listening": {str(port): owner for port, owner in kaspa_listeners.parse(output(["ss", "-Htlnpe"])).items()},
         "ssh_port": ssh_port(),

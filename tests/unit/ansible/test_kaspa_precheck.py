@@ -16,6 +16,7 @@ WELL: dict[str, Any] = {
     "missing": ["ufw"],
     "venv": "",
     "recorded": {},
+    "groups": ["kaspad", "root"],
     "listening": {"22": "ssh.service"},
     "free": 10_000,
     "memory": 1000,
@@ -26,6 +27,8 @@ WANTED = {
     "role": "peer",
     "service": "kaspa-peer",
     "port": 4012,
+    "local_ports": [{"port": 50051, "unit": "kaspa-native-server.service", "remedy": "keep off"}],
+    "group": "kaspad",
     "control": "/run/kaspa-node/control.sock",
     "now": 1001.0,
 }
@@ -52,6 +55,8 @@ def test_a_host_that_is_well() -> None:
         ({"free": 100}, "100 MiB of disk are free"),
         ({"memory": 64}, "64 MiB of memory are available"),
         ({"listening": {"4012": "nginx.service"}}, "port 4012/tcp is taken by nginx.service; stop that"),
+        ({"listening": {"50051": "nc (pid 7)"}}, "port 50051/tcp is taken by nc (pid 7); stop that, or keep off"),
+        ({"groups": ["root"]}, "the group kaspad does not exist; install the program first"),
         ({"time": 900.0}, "its clock is 101 s behind the controller's"),
         ({"time": 1100.0}, "its clock is 99 s ahead of the controller's"),
     ],
@@ -67,11 +72,11 @@ def test_every_problem_is_named_at_once() -> None:
 
 
 def test_our_own_service_may_have_the_port() -> None:
-    assert problems({"listening": {"4012": "kaspa-peer.service"}}) == []
+    assert problems({"listening": {"4012": "kaspa-peer.service", "50051": "kaspa-native-server.service"}}) == []
 
 
 def test_a_plain_process_needs_no_root_and_no_systemd() -> None:
-    found = {"root": False, "systemd": False, "resolver": False, "debian": False}
+    found = {"root": False, "systemd": False, "resolver": False, "debian": False, "groups": []}
     assert problems(found, manager="process") == []
 
 

@@ -101,13 +101,29 @@ def test_a_relays_status() -> None:
 
 
 def test_a_peer_with_an_external_backend() -> None:
-    backend = {"address": "127.0.0.1:16111", "state": "refusing", "reason": "Connection refused", "checked": NOW}
+    backend = {"address": "127.0.0.1:16111", "state": "refusing", "reason": "Connection refused", "checked": NOW - 61}
     remote = {**PEER["remotes"][0], "listen": "[::1]:50051"}
     lines = render.status({**PEER, "backend": backend, "remotes": [remote]}, NOW).splitlines()
-    assert "external backend 127.0.0.1:16111 refusing: Connection refused" in lines
+    told = "external backend 127.0.0.1:16111 refusing (called 1 min 1 s ago): Connection refused"
+    assert f"{told}; the next stream tries again" in lines
     assert ["server", render.short(SERVER_ID), "direct", "[::1]:50051"] in squeezed("\n".join(lines))
     reply = {"session": None, "conn": "9f3a51c20b77d0e4", "path": "direct", "peer_id": SERVER_ID}
     assert "conn     9f3a51c20b77d0e4, for the sessions of the external backend" in render.session(reply)
+
+
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [
+        ({"address": "[::1]:50051", "state": "unknown", "checked": None}, "[::1]:50051 not called yet"),
+        ({"address": "[::1]:50051", "state": "up", "checked": NOW - 3}, "[::1]:50051 up (called 3 s ago)"),
+        (
+            {"address": None, "state": "unknown"},
+            "for outgoing connections only: no address for streams that others open",
+        ),
+    ],
+)
+def test_how_a_backend_is(backend: dict[str, Any], told: str) -> None:
+    assert f"external backend {told}" in render.status({**PEER, "backend": backend}, NOW).splitlines()
 
 
 def test_a_session_and_an_exercise() -> None:

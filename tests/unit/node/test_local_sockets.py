@@ -75,3 +75,12 @@ async def test_a_unix_socket_that_is_taken() -> None:
             local_sockets.listening(LocalAddress(path=path), "x"),
         ):
             pass
+
+
+@pytest.mark.parametrize(("directory_mode", "mode"), [(0o770, 0o600), (0o2770, 0o660)])
+async def test_a_unix_socket_is_for_the_group_where_its_directory_says_so(directory_mode: int, mode: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="kn") as directory:
+        path = Path(directory) / "s"
+        path.parent.chmod(directory_mode)
+        with local_sockets.listening(LocalAddress(path=path), "x"):
+            assert path.stat().st_mode & 0o777 == mode
