@@ -1,4 +1,4 @@
-"""What the tests of runs that must not pass share: one deploy for all of them."""
+"""What the tests of a deployed lab share: one deploy for all of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,31 @@ import pytest
 from lab import booted
 from lab.lock import exclusive
 from lab.paths import Paths
+from tests.fabric import fab
 from tests.playbooks import play
 
 
 @pytest.fixture(scope="session")
 def deployed() -> None:
-    """Fresh hosts with a session between the peers; each test leaves them as it found them."""
+    """Hosts with a direct session between the peers, as `make demo` leaves them; each test leaves them so.
+
+    A lab that is up, deployed and untouched is taken as it is; else fresh hosts are deployed to.
+    """
+    if untouched():
+        return
     with exclusive():
         booted.up(Paths(), fresh=True)
     played = play("deploy.yml", "lab")
     assert played.exit_code == 0, played.output[-4000:]
+
+
+def untouched() -> bool:
+    """Whether this checkout's lab is up, with plain NATs, and its client has a direct session that is ready."""
+    state = booted.State.read(Paths())
+    if state is None or booted.owner_of_running_lab() != Paths().checkout or set(state.nat.values()) != {"plain"}:
+        return False
+    done = fab("status", "--json", "--inventory", "inventory/lab")
+    if done.code != 0:
+        return False
+    sessions = done.document["hosts"]["client"]["status"]["sessions"]
+    return [(each["path"], each["state"]) for each in sessions] == [("direct", "ready")]

@@ -17,6 +17,8 @@ from lab.paths import CHECKOUT
 from lab.topology import HOSTS, NETWORKS, PORTS, ROUTERS, SPARE, host, public_port, router
 
 SSH_IN_LAB = CHECKOUT / "lab/bin/ssh-in-lab"
+TCP_IN_LAB = CHECKOUT / "lab/bin/tcp-in-lab"
+NETWORKS_SH = CHECKOUT / "lab/bin/networks.sh"
 
 
 def test_every_address_lies_in_a_network_of_the_lab() -> None:
@@ -65,19 +67,22 @@ def test_the_inventories_name_the_labs_hosts() -> None:
     }
 
 
-def test_ssh_in_lab_enters_where_each_network_is_reached_from() -> None:
-    found = dict(re.findall(r"^\s+([0-9.]+)\*\) namespace=(\S+);", SSH_IN_LAB.read_text(), re.MULTILINE))
+def test_each_network_is_entered_where_it_is_reached_from() -> None:
+    found = dict(re.findall(r"^\s+([0-9.]+)\*\) echo (\S+) ;;", NETWORKS_SH.read_text(), re.MULTILINE))
     vantages = {each.address.rpartition(".")[0] + ".": each.vantage for each in (*HOSTS, SPARE)}
     assert found == {network: Path(NamedNamespaces().path(vantage)).name for network, vantage in vantages.items()}
     assert set(found) == {network.removesuffix("0/24") for network in NETWORKS}
 
 
-def test_ssh_in_lab_says_that_the_lab_is_not_up(tmp_path: Path) -> None:
-    script = tmp_path / "ssh-in-lab"
-    script.write_text(SSH_IN_LAB.read_text().replace("/run/netns", str(tmp_path)))
-    done = subprocess.run(
-        ["sh", str(script), "-o", "User=root", "10.1.0.2", "true 10.2.0.2"], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [(SSH_IN_LAB, ["-o", "User=root", "10.1.0.2", "true 10.2.0.2"]), (TCP_IN_LAB, ["10.1.0.2", "22"])],
+)
+def test_programs_that_go_in_say_that_the_lab_is_not_up(tmp_path: Path, program: Path, words: list[str]) -> None:
+    for file in (program, NETWORKS_SH):
+        (tmp_path / file.name).write_text(file.read_text().replace("/run/netns", str(tmp_path)))
+    argv = ["sh", str(tmp_path / program.name), *words]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 255  # what ssh says of a host that it can't reach
     assert done.stderr == "the lab is not up; bring it up with: make lab-up\n"
 
