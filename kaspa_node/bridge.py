@@ -13,8 +13,8 @@ from pathlib import Path
 
 import trio
 
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import P2PError
-from kaspa_node.p2p.stream import Stream
 
 CHUNK = 256 * 1024
 ACCEPT_SECONDS = 10.0

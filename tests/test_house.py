@@ -41,13 +41,13 @@ CORES = (
     "kaspa_node/kaspa/hub.py",
     "kaspa_node/kaspa/session.py",
     "kaspa_node/p2p/admission.py",
-    "kaspa_node/p2p/circuit_wire.py",
-    "kaspa_node/p2p/negotiate.py",
-    "kaspa_node/p2p/noise.py",
+    "kaspa_node/p2p/relay/messages.py",
+    "kaspa_node/p2p/channel/negotiate.py",
+    "kaspa_node/p2p/channel/noise.py",
     "kaspa_node/p2p/punch/exchange.py",
     "kaspa_node/p2p/relay/ledger.py",
     "kaspa_node/p2p/reservation/keeper.py",
-    "kaspa_node/p2p/yamux.py",
+    "kaspa_node/p2p/channel/yamux.py",
 )
 OUTSIDE_WORLD = {
     *("asyncio", "grpc", "select", "selectors", "signal", "socket", "socketserver", "ssl", "subprocess"),

@@ -13,10 +13,10 @@ from kaspa_node.journal import Journal
 from kaspa_node.kaspa.config import Carrier, Direction
 from kaspa_node.kaspa.synthetic import socket_address
 from kaspa_node.node.requests import ExerciseRequest
-from kaspa_node.p2p.connection import DIRECT, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.refusals import Refusals
-from kaspa_node.p2p.stream import Stream
 from kaspa_node.settings.values import AllowList
 
 # Newest first: that of the fork's current branches, then that of the seed's binaries. Both are served and offered.

@@ -18,9 +18,9 @@ from kaspa_node.kaspa.peer_session import KaspaSession
 from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
 from kaspa_node.node.carriage import STREAM_PROTOCOLS, Carriage, Carried, Standing, carrier_of, session_row
 from kaspa_node.node.requests import ExerciseRequest
-from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.host import Host
-from kaspa_node.p2p.stream import Stream
 from kaspa_node.settings.values import AllowList
 
 # A stream on which gRPC opens no call in this time carries no Kaspa. grpcio has limits of its own, and does not always

@@ -21,10 +21,10 @@ from kaspa_node.node.backend import Backend
 from kaspa_node.node.carriage import STREAM_PROTOCOLS, Carriage, Carried, Standing, carrier_of, session_row
 from kaspa_node.node.requests import ExerciseRequest
 from kaspa_node.node.way import Way
-from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ConnectionLost, P2PError
 from kaspa_node.p2p.host import Host
-from kaspa_node.p2p.stream import Stream
 from kaspa_node.settings.values import AllowList, LocalAddress, Remote
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from kaspa_node.node.remote import RemoteKeeper
 from kaspa_node.node.requests import ExerciseRequest, SessionRequest
 from kaspa_node.node.status import PeerParts, peer_status
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.circuit import CircuitListener
-from kaspa_node.p2p.connection import DIRECT, INCOMING, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, Connection
 from kaspa_node.p2p.dial import Dialer
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.puncher import Puncher
+from kaspa_node.p2p.relay.circuit import CircuitListener
 from kaspa_node.p2p.reservation.link import RelayLink
 from kaspa_node.settings import Settings
 from kaspa_node.settings.model import EXTERNAL

@@ -13,7 +13,7 @@ from kaspa_node.journal import Journal
 from kaspa_node.kaspa.errors import KaspaError
 from kaspa_node.node.carriage import Carriage, Standing
 from kaspa_node.node.requests import SessionRequest
-from kaspa_node.p2p.connection import DIRECT, RELAYED, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, Connection
 from kaspa_node.p2p.dial import PREFER_DIRECT, Dialer, Reached
 from kaspa_node.p2p.errors import P2PError
 from kaspa_node.p2p.host import Host

@@ -12,8 +12,8 @@ from kaspa_node.milestones import PEER
 from kaspa_node.node.carriage import Carriage
 from kaspa_node.node.common import unix_time
 from kaspa_node.node.remote import RemoteKeeper
-from kaspa_node.p2p.circuit import CircuitListener
 from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.relay.circuit import CircuitListener
 from kaspa_node.p2p.reservation.link import RelayLink
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import trio
 
-from kaspa_node.p2p.connection import Connection
-from kaspa_node.p2p.stream import Stream
+from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.stream import Stream
 
 
 class Way:

@@ -9,11 +9,11 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.p2p import circuit
-from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.errors import DialError, NoReservation, P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.puncher import Puncher
+from kaspa_node.p2p.relay import circuit
 from kaspa_node.p2p.reservation.link import RelayLink
 
 PREFER_DIRECT = "prefer-direct"

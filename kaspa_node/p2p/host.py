@@ -12,18 +12,19 @@ from dataclasses import dataclass, field
 import trio
 from libp2p.crypto.keys import KeyPair
 
-from kaspa_node.p2p import identify, select, tcp, yamux
+from kaspa_node.p2p import identify, tcp
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits, Places
-from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
+from kaspa_node.p2p.channel import select, yamux
+from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
+from kaspa_node.p2p.channel.negotiate import Answerer
+from kaspa_node.p2p.channel.noise import NoiseKeys
+from kaspa_node.p2p.channel.pipe import Pipe, SocketPipe
+from kaspa_node.p2p.channel.stream import Stream
+from kaspa_node.p2p.channel.upgrade import Upgrade
 from kaspa_node.p2p.errors import ConnectionLost, DialError, P2PError, StreamReset
 from kaspa_node.p2p.identify import PeerInfo
 from kaspa_node.p2p.identify_service import IdentifyService
-from kaspa_node.p2p.negotiate import Answerer
-from kaspa_node.p2p.noise import NoiseKeys
-from kaspa_node.p2p.pipe import Pipe, SocketPipe
-from kaspa_node.p2p.stream import Stream
-from kaspa_node.p2p.upgrade import Upgrade
 
 PING_PROTOCOL = "/ipfs/ping/1.0.0"
 PING_BYTES = 32

@@ -7,12 +7,13 @@ from collections.abc import Container
 import trio
 from libp2p.crypto.keys import PublicKey
 
-from kaspa_node.p2p import identify, select
+from kaspa_node.p2p import identify
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import DIRECT, Connection
+from kaspa_node.p2p.channel import select
+from kaspa_node.p2p.channel.connection import DIRECT, Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import P2PError
 from kaspa_node.p2p.identify import PeerInfo
-from kaspa_node.p2p.stream import Stream
 from kaspa_node.p2p.wire import delimited
 
 

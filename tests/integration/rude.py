@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import trio
 
+from kaspa_node.p2p.channel.upgrade import Upgrade
 from kaspa_node.p2p.host import Host
-from kaspa_node.p2p.upgrade import Upgrade
 from tests.unit.p2p.parties import keys
 
 

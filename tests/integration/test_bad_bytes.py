@@ -19,11 +19,11 @@ from kaspa_node.kaspa.config import KaspaConfig
 from kaspa_node.node import embedded
 from kaspa_node.node.embedded import EmbeddedCarriage
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.negotiate import HEADER, token
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import P2PError
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
-from kaspa_node.p2p.negotiate import HEADER, token
-from kaspa_node.p2p.stream import Stream
 from kaspa_node.settings.values import AllowList
 from tests.integration.programs import Program, programs
 from tests.integration.rude import end_of, pour

@@ -16,9 +16,9 @@ import trio
 
 from kaspa_node import bridge
 from kaspa_node.bridge import Offer, deliver
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import StreamReset
 from kaspa_node.p2p.host import Host
-from kaspa_node.p2p.stream import Stream
 from tests.integration.world import World, read_all, until, world
 
 pytestmark = pytest.mark.trio

@@ -9,15 +9,16 @@ import pytest
 import trio
 
 from kaspa_node import milestones
-from kaspa_node.p2p import circuit, tcp
 from kaspa_node.p2p import dial as dial_module
+from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import DIRECT, RELAYED, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, Connection
 from kaspa_node.p2p.dial import DIRECT_ONLY, PREFER_DIRECT, RELAY_ONLY, Dialer, Reached
 from kaspa_node.p2p.errors import DialError, PortBusy
 from kaspa_node.p2p.punch import puncher as puncher_module
 from kaspa_node.p2p.punch import simultaneous
 from kaspa_node.p2p.punch.puncher import Puncher
+from kaspa_node.p2p.relay import circuit
 from kaspa_node.p2p.reservation import keeper as keeper_module
 from kaspa_node.p2p.reservation import link as link_module
 from kaspa_node.p2p.reservation.link import RelayLink

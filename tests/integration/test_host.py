@@ -9,10 +9,10 @@ import trio
 
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits
-from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING
+from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import DialError, ListenError, NegotiationError, PortBusy, WrongPeer
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
-from kaspa_node.p2p.stream import Stream
 from tests.integration.world import ECHO, make_host, read_all, say, send, standing, until, world
 from tests.unit.p2p.parties import peer_id
 

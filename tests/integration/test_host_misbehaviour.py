@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 import trio
 
-from kaspa_node.p2p import connection as connection_module
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits
-from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.channel import connection as connection_module
+from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.negotiate import HEADER, token
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ConnectionLost, DialError, StreamReset
-from kaspa_node.p2p.negotiate import HEADER, token
-from kaspa_node.p2p.stream import Stream
 from tests.integration.rude import end_of, pour, raw, upgraded
 from tests.integration.world import ECHO, read_all, say, until, world
 from tests.unit.p2p.parties import peer_id

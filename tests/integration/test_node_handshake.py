@@ -15,7 +15,7 @@ from kaspa_node.bridge import Offer
 from kaspa_node.errors import RequestFailed
 from kaspa_node.kaspa import messages
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.errors import NegotiationError
 from kaspa_node.p2p.host import Host
 from tests.integration.programs import Program, programs

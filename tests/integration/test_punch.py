@@ -8,14 +8,14 @@ import pytest
 import trio
 
 from kaspa_node import milestones
-from kaspa_node.p2p import circuit
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, RELAYED, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, RELAYED, Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import DialError, StreamReset
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch import exchange, simultaneous
 from kaspa_node.p2p.punch import puncher as puncher_module
-from kaspa_node.p2p.stream import Stream
+from kaspa_node.p2p.relay import circuit
 from kaspa_node.p2p.wire import delimited
 from tests.integration.world import Party, World, read_all, say, standing, world
 from tests.unit.p2p.parties import peer_id

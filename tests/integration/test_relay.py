@@ -10,13 +10,13 @@ import trio
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
 
 from kaspa_node import milestones
-from kaspa_node.p2p import circuit
-from kaspa_node.p2p import circuit_wire as wire
-from kaspa_node.p2p.connection import INCOMING, OUTGOING, RELAYED, Connection
+from kaspa_node.p2p.channel.connection import INCOMING, OUTGOING, RELAYED, Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import NoReservation, RelayRefused, StreamReset
 from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.relay import circuit
+from kaspa_node.p2p.relay import messages as wire
 from kaspa_node.p2p.relay.ledger import RelayLimits
-from kaspa_node.p2p.stream import Stream
 from tests.integration.world import Party, Relay, World, read_all, say, send, standing, until, world
 from tests.unit.p2p.parties import peer_id
 

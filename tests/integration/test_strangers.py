@@ -8,10 +8,10 @@ import pytest
 import trio
 
 from kaspa_node.p2p.admission import Limits
-from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.yamux import INITIAL_WINDOW
 from kaspa_node.p2p.errors import P2PError, StreamReset
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
-from kaspa_node.p2p.yamux import INITIAL_WINDOW
 from tests.integration.world import ECHO, World, read_all, say, standing, until, world
 from tests.unit.p2p.parties import peer_id
 

@@ -12,14 +12,14 @@ from kaspa_node.journal import FieldValue
 from kaspa_node.milestones import Milestone
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits
-from kaspa_node.p2p.circuit import CircuitListener
-from kaspa_node.p2p.connection import Connection
+from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.host import DEFAULT_LIMITS, Host
 from kaspa_node.p2p.punch.puncher import Puncher
+from kaspa_node.p2p.relay.circuit import CircuitListener
 from kaspa_node.p2p.relay.ledger import Ledger, RelayLimits
 from kaspa_node.p2p.relay.service import RelayService
 from kaspa_node.p2p.reservation.link import RelayLink
-from kaspa_node.p2p.stream import Stream
 from kaspa_node.settings.values import RelayAddress
 from tests.unit.kaspa.shells import RecordingJournal
 from tests.unit.p2p.parties import identity, peer_id

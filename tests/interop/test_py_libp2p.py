@@ -11,10 +11,10 @@ from libp2p.host.ping import PingService
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
-from kaspa_node.p2p import circuit
-from kaspa_node.p2p.connection import RELAYED
+from kaspa_node.p2p.channel.connection import RELAYED
 from kaspa_node.p2p.errors import NegotiationError, NoReservation, WrongPeer
 from kaspa_node.p2p.host import PING_PROTOCOL
+from kaspa_node.p2p.relay import circuit
 from tests.integration.world import ECHO, Party, say, standing, until, world
 from tests.interop.stock import Stock, reserve, stock, stock_client, stock_relay
 from tests.unit.p2p.parties import peer_id

@@ -9,14 +9,14 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.p2p import select
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import DIRECT, INCOMING, RELAYED, Connection
+from kaspa_node.p2p.channel import select
+from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, RELAYED, Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ConnectionLost, DialError, NegotiationError, P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch import exchange, simultaneous
 from kaspa_node.p2p.punch.exchange import Dial, Expect, Initiator, Responder, Send
-from kaspa_node.p2p.stream import Stream
 from kaspa_node.p2p.wire import delimited
 
 MAX_ATTEMPTS = 3

@@ -6,7 +6,7 @@ import trio
 
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, Connection
 from kaspa_node.p2p.errors import DialError, P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.exchange import CLIENT, Dial

@@ -1,1 +1,1 @@
-"""The relay's side of circuit relay v2."""
+"""Circuit relay v2: its messages, the relay with its books, and the ends of a circuit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from kaspa_node.p2p.circuit_wire import NO_RESERVATION, RESERVATION_REFUSED, RESOURCE_LIMIT_EXCEEDED
+from kaspa_node.p2p.relay.messages import NO_RESERVATION, RESERVATION_REFUSED, RESOURCE_LIMIT_EXCEEDED
 
 # Pairs whose totals are kept; the least recently used one without a circuit is forgotten first.
 MAX_PAIRS = 10_000

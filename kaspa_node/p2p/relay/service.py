@@ -11,14 +11,14 @@ from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.p2p import circuit_wire as wire
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import DIRECT, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import P2PError, StreamReset
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.refusals import Refusals
+from kaspa_node.p2p.relay import messages as wire
 from kaspa_node.p2p.relay.ledger import Circuit, Denied, Ledger
-from kaspa_node.p2p.stream import Stream
 
 REQUEST_SECONDS = 10.0
 SWEEP_SECONDS = 30.0

@@ -10,12 +10,12 @@ from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.p2p import circuit_wire as wire
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.connection import RELAYED, Connection
+from kaspa_node.p2p.channel.connection import RELAYED, Connection
 from kaspa_node.p2p.errors import DialError, P2PError, PortBusy, ProtocolError, RelayRefused, WrongPeer
 from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.relay import messages as wire
 from kaspa_node.p2p.reservation.keeper import Connect, ReservationKeeper, Reserve
 from kaspa_node.settings.values import RelayAddress
 

@@ -12,7 +12,7 @@ import trio.testing
 from kaspa_node.journal import Journal
 from kaspa_node.node.remote import FIRST_RETRY_DIRECT, LONGEST_RETRY_DIRECT, RemoteKeeper
 from kaspa_node.node.requests import SessionRequest
-from kaspa_node.p2p.connection import DIRECT, RELAYED
+from kaspa_node.p2p.channel.connection import DIRECT, RELAYED
 from kaspa_node.p2p.dial import PREFER_DIRECT, Reached
 from kaspa_node.settings.values import Remote
 

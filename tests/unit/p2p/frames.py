@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from kaspa_node.p2p.yamux import Event, Opened, Yamux, YamuxStream
+from kaspa_node.p2p.channel.yamux import Event, Opened, Yamux, YamuxStream
 
 DATA, WINDOW, PING, GO_AWAY = range(4)
 SYN, ACK, FIN, RST = 1, 2, 4, 8

@@ -8,8 +8,8 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 from libp2p.peer.id import ID
 
-from kaspa_node.p2p import yamux
-from kaspa_node.p2p.noise import NoiseHandshake, NoiseKeys, NoiseSession
+from kaspa_node.p2p.channel import yamux
+from kaspa_node.p2p.channel.noise import NoiseHandshake, NoiseKeys, NoiseSession
 
 
 def seed(number: int) -> bytes:

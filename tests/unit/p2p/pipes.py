@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import trio
 
-from kaspa_node.p2p.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
+from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
+from kaspa_node.p2p.channel.upgrade import Upgrade
 from kaspa_node.p2p.errors import ConnectionLost
-from kaspa_node.p2p.upgrade import Upgrade
 from tests.unit.p2p.parties import keys
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaspa_node.p2p.circuit_wire import NO_RESERVATION, RESERVATION_REFUSED, RESOURCE_LIMIT_EXCEEDED
 from kaspa_node.p2p.relay import ledger as ledger_module
 from kaspa_node.p2p.relay.ledger import Circuit, Denied, Ledger, PairTotals, RelayLimits, Reservation
+from kaspa_node.p2p.relay.messages import NO_RESERVATION, RESERVATION_REFUSED, RESOURCE_LIMIT_EXCEEDED
 
 
 def books(**limits: float) -> Ledger:

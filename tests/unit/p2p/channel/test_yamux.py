@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kaspa_node.p2p.errors import ProtocolError
-from kaspa_node.p2p.yamux import (
+from kaspa_node.p2p.channel.yamux import (
     MAX_INCOMING_STREAMS,
     Changed,
     GoneAway,
@@ -13,6 +12,7 @@ from kaspa_node.p2p.yamux import (
     Pong,
     Yamux,
 )
+from kaspa_node.p2p.errors import ProtocolError
 from tests.unit.p2p.frames import (
     ACK,
     DATA,

@@ -6,9 +6,9 @@ from google.protobuf.message import DecodeError
 from libp2p.peer.id import ID
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, Status, StopMessage
 
-from kaspa_node.p2p import select
+from kaspa_node.p2p.channel import select
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ProtocolError
-from kaspa_node.p2p.stream import Stream
 from kaspa_node.p2p.wire import delimited
 
 HOP_PROTOCOL = "/libp2p/circuit/relay/0.2.0/hop"

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from kaspa_node.p2p.channel.negotiate import Proposer
+from kaspa_node.p2p.channel.yamux import YamuxStream
 from kaspa_node.p2p.errors import ConnectionLost, NegotiationError, StreamReset
-from kaspa_node.p2p.negotiate import Proposer
-from kaspa_node.p2p.yamux import YamuxStream
 
 if TYPE_CHECKING:
-    from kaspa_node.p2p.connection import Connection
+    from kaspa_node.p2p.channel.connection import Connection
 
 # At most this much of one write is framed and sealed before the task gives others a turn.
 WRITE_STEP = 256 * 1024

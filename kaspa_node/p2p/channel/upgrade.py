@@ -6,9 +6,9 @@ handshake, no round trip is spent on the muxer, else it is proposed inside the c
 
 from __future__ import annotations
 
-from kaspa_node.p2p import noise, yamux
-from kaspa_node.p2p.negotiate import Answerer, Proposer
-from kaspa_node.p2p.noise import NoiseHandshake, NoiseKeys, NoiseSession
+from kaspa_node.p2p.channel import noise, yamux
+from kaspa_node.p2p.channel.negotiate import Answerer, Proposer
+from kaspa_node.p2p.channel.noise import NoiseHandshake, NoiseKeys, NoiseSession
 
 
 class Upgrade:

@@ -8,12 +8,12 @@ import trio
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
 
 from kaspa_node.journal import Journal
-from kaspa_node.p2p import circuit_wire as wire
-from kaspa_node.p2p.connection import INCOMING, OUTGOING, RELAYED, Connection, Route
+from kaspa_node.p2p.channel.connection import INCOMING, OUTGOING, RELAYED, Connection, Route
+from kaspa_node.p2p.channel.stream import Stream, StreamPipe
 from kaspa_node.p2p.errors import DialError, NoReservation, P2PError, ProtocolError, RelayRefused
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.refusals import Refusals
-from kaspa_node.p2p.stream import Stream, StreamPipe
+from kaspa_node.p2p.relay import messages as wire
 
 REQUEST_SECONDS = 15.0
 

@@ -7,8 +7,8 @@ import socket
 import pytest
 import trio
 
+from kaspa_node.p2p.channel.pipe import SocketPipe
 from kaspa_node.p2p.errors import ConnectionLost
-from kaspa_node.p2p.pipe import SocketPipe
 
 pytestmark = [pytest.mark.trio, pytest.mark.network]
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import trio
 
-from kaspa_node.p2p import yamux
 from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.channel import yamux
+from kaspa_node.p2p.channel.noise import NoiseSession
+from kaspa_node.p2p.channel.pipe import Pipe
+from kaspa_node.p2p.channel.stream import Stream
+from kaspa_node.p2p.channel.upgrade import Upgrade
 from kaspa_node.p2p.errors import ConnectionLost, P2PError, ProtocolError
-from kaspa_node.p2p.noise import NoiseSession
-from kaspa_node.p2p.pipe import Pipe
-from kaspa_node.p2p.stream import Stream
-from kaspa_node.p2p.upgrade import Upgrade
 
 DIRECT = "direct"
 RELAYED = "relayed"

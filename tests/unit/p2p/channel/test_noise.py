@@ -12,9 +12,9 @@ from libp2p.crypto.pb.crypto_pb2 import KeyType
 from libp2p.crypto.pb.crypto_pb2 import PublicKey as KeyMessage
 from libp2p.security.noise.pb.noise_pb2 import NoiseHandshakePayload
 
-from kaspa_node.p2p import noise, yamux
+from kaspa_node.p2p.channel import noise, yamux
+from kaspa_node.p2p.channel.noise import MAX_PLAINTEXT, NoiseHandshake, NoiseKeys
 from kaspa_node.p2p.errors import NoiseError, ProtocolError, WrongPeer
-from kaspa_node.p2p.noise import MAX_PLAINTEXT, NoiseHandshake, NoiseKeys
 from tests.unit.p2p.parties import channel, keys, peer_id, shake_hands
 
 OTHER_MUXER = "/mplex/6.7.0"

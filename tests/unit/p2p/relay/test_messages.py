@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaspa_node.p2p import circuit_wire as wire
 from kaspa_node.p2p.errors import ProtocolError
+from kaspa_node.p2p.relay import messages as wire
 from tests.unit.p2p.parties import peer_id
 
 # circuit-v2.md of the libp2p specifications, "Protobuf".

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaspa_node.p2p import noise, yamux
+from kaspa_node.p2p.channel import noise, yamux
+from kaspa_node.p2p.channel.negotiate import HEADER, Answerer, token
+from kaspa_node.p2p.channel.noise import NoiseHandshake
+from kaspa_node.p2p.channel.upgrade import Upgrade
 from kaspa_node.p2p.errors import NegotiationError, ProtocolError, WrongPeer
-from kaspa_node.p2p.negotiate import HEADER, Answerer, token
-from kaspa_node.p2p.noise import NoiseHandshake
-from kaspa_node.p2p.upgrade import Upgrade
 from tests.unit.p2p.parties import keys, peer_id
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaspa_node.p2p.channel.negotiate import HEADER, MAX_PROPOSALS, NOT_AVAILABLE, Answerer, Proposer, token
 from kaspa_node.p2p.errors import NegotiationError, ProtocolError
-from kaspa_node.p2p.negotiate import HEADER, MAX_PROPOSALS, NOT_AVAILABLE, Answerer, Proposer, token
 
 NOISE, TLS = "/noise", "/tls/1.0.0"
 

@@ -6,10 +6,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from kaspa_node.p2p import connection as connection_module
-from kaspa_node.p2p.connection import QUIET_SECONDS, SILENT_SECONDS, Connection
+from kaspa_node.p2p.channel import connection as connection_module
+from kaspa_node.p2p.channel.connection import QUIET_SECONDS, SILENT_SECONDS, Connection
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ConnectionLost, StreamReset
-from kaspa_node.p2p.stream import Stream
 from tests.unit.p2p.frames import PING, SYN, frame
 from tests.unit.p2p.pipes import connected, pipe_of
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaspa_node.p2p.errors import ProtocolError
-from kaspa_node.p2p.yamux import (
+from kaspa_node.p2p.channel.yamux import (
     FIRST_WINDOW,
     INITIAL_WINDOW,
     MAX_FRAME,
@@ -17,6 +16,7 @@ from kaspa_node.p2p.yamux import (
     Yamux,
     YamuxStream,
 )
+from kaspa_node.p2p.errors import ProtocolError
 from tests.unit.p2p.frames import (
     ACK,
     DATA,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kaspa_node.p2p.channel.negotiate import Answerer, Proposer
+from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ProtocolError, StreamReset
-from kaspa_node.p2p.negotiate import Answerer, Proposer
-from kaspa_node.p2p.stream import Stream
 from kaspa_node.p2p.wire import MAX_VARINT_BYTES
 
 
