@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from operations import command_line
+from operations.tasks.service import restart, start, stop
 from operations.tasks.status import status
 
-__all__ = ["status"]
+__all__ = ["restart", "start", "status", "stop"]
 
 command_line.install()

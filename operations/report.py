@@ -84,7 +84,7 @@ class Report:
     def changed(self, what: str, host: str | None = None) -> None:
         """Something that was changed; with --dry-run, that would be."""
         self._changed.append((host, what))
-        would = "would change: " if self.dry_run else ""
+        would = "dry run, not done: " if self.dry_run else ""
         self.say(f"{would}{what}" if host is None else f"{host}: {would}{what}")
 
     def failed(self) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -94,18 +96,67 @@ class ProcessService:
         return self._log
 
     def record(self) -> dict[str, object]:
-        """What the start wrote down: pid, born, argv and what else it was given; {} where there is none."""
+        """What the start wrote down: pid, born, argv, environment, fingerprint; {} where there is none."""
         try:
             found = json.loads(self._record.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
-    def write_record(self, record: dict[str, object]) -> None:
-        """Write it whole or not at all."""
+    def write_record(self, record: Mapping[str, object]) -> None:
+        """Write it whole or not at all; for this user's eyes, as the environment may hold anything."""
         temporary = self._record.with_suffix(".new")
+        temporary.touch(mode=0o600)
         temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
         temporary.replace(self._record)
+
+    def start(self, argv: Sequence[str], environment: Mapping[str, str], fingerprint: str) -> int:
+        """Start the program in a session of its own, and write down which process it is; returns its id.
+
+        Raises OSError where the program can't be started.
+        """
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        started = {"argv": list(argv), "environment": dict(environment), "fingerprint": fingerprint}
+        self.write_record({"pid": process.pid, "born": born(process.pid), **started})
+        return process.pid
+
+    def start_again(self) -> int:
+        """Start it as it was started last; returns its id. Raises OSError where nobody knows how, or it can't be."""
+        record = self.record()
+        argv, environment = record.get("argv"), record.get("environment")
+        if not isinstance(argv, list) or not isinstance(environment, dict):
+            raise FileNotFoundError(f"{self._record} does not say how to start it; deploy it first")
+        return self.start(argv, environment, str(record.get("fingerprint", "")))
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Ask the process to end, make it end after `timeout` seconds, and return when it is gone.
+
+        How it was started stays written down.
+        """
+        pid = self.state().pid
+        if pid:
+            descriptor = os.pidfd_open(pid)
+            try:
+                for number, seconds in ((signal.SIGTERM, timeout), (signal.SIGKILL, 5.0)):
+                    signal.pidfd_send_signal(descriptor, number)
+                    # A process descriptor can be read from once the process has ended (pidfd_open(2)).
+                    if select.select([descriptor], [], [], seconds)[0]:
+                        break
+            except ProcessLookupError:
+                pass
+            finally:
+                os.close(descriptor)
+        if record := self.record():
+            self.write_record({**record, "pid": 0, "born": None})
 
     def forget(self) -> None:
         """Remove the record."""
@@ -158,3 +209,13 @@ def born(pid: int) -> int | None:
     # The second field, the program's name in parentheses, may hold anything, spaces and parentheses too.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def began(pid: int) -> float | None:
+    """When a process started, as Unix time; None: no such process."""
+    ticks = born(pid)
+    if ticks is None:
+        return None
+    stat = Path("/proc/stat").read_text(encoding="utf-8")
+    booted = next(int(line.split()[1]) for line in stat.splitlines() if line.startswith("btime "))
+    return booted + ticks / os.sysconf("SC_CLK_TCK")

@@ -4,20 +4,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import select
-import signal
-import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kaspa_service import ProcessService, born
+from ansible.module_utils.kaspa_service import ProcessService
 
 DOCUMENTATION = r"""
 module: kaspa_process
 short_description: Keep a program running as a plain process
 description:
   - For inventories without a service manager. The process is a session of its own; its output goes to
-    C(NAME.log), and C(NAME.json) beside it says which process it is.
+    C(NAME.log), and C(NAME.json) beside it says which process it is and how it was started.
   - It is restarted when its words, its variables or C(token) differ from those that it was started with.
 options:
   name: {type: str, required: true, description: The service's name.}
@@ -47,40 +43,6 @@ def fingerprint(argv: list[str], environment: dict[str, str], token: str) -> str
     return hashlib.sha256(repr((argv, sorted(environment.items()), token)).encode()).hexdigest()
 
 
-def start(service: ProcessService, argv: list[str], environment: dict[str, str], mark: str) -> int:
-    """Start the program and write down which process it is; returns its id."""
-    service.log.parent.mkdir(parents=True, exist_ok=True)
-    with service.log.open("ab") as log:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
-    service.write_record({"pid": process.pid, "born": born(process.pid), "fingerprint": mark, "argv": argv})
-    return process.pid
-
-
-def stop(service: ProcessService, timeout: float) -> None:
-    """Ask the process to end, make it end after `timeout` seconds, and return when it is gone."""
-    pid = service.state().pid
-    if pid:
-        descriptor = os.pidfd_open(pid)
-        try:
-            for number, seconds in ((signal.SIGTERM, timeout), (signal.SIGKILL, 5.0)):
-                signal.pidfd_send_signal(descriptor, number)
-                # A process descriptor can be read from once the process has ended (pidfd_open(2)).
-                if select.select([descriptor], [], [], seconds)[0]:
-                    break
-        except ProcessLookupError:
-            pass
-        finally:
-            os.close(descriptor)
-    service.forget()
-
-
 def main() -> None:
     """The module."""
     module = AnsibleModule(
@@ -107,11 +69,13 @@ def main() -> None:
         changed = not before.active or service.record().get("fingerprint") != mark
     pid = before.pid
     if changed and not module.check_mode:
-        stop(service, wanted["stop_timeout"])
+        service.stop(wanted["stop_timeout"])
         pid = 0
-        if wanted["state"] == "started":
+        if wanted["state"] == "stopped":
+            service.forget()
+        else:
             try:
-                pid = start(service, wanted["argv"], environment, mark)
+                pid = service.start(wanted["argv"], environment, mark)
             except OSError as error:
                 module.fail_json(msg=f"{wanted['argv'][0]} can't be started: {error.strerror}")
     module.exit_json(changed=changed, pid=pid)
