@@ -5,20 +5,32 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from operations.inventory import Node
 from operations.link import Link
 from operations.problems import HostProblem, OperationProblem
+from operations.way import Way
+
+
+class Target(Protocol):
+    """Where something can be done: a node, or a place with a name of its own."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def way(self) -> Way: ...
+
 
 T = TypeVar("T")
-Connect = Callable[[Node, float, threading.Event], Link]
+N = TypeVar("N", bound=Target)
+Connect = Callable[[N, float, threading.Event], Link]
 
 _GRACE = 8.0
 """Seconds that hosts get to end what was started there, once time is up or somebody has pressed Ctrl-C."""
 
 
-def connect(node: Node, timeout: float, interrupted: threading.Event) -> Link:
+def connect(node: Target, timeout: float, interrupted: threading.Event) -> Link:
     """A link to a host. timeout: seconds until it is given up. Raises HostProblem.
 
     interrupted: once it is set, whatever runs through the link is ended, and nothing more can be run.
@@ -34,11 +46,11 @@ def connect(node: Node, timeout: float, interrupted: threading.Event) -> Link:
 
 
 def on_all(
-    nodes: Iterable[Node],
-    work: Callable[[Node, Link], T],
+    nodes: Iterable[N],
+    work: Callable[[N, Link], T],
     *,
     timeout: float,
-    connect: Connect = connect,
+    connect: Connect[N] = connect,
 ) -> dict[str, T | OperationProblem]:
     """Do something on all hosts at the same time; by host what it came to, or the problem that it met with.
 
@@ -65,7 +77,7 @@ def on_all(
     return {errand.node.name: errand.outcome() for errand in errands}
 
 
-def _end(errands: Iterable[_Errand[T]]) -> None:
+def _end(errands: Iterable[_Errand[N, T]]) -> None:
     running = [errand for errand in errands if errand.is_alive()]
     for errand in running:
         errand.interrupted.set()
@@ -74,10 +86,10 @@ def _end(errands: Iterable[_Errand[T]]) -> None:
         errand.join(max(0.0, deadline - time.monotonic()))
 
 
-class _Errand(threading.Thread, Generic[T]):
+class _Errand(threading.Thread, Generic[N, T]):
     """The work on one host. A thread that is no daemon would hold up the end of the program by its connect."""
 
-    def __init__(self, node: Node, work: Callable[[Node, Link], T], connect: Connect, timeout: float) -> None:
+    def __init__(self, node: N, work: Callable[[N, Link], T], connect: Connect[N], timeout: float) -> None:
         super().__init__(name=f"on {node.name}", daemon=True)
         self.node = node
         self.interrupted = threading.Event()

@@ -24,13 +24,18 @@ def command(seconds: float, limit: int, interface: str, expression: str, *option
 
 
 class Recorder:
-    """Takes the lines in; `listening` is set once no further packet can be missed."""
+    """Takes the lines in.
+
+    listening: no further packet is missed. settled: set once it listens, or never will. dropped: packets that the
+    kernel had no room for.
+    """
 
     def __init__(self, limit: int) -> None:
         """limit: bytes that the recording may have."""
-        self.listening = threading.Event()
-        self.ended = False
+        self.listening = False
+        self.settled = threading.Event()
         self.dropped = 0
+        self._whole = False
         self._limit = limit
         self._said: list[str] = []
         self._text: list[str] = []
@@ -40,13 +45,18 @@ class Recorder:
         if line.startswith("# "):
             self._note(line[2:])
         elif line.strip() == _END:
-            self.ended = True
+            self._whole = True
         else:
             self._text.append(line.strip())
 
+    def over(self) -> None:
+        """No more lines come."""
+        self.settled.set()
+
     def _note(self, note: str) -> None:
         if note.startswith(_LISTENING):
-            self.listening.set()
+            self.listening = True
+            self.settled.set()
         dropped = _DROPPED.search(note)
         if dropped:
             self.dropped = int(dropped[1])
@@ -57,7 +67,7 @@ class Recorder:
     def content(self) -> bytes:
         """The pcap file; empty where none came, or not whole."""
         try:
-            return base64.b64decode("".join(self._text), validate=True) if self.ended else b""
+            return base64.b64decode("".join(self._text), validate=True) if self._whole else b""
         except binascii.Error:
             return b""
 
@@ -69,6 +79,6 @@ class Recorder:
     @property
     def failure(self) -> str | None:
         """Why there is nothing, in tcpdump's words; None where there is something."""
-        if self.listening.is_set() and self.content:
+        if self.listening and self.content:
             return None
         return "; ".join(self._said) or "it ended without a word"

@@ -31,7 +31,8 @@ def test_a_recording() -> None:
     content = bytes(range(256))
     text = base64.encodebytes(content).decode().splitlines()
     found = recorder(*TOLD, *text, "#end", limit=256)
-    assert found.listening.is_set()
+    assert found.listening
+    assert found.settled.is_set()
     assert (found.content, found.dropped, found.failure, found.full) == (content, 1, None, True)
     assert not recorder(*TOLD, *text, "#end", limit=257).full
 
@@ -47,7 +48,7 @@ def test_bytes_that_are_no_base64_are_none() -> None:
 
 def test_why_there_is_nothing() -> None:
     found = recorder("# tcpdump: wan: No such device exists", "# (SIOCGIFHWADDR\x1b: No such device)", "#end")
-    assert not found.listening.is_set()
+    assert not found.listening
     assert found.failure == "wan: No such device exists; (SIOCGIFHWADDR : No such device)"
 
 
@@ -75,7 +76,8 @@ def run(place: Path, tcpdump: str, limit: int = 1000) -> Recorder:
 def test_the_script_hands_over_what_tcpdump_writes(script: Path) -> None:
     found = run(script, f'echo "tcpdump: listening on any" >&2; ls {script}/tmp; printf "%s|" "$@"')
     assert found.content == b"--immediate-mode|-s|512|-B|16384|-U|-n|-p|-i|any|-Z|root|-w|-|tcp and (host 10.1.0.2)|"
-    assert found.listening.is_set()
+    assert found.listening
+    assert found.settled.is_set()
     assert list((script / "tmp").iterdir()) == []
 
 

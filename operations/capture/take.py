@@ -1,0 +1,126 @@
+"""Takes the packets at all places at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from operations import ask
+from operations.capture import pcap
+from operations.capture.plan import Place
+from operations.capture.recorder import Recorder, command
+from operations.capture.store import Taken
+from operations.capture.targets import Router
+from operations.fleet import Connect, connect, on_all
+from operations.inventory import Node
+from operations.link import Link
+from operations.problems import HostProblem, OperationProblem
+from operations.way import Way
+
+_GRACE = 15.0
+_FIND = "PATH=$PATH:/usr/sbin:/sbin; command -v tcpdump"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """seconds: of capturing. bytes: of each place's file."""
+
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Pings:
+    """Traffic to look at: so many Kaspa pings each way over a session, by the peer at one end."""
+
+    node: Node
+    session: str
+    count: int
+
+    @property
+    def name(self) -> str:
+        """Among the places."""
+        return f"pings of {self.node.name}"
+
+    @property
+    def way(self) -> Way:
+        """The peer's."""
+        return self.node.way
+
+
+Target = Node | Router
+Errand = Target | Pings
+
+
+def lacking(targets: Sequence[Target], timeout: float) -> dict[str, OperationProblem]:
+    """The places at which no packets can be taken, by name."""
+
+    def look(target: Target, link: Link) -> None:
+        if not link.run([*_enter(target), "sh", "-c", _FIND]).ok:
+            where = "on this machine" if target.way.address is None else "there"
+            raise HostProblem(f"tcpdump is not installed {where}: apt-get install tcpdump", target.name)
+
+    found = on_all(targets, look, timeout=timeout)
+    return {name: problem for name, problem in found.items() if isinstance(problem, OperationProblem)}
+
+
+def take(
+    places: Mapping[str, Place],
+    targets: Sequence[Target],
+    limits: Limits,
+    *,
+    options: Sequence[str] = (),
+    pings: Pings | None = None,
+    timeout: float,
+    connect: Connect[Errand] = connect,
+) -> dict[str, Taken | dict[str, Any] | OperationProblem]:
+    """What each place gave, by its name, or why it gave nothing; and what came of the pings.
+
+    targets: where the places are, by the same names. options: for tcpdump. timeout: seconds beside those of capturing.
+    On Ctrl-C everything is ended, and nothing is kept.
+    """
+    recorders = {target.name: Recorder(limits.bytes) for target in targets}
+
+    def reach(target: Errand, seconds: float, interrupted: threading.Event) -> Link:
+        try:
+            return connect(target, seconds, interrupted)
+        except OperationProblem:
+            if target.name in recorders:
+                recorders[target.name].over()
+            raise
+
+    def work(target: Errand, link: Link) -> Taken | dict[str, Any]:
+        if isinstance(target, Pings):
+            for recorder in recorders.values():
+                recorder.settled.wait()
+            return ask.exercise(link, target.node, target.session, pings=target.count, timeout=limits.seconds)
+        place, recorder = places[target.name], recorders[target.name]
+        argv = command(limits.seconds, limits.bytes, place.interface, place.filter, *options)
+        try:
+            link.stream([*_enter(target), *argv], recorder.line, timeout=limits.seconds + _GRACE, stop=_never())
+        finally:
+            recorder.over()
+        return _taken(place, recorder)
+
+    errands: list[Errand] = [*targets, *([pings] if pings else [])]
+    return on_all(errands, work, timeout=limits.seconds + _GRACE + timeout, connect=reach)
+
+
+def _taken(place: Place, recorder: Recorder) -> Taken:
+    if recorder.failure is not None:
+        raise HostProblem(f"no packets can be taken: {recorder.failure}", place.name)
+    try:
+        return Taken(place, pcap.read(recorder.content), recorder.dropped, recorder.full)
+    except pcap.BadCapture as error:
+        raise HostProblem(f"no packets can be taken: {error}", place.name) from None
+
+
+def _enter(target: Target) -> tuple[str, ...]:
+    return target.enter if isinstance(target, Router) else ()
+
+
+def _never() -> threading.Event:
+    """Nobody stops it before its time but Ctrl-C, which the link knows of."""
+    return threading.Event()

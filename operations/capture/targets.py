@@ -1,0 +1,56 @@
+"""The routers of a lab, as places that commands can be run on like on a host."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from operations.inventory import Inventory
+from operations.way import Way
+
+
+@dataclass(frozen=True)
+class Router:
+    """A router of the lab. host: whom it stands before. enter: goes before a command line so that it runs on it."""
+
+    name: str
+    host: str
+    enter: tuple[str, ...]
+    way: Way = Way(address=None, interpreter=sys.executable)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is between the hosts. options: for tcpdump. loopback: nothing, all are addresses of one machine."""
+
+    routers: tuple[Router, ...] = ()
+    options: tuple[str, ...] = ()
+    loopback: bool = False
+
+
+def surroundings(inventory: Inventory, hosts: Iterable[str]) -> Surroundings:
+    """What is between these hosts: where the inventory is that of a lab, its routers before them."""
+    nodes = list(inventory.nodes.values())
+    if not all(node.variable("lab", False) for node in nodes):
+        return Surroundings()
+    from lab.topology import ROUTERS
+
+    before = [router for router in ROUTERS if router.host in set(hosts)]
+    if all(node.manager == "systemd" for node in nodes):
+        from lab.namespaces import NamedNamespaces
+
+        named = NamedNamespaces()
+        return Surroundings(tuple(Router(each.name, each.host, tuple(named.enter(each.name))) for each in before))
+    from lab.local import lab
+    from lab.local.namespaces import KeptNamespaces
+    from lab.local.state import NAMESPACES, State
+    from lab.paths import Paths
+
+    state = State.read(lab.state_file(Paths()))
+    if state is None or state.mode != NAMESPACES:
+        return Surroundings(loopback=True)
+    kept = KeptNamespaces(state.pids)
+    routers = tuple(Router(each.name, each.host, tuple(kept.enter(each.name))) for each in before)
+    # In a user namespace of one user there is no other that tcpdump could become.
+    return Surroundings(routers, options=("-Z", "root"))
