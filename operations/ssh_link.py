@@ -50,12 +50,12 @@ class SshLink(SupervisedLink):
         self._way = way
         self._proxies: list[Proxy] = []
         self._timeout = min(timeout, CONNECT_SECONDS)
-        self._connections = self._prepare()
-        try:
+        self._connections: list[Any] = []
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            self._connections = self._prepare()
             self._open()
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def close(self) -> None:
         """See Link."""
