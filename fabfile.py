@@ -6,9 +6,19 @@ from operations import command_line
 from operations.tasks.capture import capture
 from operations.tasks.dial import dial
 from operations.tasks.evidence import evidence
+from operations.tasks.logs import logs
 from operations.tasks.service import restart, start, stop
 from operations.tasks.status import status
 
-__all__ = ["capture", "dial", "evidence", "restart", "start", "status", "stop"]
+__all__ = [
+    "capture",
+    "dial",
+    "evidence",
+    "logs",
+    "restart",
+    "start",
+    "status",
+    "stop",
+]
 
 command_line.install()

@@ -31,10 +31,14 @@ _DRY_RUN = "say what would change, and change nothing"
 
 @dataclass
 class Call:
-    """One call of a task. timeout: seconds. report: where everything goes that it has to say."""
+    """One call of a task. report: where everything goes that it has to say.
+
+    timeout: seconds. limit: the same where somebody has typed it, else None, for tasks that would go on for ever.
+    """
 
     report: Report
     timeout: float
+    limit: float | None
     dry_run: bool
     source: str | None
 
@@ -125,8 +129,8 @@ def _carry_out(
     try:
         if isinstance(context, Connection):
             raise UsageProblem("hosts come from the inventory: say --host NAME after the task, not -H before it")
-        seconds = timeout if limit is None else number(limit, "--timeout", least=0.1, most=LONGEST)
-        body(Call(report, seconds, report.dry_run, source), *given, **options)
+        typed = None if limit is None else number(limit, "--timeout", least=0.1, most=LONGEST)
+        body(Call(report, typed or timeout, typed, report.dry_run, source), *given, **options)
     except OperationProblem as problem:
         report.problem(problem)
     except KeyboardInterrupt:

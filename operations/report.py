@@ -65,6 +65,10 @@ class Report:
         if not self.as_json:
             print("\n".join(harmless(line) for line in text.split("\n")), file=self._out, flush=True)
 
+    def line(self, text: str) -> None:
+        """A line of JSON of its own, for tasks that go on; the document follows at the end."""
+        print(text, file=self._out, flush=True)
+
     def table(self, title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A title and aligned columns, for people. None shows as a dash."""
         self.say(render.table(title, head, [tuple(render.cell(value) for value in row) for row in rows]))
