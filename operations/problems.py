@@ -3,6 +3,7 @@
 OperationProblem      1   what was asked for did not succeed
 ├── UsageProblem      2   an unknown host or session, no inventory, an option that can't be
 └── HostProblem       2   a host can't be reached or used
+    ├── Interrupted   2   Ctrl-C, or the end of the time that a task may take
     └── MissingFile   2   a file on it is not there
 
 The figures are the exit codes of a task that has met with one.
@@ -37,6 +38,13 @@ class HostProblem(OperationProblem):
     """A host can't be reached, lets nobody in, gives no root, or does not answer in time."""
 
     exit_code = EXIT_BAD_INPUT
+
+
+class Interrupted(HostProblem):
+    """What ran on the host was ended, because the task is; no news to whoever ended it."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__("interrupted", host)
 
 
 class MissingFile(HostProblem):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from operations.link import OnLine, Ran
-from operations.problems import HostProblem, MissingFile
+from operations.problems import HostProblem, Interrupted, MissingFile
 from operations.supervisor import BEGUN
 
 _SOURCE = (Path(__file__).parent / "supervisor.py").read_text(encoding="utf-8")
@@ -142,7 +142,7 @@ class SupervisedLink(ABC):
         become: bool,
     ) -> _Ended:
         if self._interrupted.is_set():
-            raise HostProblem("interrupted", self._host)
+            raise Interrupted(self._host)
         # The supervisor's own limit is for the case that nobody tells it to stop; ours comes first.
         words = [self._interpreter, "-I", "-S", "-c", _SOURCE, f"{timeout + 2 * _GRACE:.3f}", str(len(given)), *argv]
         sudo = ["sudo", "-n", "--"] if become and self._sudo else []
@@ -197,7 +197,7 @@ class SupervisedLink(ABC):
                     if rest:
                         on_out(rest)
         if self._interrupted.is_set():
-            raise HostProblem("interrupted", self._host)
+            raise Interrupted(self._host)
         if not begun and not hung_up:
             raise self._not_begun(argv, complaint, sudo)
         code = running.exit_code() if not open_streams else 128 + 9

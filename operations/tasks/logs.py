@@ -15,7 +15,7 @@ from operations.link import Link
 from operations.log_lines import Entry, in_order, shown, since
 from operations.log_reader import Read, Wanted
 from operations.operation import LONGEST, Call, number, operation
-from operations.problems import OperationProblem
+from operations.problems import Interrupted, OperationProblem
 
 DEFAULT_LINES = 50
 MOST_LINES = 100_000
@@ -70,8 +70,9 @@ def _follow(call: Call, nodes: list[Node], read: dict[str, Read], wanted: Wanted
     def work(node: Node, link: Link) -> None:
         try:
             log_reader.follow(link, node, read[node.name], replace(wanted, since=None), writer.write, timeout=limit)
+        except Interrupted:
+            raise
         except OperationProblem as problem:
-            problem.host = node.name
             writer.problem(problem)
 
     try:

@@ -14,7 +14,7 @@ from operations.overview import Seen, tables
 
 @operation(help={"host": "only these hosts, with commas"})
 def status(call: Call, host: str | None = None) -> None:
-    """Every host: unit, since when, version, peer id, reservations, sessions with path and bytes."""
+    """How every host is doing: service, version, peer id, reservations, the path of each session."""
     found = on_all(call.inventory.some(host), look, timeout=call.timeout)
     seen = [each for each in found.values() if isinstance(each, Seen)]
     for each in seen:
