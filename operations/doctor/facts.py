@@ -1,0 +1,196 @@
+"""What the doctor goes by: each host as it was found, and what was tried between hosts. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kaspa_node.evidence.endpoints import Endpoint
+from kaspa_node.evidence.journal_lines import Line
+from kaspa_node.settings import Settings
+
+RELAY, PEER = "relay", "peer"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service as its manager has it.
+
+    state: systemd's ActiveState (`active`, `failed`, `inactive`, `activating`, …); of a plain process the first or
+    third. exit_status: of its last end, None where it never ended. restarts: by itself, since it was last started by
+    hand. stopped: the process stands still by a signal. last: its last line that is a warning, an error or no
+    milestone, "" where it said nothing.
+    """
+
+    name: str
+    state: str
+    exit_status: int | None = None
+    restarts: int = 0
+    stopped: bool = False
+    last: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process, and no sign that it is about to end."""
+        return self.state == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLink:
+    """A relay as a peer has it: its reservation there and where that relay sees the peer's listening port."""
+
+    peer_id: str
+    addr: str
+    state: str
+    reason: str | None
+    observed: Endpoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """A remote as its dialer has it; state: waiting, dialing, punching, relayed, direct or backoff."""
+
+    name: str
+    peer_id: str
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A Kaspa session of a peer. state: `handshake` or `ready`, `carried` for an external backend's."""
+
+    peer_id: str
+    path: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """An external backend. state: unknown, up or refusing, as the last call went."""
+
+    address: str
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the running node says of itself; the fields of the other role are empty. reserved: peer ids."""
+
+    peer_id: str
+    network: str = ""
+    relays: tuple[RelayLink, ...] = ()
+    remotes: tuple[RemoteState, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    backend: Backend | None = None
+    reserved: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """ufw. incoming: what it does with what no rule names; allowed: TCP ports that everybody reaches."""
+
+    active: bool
+    incoming: str
+    allowed: frozenset[int]
+
+    def shuts(self, port: int) -> bool:
+        """Whether nobody from outside reaches that port."""
+        return self.active and self.incoming in ("deny", "reject") and port not in self.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One host of the inventory. Of an unreachable one, only what the inventory says is known.
+
+    port: the node's, by the inventory; announced: a relay's address, `203.0.113.10:4011`, by the inventory.
+    clock_ahead: seconds before the controller's, 0 where it can't be told from it.
+    key_id: the peer id of the key file; recorded_id: the one that deploy wrote down.
+    silence: why there is no status. settings: what the node runs with, or would; wrong: why it can't.
+    lines: of the service's present start, oldest first; or the last ones, where it does not run.
+    """
+
+    name: str
+    role: str
+    port: int
+    dials: tuple[str, ...] = ()
+    announced: str = ""
+    unreachable: str | None = None
+    clock_ahead: float = 0.0
+    service: Service | None = None
+    key_id: str | None = None
+    recorded_id: str | None = None
+    status: Status | None = None
+    silence: str | None = None
+    settings: Settings | None = None
+    wrong: str | None = None
+    firewall: Firewall | None = None
+    addresses: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def peer_id(self) -> str | None:
+        """The id that it has: the running node's, else that of its key."""
+        return self.status.peer_id if self.status is not None else self.key_id or self.recorded_id
+
+    @property
+    def network(self) -> str:
+        """The Kaspa network that it is on, "" where that is not known."""
+        if self.status is not None and self.status.network:
+            return self.status.network
+        return self.settings.network if self.settings is not None else ""
+
+
+OPEN, REFUSED, TIMEOUT = "open", "refused", "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A TCP connection that was tried from a host. outcome: OPEN, REFUSED, TIMEOUT, or the system's own words."""
+
+    origin: str
+    address: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Where a destination saw a connection that left a host from its listening port."""
+
+    origin: str
+    destination: str
+    seen: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of it. mapped: tried by the doctor, beside what the relays told the peers."""
+
+    hosts: Mapping[str, Host]
+    reached: tuple[Reach, ...] = ()
+    mapped: tuple[Mapped, ...] = field(default=())
+
+    def outcome(self, origin: str, address: str) -> str | None:
+        """How that connection went, None where it was not tried."""
+        return next((r.outcome for r in self.reached if (r.origin, r.address) == (origin, address)), None)
+
+    def named(self, peer_id: str) -> Host | None:
+        """The host that has this id."""
+        return next((host for host in self.hosts.values() if host.peer_id == peer_id), None)
+
+    def formerly(self, peer_id: str) -> Host | None:
+        """The host that had this id when it was deployed, and has another one now."""
+        return next(
+            (h for h in self.hosts.values() if h.recorded_id == peer_id and h.peer_id not in (None, peer_id)), None
+        )
+
+    @property
+    def relays(self) -> tuple[Host, ...]:
+        """All relays of the inventory."""
+        return tuple(host for host in self.hosts.values() if host.role == RELAY)
+
+    @property
+    def peers(self) -> tuple[Host, ...]:
+        """All peers of the inventory."""
+        return tuple(host for host in self.hosts.values() if host.role == PEER)

@@ -1,0 +1,109 @@
+"""What may be wrong with one host by itself: out of reach, its clock, its settings, its service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from operations.doctor.facts import Facts, Host, Service
+from operations.doctor.findings import Finding
+
+CLOCK_SECONDS = 5.0
+"""Clocks further apart than this are told of."""
+
+_RESTARTS = 2
+_BAD_SETTINGS = 2
+
+
+def examine(facts: Facts, hosts: Iterable[Host]) -> Iterator[Finding]:
+    """All that is wrong with these hosts."""
+    off = _clocks(facts)
+    for host in hosts:
+        if host.unreachable is not None:
+            yield Finding(
+                "host-unreachable",
+                frozenset({host.name}),
+                f"{host.name} can't be reached",
+                host.unreachable,
+                f"See that {host.name} is up, and how to log in: ansible {host.name} -m ansible.builtin.ping.",
+            )
+            continue
+        if host.name in off:
+            yield off[host.name]
+        yield from _settings(host)
+        yield from _service(host)
+
+
+def _clocks(facts: Facts) -> dict[str, Finding]:
+    there = [host for host in facts.hosts.values() if host.unreachable is None]
+    off = [host for host in there if abs(host.clock_ahead) > CLOCK_SECONDS]
+    ahead = [host.clock_ahead for host in off]
+    if len(off) == len(there) > 1 and max(ahead) - min(ahead) < CLOCK_SECONDS:
+        text = "the controller's clock is off: all hosts differ from it alike"
+        remedy = "Set the clock of the machine that fab runs on: timedatectl set-ntp true."
+        return {
+            host.name: Finding("clock-off", frozenset({"controller"}), text, _hours(ahead[0]), remedy) for host in off
+        }
+    return {
+        host.name: Finding(
+            "clock-off",
+            frozenset({host.name}),
+            f"the clock of {host.name} is off",
+            _hours(host.clock_ahead),
+            f"Set it: timedatectl set-ntp true on {host.name}. Until then its log has other times than the others.",
+        )
+        for host in off
+    }
+
+
+def _hours(ahead: float) -> str:
+    return f"{abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} the controller's"
+
+
+def _settings(host: Host) -> Iterator[Finding]:
+    if host.wrong is None:
+        return
+    running = host.service is not None and host.service.running
+    yield Finding(
+        "configuration-wrong",
+        frozenset({host.name}),
+        f"the settings of {host.name} can't be used"
+        + ("; its node still runs with earlier ones, and would not start again" if running else ""),
+        host.wrong,
+        "Correct the setting in the inventory and deploy again; docs/troubleshooting.md explains the line.",
+    )
+
+
+def _service(host: Host) -> Iterator[Finding]:
+    service = host.service
+    if service is None:
+        return
+    about = frozenset({host.name})
+    last = f"; last line: {service.last}" if service.last else ""
+    logs = f"fab logs --host {host.name}"
+    if service.running and host.status is None:
+        if service.stopped:
+            why, remedy = (
+                "is stopped by a signal (SIGSTOP)",
+                f"Let it go on, or start it afresh: fab restart {host.name}.",
+            )
+        else:
+            why, remedy = "runs, but does not answer", f"Look why ({logs}); fab restart {host.name} helps in any case."
+        yield Finding("service-silent", about, f"{service.name} on {host.name} {why}", host.silence or "", remedy)
+    elif service.restarts >= _RESTARTS and not (service.running and host.status is not None):
+        text = f"{service.name} on {host.name} ends again and again"
+        evidence = f"started again {service.restarts} times by itself, exit code {service.exit_status}{last}"
+        yield Finding("service-crashing", about, text, evidence, f"Mend what its last lines name: {logs}.")
+    elif not service.running:
+        yield _down(host, service, about, last)
+
+
+def _down(host: Host, service: Service, about: frozenset[str], last: str) -> Finding:
+    if service.state == "not-found":
+        text, remedy = f"{service.name} is not installed on {host.name}", "Deploy: ansible-playbook deploy.yml."
+        return Finding("service-down", about, text, "systemd knows no such unit", remedy)
+    text = f"{service.name} on {host.name} {'has failed' if service.state == 'failed' else 'is not running'}"
+    ended = f", exit code {service.exit_status}" if service.exit_status else ""
+    remedy = f"Start it: fab start {host.name}."
+    if service.exit_status == _BAD_SETTINGS:
+        remedy = f"Mend what its last line names, then start it: fab start {host.name}."
+    return Finding("service-down", about, text, f"{service.state}{ended}{last}", remedy)

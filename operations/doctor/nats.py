@@ -1,0 +1,152 @@
+"""Why two peers that meet at a relay get no direct connection: what their NATs do, and how the punches ended.
+
+A punch goes to the address that the relay saw. It can be met there only where the NAT gives the peer's listening port
+that same address for other destinations, too (endpoint-independent mapping, RFC 4787). One destination can't tell: a
+port that is changed may be changed alike for all. Two that saw different addresses can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kaspa_node import milestones as m
+from kaspa_node.evidence.endpoints import Endpoint
+from kaspa_node.evidence.journal_lines import Line
+from operations.doctor.facts import Facts, Host, RelayLink
+from operations.doctor.findings import Finding
+from operations.doctor.pair import DIRECT, RELAYED, Pair
+
+NO_NAT, KEPT, CHANGED, SYMMETRIC, UNKNOWN = "no NAT", "kept", "changed", "symmetric", "unknown"
+
+_FORWARD = (
+    "Forward 4012/tcp to one of the two on its router and name that address in kaspa_peer_announce, "
+    "or use a NAT there that keeps one mapping for all destinations; until then the relay carries the session."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """What is known of the NAT before a peer.
+
+    kind: NO_NAT; KEPT, the public port is the local one; CHANGED, another, for all we know the same for everybody;
+    SYMMETRIC, another for each destination; UNKNOWN. seen: where each destination saw the listening port.
+    """
+
+    host: str
+    kind: str
+    seen: tuple[tuple[str, Endpoint], ...]
+
+    def __str__(self) -> str:
+        seen = ", ".join(f"{where} saw {end}" for where, end in self.seen)
+        return f"{self.host}: {seen or 'nobody saw its port'}"
+
+
+def mapping(facts: Facts, host: Host) -> Mapping:
+    """What the relays and the doctor's own connections tell of a host's NAT."""
+    links = () if host.status is None else host.status.relays
+    seen = [(_relay_name(facts, link), link.observed) for link in links if link.observed is not None]
+    seen += [(each.destination, each.seen) for each in facts.mapped if each.origin == host.name]
+    ends = {end for _, end in seen}
+    if not ends:
+        kind = UNKNOWN
+    elif any(end.ip in host.addresses for end in ends):
+        kind = NO_NAT
+    elif len(ends) > 1:
+        kind = SYMMETRIC
+    else:
+        kind = KEPT if {end.port for end in ends} == {host.port} else CHANGED
+    return Mapping(host.name, kind, tuple(seen))
+
+
+def _relay_name(facts: Facts, link: RelayLink) -> str:
+    relay = facts.named(link.peer_id)
+    return relay.name if relay is not None else "a relay"
+
+
+def examine(pair: Pair) -> Iterator[Finding]:
+    """Why it is not direct, where the two do reach each other through a relay."""
+    if pair.path == DIRECT:
+        return
+    about = frozenset({pair.dialer.name, pair.dialed.name})
+    maps = [mapping(pair.facts, host) for host in pair.peers]
+    symmetric = [each for each in maps if each.kind == SYMMETRIC]
+    evidence = "; ".join(str(each) for each in maps)
+    if len(symmetric) == 2:
+        text = f"the NATs of {' and '.join(each.host for each in maps)} are both symmetric: no punch can succeed"
+        yield Finding("nat-symmetric", about, text, evidence, _FORWARD)
+    elif symmetric:
+        [one] = symmetric
+        [other] = [each.host for each in maps if each is not one]
+        text = f"the NAT of {one.host} is symmetric: its dials don't come from the port that {other} opens its own for"
+        yield Finding("nat-symmetric", about, text, evidence, _FORWARD)
+    yield from _port_not_used(pair)
+    publics = {end.ip for each in maps for _, end in each.seen}
+    if len(publics) == 1 and all(each.seen for each in maps) and not any(each.kind == NO_NAT for each in maps):
+        yield Finding(
+            "nat-shared",
+            about,
+            f"{pair.dialer.name} and {pair.dialed.name} share the public address {publics.pop()}",
+            evidence,
+            "Their router would have to send packets for its own public address back in (hairpinning), which few do; "
+            "name the local address in kaspa_peer_announce.",
+        )
+    yield from _punches(pair, maps)
+
+
+def _port_not_used(pair: Pair) -> Iterator[Finding]:
+    for host in pair.peers:
+        for link in () if host.status is None else host.status.relays:
+            if link.state == "reserved" and link.observed is None:
+                yield Finding(
+                    "port-not-used",
+                    frozenset({host.name}),
+                    f"no relay knows at which public port {host.name} listens",
+                    "its connection to the relay did not leave from the listening port, which was busy",
+                    "Wait a minute: it moves back by itself; fab status shows the observed address then.",
+                )
+
+
+def last_punch(host: Host, peer_id: str | None) -> tuple[Line, ...]:
+    """The lines of the latest punch with that peer, all of its attempts, oldest first."""
+    kinds = (m.PUNCH_STARTED, m.PUNCH_FAILED, m.PUNCH_SUCCEEDED)
+    lines = [line for line in host.lines if line.milestone in kinds and line.fields.get("peer") == peer_id]
+    return tuple(line for line in lines if line.fields.get("relayed") == lines[-1].fields.get("relayed"))
+
+
+def _punches(pair: Pair, maps: list[Mapping]) -> Iterator[Finding]:
+    """The end of the last punches, by both journals; only where a relayed path stands, or the policy forbids it."""
+    failed = {host.name: _failure(host, pair.other(host).peer_id) for host in pair.peers}
+    reasons = [f"{name}: {line.fields.get('reason', 'no reason given')}" for name, line in failed.items() if line]
+    attempts = max((line.count("attempt") or 1 for line in failed.values() if line), default=0)
+    about = frozenset({pair.dialer.name, pair.dialed.name})
+    if attempts:
+        times = "the last hole punch" if attempts == 1 else f"the last {attempts} hole punches"
+        text = f"{times} between {pair.dialer.name} and {pair.dialed.name} failed"
+        yield Finding("punch-failed", about, text, "; ".join(reasons), _punch_remedy(maps))
+    elif pair.path == RELAYED:
+        said = pair.remote.reason if pair.remote is not None else None
+        text = f"{pair.dialer.name} and {pair.dialed.name} have tried no hole punch"
+        evidence = said or "neither journal has a punch of this start"
+        yield Finding(
+            "punch-failed", about, text, evidence, f"Try one: fab dial {pair.dialer.name} {pair.dialed.name}."
+        )
+
+
+def _failure(host: Host, peer_id: str | None) -> Line | None:
+    """The last failure, where the latest punch came to no better end."""
+    lines = last_punch(host, peer_id)
+    if any(line.milestone is m.PUNCH_SUCCEEDED for line in lines):
+        return None
+    return next((line for line in reversed(lines) if line.milestone is m.PUNCH_FAILED), None)
+
+
+def _punch_remedy(maps: list[Mapping]) -> str:
+    if any(each.kind == SYMMETRIC for each in maps):
+        return _FORWARD
+    told = ", ".join(each.host for each in maps if each.kind in (CHANGED, UNKNOWN))
+    hint = f" (whether the NAT of {told} is symmetric could not be tried)" if told else ""
+    return (
+        f"A firewall on the way between the two, or a NAT that forgets: see fab capture of a fresh try{hint}. "
+        "Forwarding 4012/tcp to one of them helps in any case."
+    )

@@ -1,0 +1,217 @@
+"""Runs on a host, sent there as text: everything that the doctor wants to know of it, in one go, as JSON.
+
+    python3 - '{"manager": …}' < look.py
+
+`look` says what is asked for. What can't be had is null or empty; nothing is created or changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import time
+from typing import Any
+
+PROPERTIES = "LoadState,ActiveState,SubState,ExecMainStatus,NRestarts,MainPID,InvocationID,FreezerState,Environment"
+SEARCHED_LINES = 5000
+VARIABLES = ("KASPA_NODE_", "LIBP2P_")
+COMMAND_SECONDS = 15
+
+
+def output(argv: list[str], environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+    """Exit code, output and complaint of a command; 127 where it can't be run, 124 where it does not end."""
+    values = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", **(environment or {})}
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=values,
+            timeout=COMMAND_SECONDS,
+        )
+    except OSError as error:
+        return 127, "", f"{argv[0]}: {error.strerror}"
+    except subprocess.TimeoutExpired:
+        return 124, "", f"`{argv[0]}` did not end within {COMMAND_SECONDS} s"
+    return done.returncode, done.stdout, done.stderr
+
+
+def text_of(path: str) -> str | None:
+    """A file's text, None where it can't be read."""
+    try:
+        return pathlib.Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
+def stamp(path: str) -> str | None:
+    """Inode and time of change, as deploy writes them down; None where there is no such file."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return f"{found.st_ino}-{int(found.st_mtime)}"
+
+
+def process_state(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; empty for no such process."""
+    return (text_of(f"/proc/{pid}/stat") or "").rpartition(")")[2].split()
+
+
+def systemd_service(name: str) -> dict[str, Any]:
+    """The unit's properties, as far as they are used."""
+    _, out, _ = output(["systemctl", "show", "--property", PROPERTIES, f"{name}.service"])
+    found = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    pid = int(found.get("MainPID") or 0)
+    missing = found.get("LoadState") == "not-found"
+    return {
+        "state": "not-found" if missing else found.get("ActiveState", "unknown"),
+        "exit_status": int(found.get("ExecMainStatus") or 0),
+        "restarts": int(found.get("NRestarts") or 0),
+        "pid": pid,
+        "invocation": found.get("InvocationID", ""),
+        "stopped": process_state(pid)[:1] == ["T"] or found.get("FreezerState") in ("frozen", "freezing"),
+        "environment": shlex.split(found.get("Environment", "")),
+    }
+
+
+def plain_process(name: str, directory: str) -> dict[str, Any]:
+    """The process that deploy has recorded in a file beside its log."""
+    try:
+        record = json.loads(text_of(f"{directory}/{name}.json") or "{}")
+    except ValueError:
+        record = {}
+    pid = record.get("pid") if isinstance(record.get("pid"), int) else 0
+    fields = process_state(pid) if pid else []
+    # Field 22 of proc(5)'s stat, when the process started: another one may have taken over its number.
+    alive = len(fields) > 19 and fields[0] not in "ZX" and int(fields[19]) == record.get("born")
+    return {
+        "state": "active" if alive else "inactive",
+        "exit_status": 0,
+        "restarts": 0,
+        "pid": pid if alive else 0,
+        "invocation": "",
+        "stopped": alive and fields[0] == "T",
+        "environment": [],
+    }
+
+
+def variables(service: dict[str, Any]) -> dict[str, str]:
+    """The node's variables: those that its process was started with, else those that its unit names."""
+    running = text_of(f"/proc/{service['pid']}/environ") if service["pid"] else None
+    entries = running.split("\0") if running else service["environment"]
+    pairs = (entry.partition("=") for entry in entries)
+    return {name: value for name, _, value in pairs if name.startswith(VARIABLES)}
+
+
+def log_lines(wanted: dict[str, Any], service: dict[str, Any]) -> list[str]:
+    """The lines of the service's present start; the last ones of all starts where it does not run steadily."""
+    if wanted["manager"] == "process":
+        text = text_of(f"{wanted['directory']}/{wanted['service']}.log") or ""
+        return text.splitlines()[-SEARCHED_LINES:]
+    steady = service["state"] == "active" and service["invocation"] and not service["restarts"]
+    chosen = f"_SYSTEMD_INVOCATION_ID={service['invocation']}"
+    if not steady:
+        chosen = f"_SYSTEMD_UNIT={wanted['service']}.service"
+    _, out, _ = output(["journalctl", "-q", "-o", "cat", "-n", str(SEARCHED_LINES), chosen])
+    return out.splitlines()
+
+
+def worth_sending(lines: list[str], milestones: list[str], count: int) -> list[str]:
+    """The last `count` of the lines with one of the milestones."""
+    names = "|".join(re.escape(name) for name in milestones)
+    pattern = re.compile(rf" milestone=(?:{names})(?: |$)")
+    return [line for line in lines if pattern.search(line)][-count:]
+
+
+def last_words(lines: list[str]) -> str:
+    """The last line that is a warning or an error, or was not written by the log: an error at the start, a crash."""
+    for line in reversed(lines[-50:]):
+        if line.strip() and not re.match(r"[0-9-]{10} [0-9:.]+\+[0-9:]+ \[(?:INFO |DEBUG)\]", line):
+            return line.strip()[:500]
+    return ""
+
+
+def node_status(wanted: dict[str, Any]) -> tuple[Any, str | None]:
+    """What the node answers, or why it doesn't."""
+    ask = ["status", "--control", wanted["control"], "--json"]
+    code, out, complaint = output([*wanted["command"], *ask], wanted["environment"])
+    try:
+        return (json.loads(out), None) if code == 0 else (None, last_line(complaint))
+    except ValueError:
+        return None, "its answer is not JSON"
+
+
+def last_line(text: str) -> str:
+    """The last line, without the name of the program that wrote it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("kaspa-node: ") if lines else "no reason given"
+
+
+def key_id(wanted: dict[str, Any]) -> str | None:
+    """The peer id of the key file. Only asked for where there is one: the command would make one."""
+    if stamp(wanted["key"]) is None:
+        return None
+    argv = [*wanted["command"], "identity", "--config", wanted["config"], "--json"]
+    code, out, _ = output(argv, wanted["environment"])
+    try:
+        found = json.loads(out).get("peer_id") if code == 0 else None
+    except ValueError:
+        return None
+    return found if isinstance(found, str) else None
+
+
+def recorded(path: str) -> dict[str, Any]:
+    """What deploy wrote down of the node."""
+    try:
+        found = json.loads(text_of(f"{path}/kaspa_node.fact") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def addresses() -> list[str]:
+    """The host's own addresses."""
+    _, out, _ = output(["ip", "-o", "addr", "show", "scope", "global"])
+    return sorted({line.split()[3].partition("/")[0] for line in out.splitlines() if len(line.split()) > 3})
+
+
+def look(wanted: dict[str, Any]) -> dict[str, Any]:
+    """All of it. wanted: manager, service, directory, config, key, facts, control, command, environment, milestones.
+
+    count: how many lines with one of the milestones to send.
+    """
+    began = time.time()
+    process = wanted["manager"] == "process"
+    service = plain_process(wanted["service"], wanted["directory"]) if process else systemd_service(wanted["service"])
+    status, silence = node_status(wanted)
+    fact = recorded(wanted["facts"])
+    lines = log_lines(wanted, service)
+    known = status is not None and fact.get("key") == stamp(wanted["key"])
+    has_ufw = not process and os.geteuid() == 0
+    code, wall, _ = output(["ufw", "status", "verbose"]) if has_ufw else (1, "", "")
+    return {
+        "time": began,
+        "service": {name: service[name] for name in ("state", "exit_status", "restarts", "stopped", "pid")},
+        "last": last_words(lines),
+        "config": text_of(wanted["config"]),
+        "variables": variables(service),
+        "recorded_id": fact.get("peer_id"),
+        "key_id": status["peer_id"] if known else key_id(wanted),
+        "status": status,
+        "silence": silence,
+        "firewall": wall if code == 0 else None,
+        "addresses": addresses(),
+        "lines": worth_sending(lines, wanted["milestones"], wanted["count"]),
+    }
+
+
+if __name__ == "__main__":
+    json.dump(look(json.loads(sys.argv[1])), sys.stdout)

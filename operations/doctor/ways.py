@@ -1,0 +1,112 @@
+"""The way from a peer to its relays: named rightly, open, not shut by the relay's own firewall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kaspa_node.settings.values import RelayAddress
+from operations.doctor.facts import OPEN, REFUSED, TIMEOUT, Facts, Host
+from operations.doctor.findings import Finding
+from operations.doctor.pair import Pair, addresses, find, link, place
+
+_NO_RELAY = "is no libp2p relay"
+
+
+def examine(pair: Pair) -> Iterator[Finding]:
+    """What stands between the two and their relays."""
+    yield from _common(pair)
+    for host in pair.peers:
+        for address in addresses(host):
+            yield from _way(pair.facts, host, address)
+    for relay in pair.relays:
+        yield from _firewall(pair, relay)
+
+
+def _common(pair: Pair) -> Iterator[Finding]:
+    dialed, dialer = (host.settings for host in pair.peers)
+    remedy = "Name the relay in kaspa_peer_relays of both, or leave it out for all relays, and deploy again."
+    for host in pair.peers:
+        if host.settings is not None and not addresses(host):
+            text = f"{host.name} has no relay"
+            yield Finding("relay-none", frozenset({host.name}), text, "its `relays` is empty", remedy)
+    if dialed is None or dialer is None or not dialed.relays or not dialer.known_relays:
+        return
+    remote = dialer.remote(pair.dialed.name) or dialer.remote(pair.dialed.peer_id or "")
+    used = remote.addrs if remote is not None else dialer.relays
+    if not {_known_as(pair.facts, each) for each in used} & {_known_as(pair.facts, each) for each in dialed.relays}:
+        about = frozenset({pair.dialer.name, pair.dialed.name})
+        ours, theirs = (", ".join(place(each) for each in each_side) for each_side in (used, dialed.relays))
+        text = f"{pair.dialer.name} dials through other relays than {pair.dialed.name} reserves on"
+        yield Finding("relay-none", about, text, f"{pair.dialer.name}: {ours}; {pair.dialed.name}: {theirs}", remedy)
+
+
+def _known_as(facts: Facts, address: RelayAddress) -> str:
+    relay = find(facts, address)
+    return relay.name if relay is not None else address.peer_id
+
+
+def _way(facts: Facts, host: Host, address: RelayAddress) -> Iterator[Finding]:
+    at, relay = place(address), find(facts, address)
+    outcome = facts.outcome(host.name, at)
+    if outcome is None:
+        return
+    name = relay.name if relay is not None else address.peer_id
+    about = frozenset({host.name, name})
+    if relay is not None and relay.announced and at != relay.announced and outcome != OPEN:
+        there = facts.outcome(host.name, relay.announced)
+        yield Finding(
+            "relay-address",
+            about,
+            f"{host.name} looks for {name} at {at}, and the inventory has it at {relay.announced}",
+            f"TCP from {host.name}: {at} {said(outcome)}" + (f", {relay.announced} {said(there)}" if there else ""),
+            f"Deploy again, so that {host.name} learns the address; look first for a setting that overrides it.",
+        )
+    if outcome == OPEN:
+        yield from _stranger(host, relay, at, about)
+        return
+    elsewhere = ""
+    if relay is not None and relay.addresses and address.host not in relay.addresses:
+        elsewhere = f"; {name} itself has {', '.join(relay.addresses)}"
+    yield Finding(
+        "relay-unreachable",
+        about,
+        f"{host.name} can't connect to {name} at {at}",
+        f"TCP from {host.name}: {said(outcome)}{elsewhere}",
+        _remedy(outcome, name, address.port),
+    )
+
+
+def said(outcome: str) -> str:
+    """An outcome as words."""
+    return {OPEN: "is open", REFUSED: "was refused", TIMEOUT: "gave no answer"}.get(outcome, f"failed: {outcome}")
+
+
+def _remedy(outcome: str, name: str, port: int) -> str:
+    if outcome == REFUSED:
+        return f"Nobody listens there: see that the relay on {name} runs, and on port {port}: fab status."
+    if outcome == TIMEOUT:
+        return f"Open {port}/tcp towards {name}: at its provider's firewall, in its own, and check the address."
+    return f"Check the address of {name} in the inventory, and the route from there."
+
+
+def _stranger(host: Host, relay: Host | None, at: str, about: frozenset[str]) -> Iterator[Finding]:
+    """Somebody answers there, and is no relay at all."""
+    seen = link(host, relay) if relay is not None else None
+    if seen is not None and seen.reason is not None and _NO_RELAY in seen.reason:
+        remedy = "Correct kaspa_relay_address or kaspa_relay_port, or stop what took the port, and deploy again."
+        yield Finding("relay-address", about, f"what answers {host.name} at {at} is no relay", seen.reason, remedy)
+
+
+def _firewall(pair: Pair, relay: Host) -> Iterator[Finding]:
+    wall = relay.firewall
+    if wall is None or not wall.shuts(relay.port):
+        return
+    if any(pair.facts.outcome(host.name, relay.announced) == OPEN for host in pair.peers):
+        return
+    yield Finding(
+        "relay-firewall",
+        frozenset({relay.name}),
+        f"the firewall of {relay.name} shuts the relay's port {relay.port}/tcp",
+        f"ufw is active, denies what comes in, and has no rule that lets {relay.port}/tcp in",
+        f"Deploy again, or on {relay.name}: ufw allow {relay.port}/tcp.",
+    )
