@@ -5,6 +5,7 @@ from __future__ import annotations
 from operations import command_line
 from operations.tasks.capture import capture
 from operations.tasks.dial import dial
+from operations.tasks.doctor import doctor
 from operations.tasks.evidence import evidence
 from operations.tasks.logs import logs
 from operations.tasks.service import restart, start, stop
@@ -13,6 +14,7 @@ from operations.tasks.status import status
 __all__ = [
     "capture",
     "dial",
+    "doctor",
     "evidence",
     "logs",
     "restart",

@@ -64,8 +64,3 @@ def diagnose(facts: Facts, dialer: str, dialed: str) -> Diagnosis:
 def _without_empty_end(told: tuple[Told, ...]) -> tuple[Told, ...]:
     """That there is no session stands in the headline: as a mere consequence it is not told once more."""
     return tuple(each for each in told if (each.finding.kind, each.part) != ("no-session", CONSEQUENCE))
-
-
-def pairs(facts: Facts) -> list[tuple[str, str]]:
-    """Every pair of the inventory: who dials whom."""
-    return [(host.name, dialed) for host in facts.peers for dialed in host.dials if dialed in facts.hosts]

@@ -19,7 +19,7 @@ class Service:
     state: systemd's ActiveState (`active`, `failed`, `inactive`, `activating`, …); of a plain process the first or
     third. exit_status: of its last end, None where it never ended. restarts: by itself, since it was last started by
     hand. stopped: the process stands still by a signal. last: its last line that is a warning, an error or no
-    milestone, "" where it said nothing.
+    milestone, "" where it said nothing. pid: 0 where there is no process.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Service:
     restarts: int = 0
     stopped: bool = False
     last: str = ""
+    pid: int = 0
 
     @property
     def running(self) -> bool:

@@ -48,9 +48,17 @@ class Pair:
         by_id = (remote for remote in status.remotes if remote.peer_id == dialed.peer_id)
         return next(by_id, next((remote for remote in status.remotes if remote.name == dialed.name), None))
 
+    def id_of(self, host: Host) -> str | None:
+        """The peer id of one of them; that which the other goes by, where the host itself can't be asked."""
+        settings = self.dialer.settings
+        if host.peer_id is not None or host is self.dialer or settings is None:
+            return host.peer_id
+        remote = settings.remote(host.name)
+        return None if remote is None else remote.peer_id
+
     def says(self, host: Host) -> str | None:
         """The path that a host has to the other; None where it does not answer."""
-        status, other = host.status, self.other(host).peer_id
+        status, other = host.status, self.id_of(self.other(host))
         if status is None:
             return None
         paths = {s.path for s in status.sessions if s.peer_id == other and s.state in _STANDS}

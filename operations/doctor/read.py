@@ -100,6 +100,7 @@ def _service(name: str, answer: Record) -> Service:
         restarts=record.integer("restarts"),
         stopped=record.boolean("stopped"),
         last=answer.any_text("last") or "",
+        pid=record.integer("pid"),
     )
 
 

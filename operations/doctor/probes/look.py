@@ -23,9 +23,9 @@ VARIABLES = ("KASPA_NODE_", "LIBP2P_")
 COMMAND_SECONDS = 15
 
 
-def output(argv: list[str], environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+def output(argv: list[str]) -> tuple[int, str, str]:
     """Exit code, output and complaint of a command; 127 where it can't be run, 124 where it does not end."""
-    values = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", **(environment or {})}
+    values = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(
             argv,
@@ -141,8 +141,7 @@ def last_words(lines: list[str]) -> str:
 
 def node_status(wanted: dict[str, Any]) -> tuple[Any, str | None]:
     """What the node answers, or why it doesn't."""
-    ask = ["status", "--control", wanted["control"], "--json"]
-    code, out, complaint = output([*wanted["command"], *ask], wanted["environment"])
+    code, out, complaint = output(wanted["status"])
     try:
         return (json.loads(out), None) if code == 0 else (None, last_line(complaint))
     except ValueError:
@@ -159,8 +158,7 @@ def key_id(wanted: dict[str, Any]) -> str | None:
     """The peer id of the key file. Only asked for where there is one: the command would make one."""
     if stamp(wanted["key"]) is None:
         return None
-    argv = [*wanted["command"], "identity", "--config", wanted["config"], "--json"]
-    code, out, _ = output(argv, wanted["environment"])
+    code, out, _ = output(wanted["identity"])
     try:
         found = json.loads(out).get("peer_id") if code == 0 else None
     except ValueError:
@@ -184,9 +182,10 @@ def addresses() -> list[str]:
 
 
 def look(wanted: dict[str, Any]) -> dict[str, Any]:
-    """All of it. wanted: manager, service, directory, config, key, facts, control, command, environment, milestones.
+    """All of it. wanted: manager, service, directory, config, key, facts, milestones.
 
-    count: how many lines with one of the milestones to send.
+    status, identity: the command lines of the node that print the one and the other. count: how many lines with one
+    of the milestones to send.
     """
     began = time.time()
     process = wanted["manager"] == "process"

@@ -11,7 +11,7 @@ from kaspa_node.evidence.endpoints import Endpoint
 from kaspa_node.settings import AllowList
 from kaspa_node.settings.addresses import parse_relay
 from kaspa_node.settings.values import LocalAddress, Remote
-from operations.doctor.diagnose import Diagnosis, diagnose, pairs
+from operations.doctor.diagnose import Diagnosis, diagnose
 from operations.doctor.facts import Backend, Facts, Firewall, Mapped, RemoteState, Service
 from operations.doctor.findings import KINDS
 from tests.unit.operations.doctor.scene import (
@@ -48,10 +48,6 @@ def test_a_healthy_pair_is_direct_and_nothing_is_found() -> None:
     found = told(healthy())
     assert (found.path, found.unconfirmed, found.told, found.well) == ("direct", None, (), True)
     assert (found.why, found.remedy) == (None, None)
-
-
-def test_the_inventory_says_who_dials_whom() -> None:
-    assert pairs(healthy()) == [("client", "server")]
 
 
 def test_relay_down() -> None:
