@@ -37,7 +37,7 @@ def _key(facts: Facts, host: Host) -> Iterator[Finding]:
             about,
             f"{host.name} runs with an earlier key than the one in its file",
             f"the node is {short(host.status.peer_id)}, the file's key {short(host.key_id)}",
-            f"If the new key is wanted: fab restart {host.name}, then deploy again. Else: fab restore-keys.",
+            f"If the new key is wanted: fab restart --host {host.name}, then deploy again. Else: fab restore-keys.",
         )
     old = host.recorded_id
     if old is None or host.peer_id in (None, old):

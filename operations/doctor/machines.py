@@ -84,10 +84,13 @@ def _service(host: Host) -> Iterator[Finding]:
         if service.stopped:
             why, remedy = (
                 "is stopped by a signal (SIGSTOP)",
-                f"Let it go on, or start it afresh: fab restart {host.name}.",
+                f"Let it go on, or start it afresh: fab restart --host {host.name}.",
             )
         else:
-            why, remedy = "runs, but does not answer", f"Look why ({logs}); fab restart {host.name} helps in any case."
+            why, remedy = (
+                "runs, but does not answer",
+                f"Look why ({logs}); fab restart --host {host.name} helps in any case.",
+            )
         yield Finding("service-silent", about, f"{service.name} on {host.name} {why}", host.silence or "", remedy)
     elif service.restarts >= _RESTARTS and not (service.running and host.status is not None):
         text = f"{service.name} on {host.name} ends again and again"
@@ -103,7 +106,7 @@ def _down(host: Host, service: Service, about: frozenset[str], last: str) -> Fin
         return Finding("service-down", about, text, "systemd knows no such unit", remedy)
     text = f"{service.name} on {host.name} {'has failed' if service.state == 'failed' else 'is not running'}"
     ended = f", exit code {service.exit_status}" if service.exit_status else ""
-    remedy = f"Start it: fab start {host.name}."
+    remedy = f"Start it: fab start --host {host.name}."
     if service.exit_status == _BAD_SETTINGS:
-        remedy = f"Mend what its last line names, then start it: fab start {host.name}."
+        remedy = f"Mend what its last line names, then start it: fab start --host {host.name}."
     return Finding("service-down", about, text, f"{service.state}{ended}{last}", remedy)

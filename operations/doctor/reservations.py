@@ -43,7 +43,7 @@ def _reservation(host: Host, relay: Host, held: RelayLink | None) -> Iterator[Fi
         if books is not None and host.peer_id not in books.reserved:
             text = f"{host.name} counts on a reservation that {relay.name} does not have"
             evidence = f"{host.name} says reserved, the relay's books don't have it"
-            remedy = f"It is noticed at its next renewal; at once by: fab restart {host.name}."
+            remedy = f"It is noticed at its next renewal; at once by: fab restart --host {host.name}."
             yield Finding("reservation-missing", about, text, evidence, remedy)
     elif wanted or held.state != _CONNECTED:
         reason = held.reason or "no answer yet"

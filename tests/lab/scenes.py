@@ -27,6 +27,7 @@ BEFORE_SESSION = "Ask for a fresh session"
 BEFORE_EXERCISE = "Send pings over the session"
 BEFORE_JUDGEMENT = "Look at all after it, and collect the logs"
 PATIENCE = 30.0
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 
 @dataclass(frozen=True)
@@ -197,3 +198,42 @@ def mend() -> None:
     for each in ROUTERS:
         booted.set_nat(PATHS, each, "plain")
     restart("relay", *PEERS)
+
+
+@contextmanager
+def no_ssh(name: str) -> Iterator[None]:
+    """A host that nobody can log in to; nothing else of it is cut off."""
+    enter = NamedNamespaces().enter(name)
+    run([*enter, "nft", "-f", "-"], stdin=NO_SSH)
+    try:
+        yield
+    finally:
+        run([*enter, "nft", "delete", "table", "inet", "scene"])
+
+
+NO_SSH = """
+table inet scene {
+  chain input { type filter hook input priority -10; tcp dport 22 reject with tcp reset; }
+}
+"""
+
+
+@contextmanager
+def clock_ahead(name: str, seconds: int) -> Iterator[None]:
+    """A host whose node, and whatever is started there over SSH, sees a clock that is ahead.
+
+    All hosts of the lab share the kernel's clock, and a time namespace leaves CLOCK_REALTIME alone: so by libfaketime.
+    """
+    on(name, "apt-get update -qq && apt-get install -qq libfaketime > /dev/null")
+    ahead = {"LD_PRELOAD": FAKETIME, "FAKETIME": f"+{seconds}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    lines = "".join(f"{key}={value}\n" for key, value in ahead.items())
+    with settings({name: ahead}):
+        on(name, f"cp /etc/environment /run/environment; printf %s '{lines}' >> /etc/environment")
+        # A login reads it; verify must not go on with the connections that are there.
+        ssh.close_shared()
+        try:
+            yield
+        finally:
+            on(name, "cp /run/environment /etc/environment; rm /run/environment")
+            ssh.close_shared()
+    on(name, "apt-get purge -qq libfaketime > /dev/null")

@@ -9,16 +9,15 @@ from datetime import datetime
 
 import pytest
 
-from lab import ssh
-from lab.command import run
-from lab.namespaces import NamedNamespaces
 from tests.lab import scenes
 from tests.lab.scenes import (
     BEFORE_JUDGEMENT,
     DIRECT,
     PEERS,
     UNPROVEN,
+    clock_ahead,
     command,
+    no_ssh,
     on,
     restart,
     verify,
@@ -27,7 +26,6 @@ from tests.lab.scenes import (
 pytestmark = pytest.mark.usefixtures("deployed")
 
 AWAY = "/run/kaspa-node/control.sock.away"
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 
 def test_a_relay_that_does_not_give_its_counters() -> None:
@@ -88,24 +86,6 @@ def test_journals_of_an_earlier_run_only() -> None:
     )
 
 
-@contextmanager
-def no_ssh(name: str) -> Iterator[None]:
-    """A host that nobody can log in to; nothing else of it is cut off."""
-    enter = NamedNamespaces().enter(name)
-    run([*enter, "nft", "-f", "-"], stdin=NO_SSH)
-    try:
-        yield
-    finally:
-        run([*enter, "nft", "delete", "table", "inet", "scene"])
-
-
-NO_SSH = """
-table inet scene {
-  chain input { type filter hook input priority -10; tcp dport 22 reject with tcp reset; }
-}
-"""
-
-
 @pytest.mark.parametrize("name", ["server", "relay"])
 def test_a_host_that_verify_can_not_reach(name: str) -> None:
     with no_ssh(name):
@@ -115,27 +95,6 @@ def test_a_host_that_verify_can_not_reach(name: str) -> None:
         f"The proof of the direct path is incomplete, hosts: {name} could not be reached: "
         "ssh: connect to host <OTHER_IP_1> port 22: Connection refused"
     )
-
-
-@contextmanager
-def clock_ahead(name: str, seconds: int) -> Iterator[None]:
-    """A host whose node, and whatever is started there over SSH, sees a clock that is ahead.
-
-    All hosts of the lab share the kernel's clock, and a time namespace leaves CLOCK_REALTIME alone: so by libfaketime.
-    """
-    on(name, "apt-get update -qq && apt-get install -qq libfaketime > /dev/null")
-    ahead = {"LD_PRELOAD": FAKETIME, "FAKETIME": f"+{seconds}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    lines = "".join(f"{key}={value}\n" for key, value in ahead.items())
-    with scenes.settings({name: ahead}):
-        on(name, f"cp /etc/environment /run/environment; printf %s '{lines}' >> /etc/environment")
-        # A login reads it; verify must not go on with the connections that are there.
-        ssh.close_shared()
-        try:
-            yield
-        finally:
-            on(name, "cp /run/environment /etc/environment; rm /run/environment")
-            ssh.close_shared()
-    on(name, "apt-get purge -qq libfaketime > /dev/null")
 
 
 def test_clocks_that_are_ten_minutes_apart() -> None:
