@@ -49,13 +49,7 @@ def command(node: Node, words: Sequence[str], *, user: str | None = None) -> lis
     """The command line of `kaspa-node WORDS` on the host. user: whom it runs as instead of root."""
     as_user = ["runuser", "-u", user, "--"] if user else []
     variables = [f"{name}={value}" for name, value in node.paths.environment.items()]
-    return [*as_user, *(["env", *variables] if variables else []), *_command(node), *words]
-
-
-def _command(node: Node) -> list[str]:
-    """Plain processes share the controller's Python, but each has its own network, which the interpreter enters."""
-    python, *rest = node.paths.command
-    return [python if node.manager == "systemd" else node.way.interpreter, *rest]
+    return [*as_user, *(["env", *variables] if variables else []), *node.paths.command, *words]
 
 
 def _ask(

@@ -46,7 +46,8 @@ class Link(Protocol):
     ) -> Ran:
         """Run a command and wait for its end; whatever its exit code, it is no problem of the host.
 
-        input: its standard input. timeout: seconds, after which it is ended, children included. become: as root.
+        argv: for no shell; supervisor.PYTHON in its first place stands for the host's Python. input: for its standard
+        input. timeout: seconds, after which it is ended, children included. become: as root.
         """
 
     def stream(

@@ -12,6 +12,7 @@ from operations import ask
 from operations.inventory import CHECKOUT, Node
 from operations.link import Link
 from operations.problems import HostProblem, OperationProblem
+from operations.supervisor import PYTHON
 
 Action = Literal["start", "stop", "restart"]
 
@@ -177,7 +178,7 @@ def _last(link: Link, node: Node) -> str:
 
 def _process(link: Link, node: Node, action: str) -> ServiceState:
     words = [str(_MODULE_UTILS), action, node.service, str(node.paths.directory)]
-    ran = link.run([node.way.interpreter, "-I", "-B", "-c", _PROCESS, *words], timeout=STOP_SECONDS)
+    ran = link.run([PYTHON, "-I", "-B", "-c", _PROCESS, *words], timeout=STOP_SECONDS)
     if not ran.ok:
         raise OperationProblem(f"{node.service}: {ran.complaint}", node.name)
     found: Mapping[str, Any] = json.loads(ran.out)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from operations.link import OnLine, Ran
 from operations.problems import HostProblem, Interrupted, MissingFile
-from operations.supervisor import BEGUN
+from operations.supervisor import BEGUN, PYTHON
 
 _SOURCE = (Path(__file__).parent / "supervisor.py").read_text(encoding="utf-8")
 _GRACE = 5.0
@@ -118,7 +118,7 @@ class SupervisedLink(ABC):
 
     def read(self, path: str) -> bytes:
         """See Link."""
-        ran = self.run([self._interpreter, "-I", "-S", "-c", _READ, path])
+        ran = self.run([PYTHON, "-I", "-S", "-c", _READ, path])
         if ran.exit_code == _MISSING:
             raise MissingFile(f"there is no file {path}", self._host)
         if not ran.ok:
@@ -127,7 +127,7 @@ class SupervisedLink(ABC):
 
     def write(self, path: str, content: bytes, *, mode: int = 0o600, owner: str | None = None) -> None:
         """See Link."""
-        ran = self.run([self._interpreter, "-I", "-c", _WRITE, path, f"{mode:o}", owner or ""], input=content)
+        ran = self.run([PYTHON, "-I", "-c", _WRITE, path, f"{mode:o}", owner or ""], input=content)
         if not ran.ok:
             raise HostProblem(f"{path} can't be written: {ran.complaint}", self._host)
 

@@ -19,6 +19,9 @@ import tempfile
 import threading
 import time
 
+PYTHON = "@python"
+"""As a command, the Python that this runs with."""
+
 BEGUN = b"\x01kaspa-operations\n"
 PATIENCE = 3.0
 
@@ -52,10 +55,11 @@ def main(seconds: float, count: int, argv: list[str]) -> int:
             count -= len(piece)
         given.seek(0)
         os.write(1, BEGUN)
+        program = sys.executable if argv[0] == PYTHON else argv[0]
         try:
-            child = subprocess.Popen(argv, stdin=given, start_new_session=True)
+            child = subprocess.Popen([program, *argv[1:]], stdin=given, start_new_session=True)
         except OSError as error:
-            os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
+            os.write(2, f"{program}: {error.strerror}\n".encode())
             return 127
     deadline = time.monotonic() + seconds
     threading.Thread(target=watch, args=(child, deadline), daemon=True).start()
