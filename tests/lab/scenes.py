@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
@@ -9,13 +10,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from lab import booted, ssh
+from lab import booted, nat, ssh
 from lab.command import run
 from lab.namespaces import NamedNamespaces
 from lab.paths import Paths
-from lab.topology import ROUTERS, host, router
+from lab.topology import PREFIX, ROUTERS, host, router
 from lab.waiting import until
 from tests.playbooks import ROOT, play, report
 
@@ -66,6 +68,17 @@ def command(name: str, script: str) -> list[str]:
 def on(name: str, script: str) -> str:
     """What the script prints. Raises LabError where it fails."""
     return run(command(name, script), timeout=60).strip()
+
+
+def in_place(place: str, *texts: str) -> list[str]:
+    """Command lines of the processes in a host's or router's network that hold one of the texts."""
+    found = []
+    for pid in run(["ip", "netns", "pids", f"{PREFIX}{place}"]).split():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if any(text in line for text in texts):
+                found.append(line)
+    return found
 
 
 def verify(*words: str, meddling: dict[str, list[str]] | None = None) -> Outcome:
@@ -191,6 +204,12 @@ def cut(verdict: str) -> list[str]:
         for side in ("saddr", "daddr")
     )
     return ["sh", "-ec", script]
+
+
+def uncut() -> None:
+    """The routers' own rules again; connections through them stay."""
+    for each in ROUTERS:
+        run([*NamedNamespaces().enter(each.name), "nft", "-f", "-"], stdin=nat.rules(each, "plain"))
 
 
 def mend() -> None:
