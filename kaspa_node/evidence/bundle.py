@@ -6,16 +6,20 @@ journal or a snapshot that is missing or unreadable is kept as such, with the re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from kaspa_node.evidence.decode import DecodeError, Record, as_integer, as_record, as_text, parse_json
-from kaspa_node.evidence.endpoints import Endpoint, parse_endpoint
+from kaspa_node.evidence.decode import DecodeError, Record, as_record, as_text, parse_json
 from kaspa_node.evidence.journal_lines import Journal, read_journal
-from kaspa_node.evidence.status import Status, read_status
+from kaspa_node.evidence.kaspad_lines import read_kaspad_journal
+from kaspa_node.evidence.snapshot import Snapshot, read_snapshot, reply
 
 EXPECTATIONS = ("direct", "relayed", "any")
 NETWORK_MODES = ("hosts", "namespaces", "loopback")
+NATIVE_UNITS = {"client": ("kaspa-native-client",), "server": ("kaspa-native-server",)}
+"""The units of the seed's own programs, by the side that they take."""
 _LONGEST_JSON = 16 * 1024 * 1024
 
 
@@ -25,12 +29,16 @@ class BundleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host as the inventory and the collector know it; `unreachable` is the reason, None when it was reached."""
+    """A host as the inventory and the collector know it; `unreachable` is the reason, None when it was reached.
+
+    native: the unit of the native program that speaks Kaspa beside the peer, None where the peer does it itself.
+    """
 
     name: str
     role: str
     peer_id: str | None
     service: str
+    native: str | None
     addresses: tuple[str, ...]
     public: str | None
     unreachable: str | None
@@ -47,7 +55,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The dialing peer's answer to `session`; times in seconds, None where there was no such step."""
+    """The dialing peer's answer to `session`; times in seconds, None where there was no such step.
+
+    session: "" where a native program is to open the stream, so that the answer can't name it yet.
+    """
 
     session: str
     conn: str
@@ -88,51 +99,25 @@ class Run:
         """relay, server, client: the order in which they come into play."""
         return self.relay, self.server, self.client
 
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What the service manager says; invocation is a new text at every start of the service."""
-
-    name: str
-    active: bool
-    pid: int | None
-    invocation: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class KernelSocket:
-    """One entry of a snapshot's sockets (kaspa_node.evidence.sockets); an end is None where it names no port."""
-
-    state: str
-    local: Endpoint | None
-    remote: Endpoint | None
-    bytes_acked: int | None
-    bytes_received: int | None
-    cookie: str | None
-    cgroup: str | None
-    pids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A host at one moment, before or after the exercise; `error` says why a part of it is None."""
-
-    time: float
-    controller_time: float
-    service: Service | None
-    sockets: tuple[KernelSocket, ...] | None
-    status: Status | None
-    error: str | None
+    @property
+    def native(self) -> frozenset[str]:
+        """Which of `client` and `server` speak Kaspa by a native program."""
+        sides = (("client", self.client), ("server", self.server))
+        return frozenset(side for side, host in sides if host.native is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """All evidence of a run; journals and snapshots by host name, a Failure for what could not be had."""
+    """All evidence of a run, by host name; a Failure for what could not be had.
+
+    native: logs of native programs. snapshots: by label, of which `during` is there where the client's program is
+    native: the session stands then, and what it has carried began after `before`.
+    """
 
     run: Run
     journals: dict[str, Journal | Failure]
-    before: dict[str, Snapshot | Failure]
-    after: dict[str, Snapshot | Failure]
+    native: dict[str, Journal | Failure]
+    snapshots: dict[str, dict[str, Snapshot | Failure]]
 
 
 def load(raw: Path) -> Bundle:
@@ -145,12 +130,23 @@ def load(raw: Path) -> Bundle:
         ) from None
     except DecodeError as error:
         raise BundleError(f"{raw}: {error}; the file is damaged or of another version, run verify again") from None
-    names = [host.name for host in run.hosts]
+    looks = {
+        "before": run.hosts,
+        "during": (run.server, run.client) if "client" in run.native else (),
+        "after": run.hosts,
+    }
     return Bundle(
         run,
-        {name: _load_journal(raw / name / "journal.log") for name in names},
-        {name: _load_snapshot(raw / name / "snapshot-before.json", name, "before") for name in names},
-        {name: _load_snapshot(raw / name / "snapshot-after.json", name, "after") for name in names},
+        {host.name: _load_journal(raw / host.name / "journal.log", read_journal) for host in run.hosts},
+        {
+            host.name: _load_journal(raw / host.name / "native.log", read_kaspad_journal)
+            for host in run.hosts
+            if host.native is not None
+        },
+        {
+            label: {h.name: _load_snapshot(raw / h.name / f"snapshot-{label}.json", h.name, label) for h in hosts}
+            for label, hosts in looks.items()
+        },
     )
 
 
@@ -165,17 +161,17 @@ def _read_text(path: Path) -> str:
         raise DecodeError(f"{path.name}: not UTF-8") from None
 
 
-def _load_journal(path: Path) -> Journal | Failure:
+def _load_journal(path: Path, read: Callable[[BinaryIO], Journal]) -> Journal | Failure:
     try:
         with path.open("rb") as file:
-            return read_journal(file)
+            return read(file)
     except OSError as error:
         return Failure(f"{path.name}: {error.strerror}")
 
 
 def _load_snapshot(path: Path, host: str, label: str) -> Snapshot | Failure:
     try:
-        return _read_snapshot(parse_json(path.name, _read_text(path)), host, label)
+        return read_snapshot(parse_json(path.name, _read_text(path)), host, label)
     except OSError as error:
         return Failure(f"{path.name}: {error.strerror}")
     except DecodeError as error:
@@ -194,8 +190,8 @@ def _read_run(record: Record) -> Run:
         expect_path=_one_of(record, "expect_path", EXPECTATIONS),
         inventory=record.text("inventory"),
         network_mode=_one_of(record, "network_mode", NETWORK_MODES) if record.present("network_mode") else "hosts",
-        **{part: _read_host(name, hosts.record(name)) for part, name in names.items()},
-        session=_read_session(record),
+        **{part: _read_host(part, name, hosts.record(name)) for part, name in names.items()},
+        session=_read_session(record, native=hosts.record(names["client"]).present("native")),
         exercise=_read_exercise(record),
     )
 
@@ -207,12 +203,13 @@ def _one_of(record: Record, name: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _read_host(name: str, record: Record) -> Host:
+def _read_host(part: str, name: str, record: Record) -> Host:
     return Host(
         name=name,
         role=record.text("role"),
         peer_id=record.any_text("peer_id"),
         service=record.text("service"),
+        native=_one_of(record, "native", NATIVE_UNITS.get(part, ())) if record.present("native") else None,
         addresses=record.list("addresses", as_text) if record.present("addresses") else (),
         public=record.any_text("public"),
         unreachable=record.any_text("unreachable"),
@@ -221,17 +218,17 @@ def _read_host(name: str, record: Record) -> Host:
     )
 
 
-def _read_session(run: Record) -> Session | Failure:
+def _read_session(run: Record, native: bool) -> Session | Failure:
     if not run.present("session"):
         return Failure("no session was asked for")
-    record = _reply(run, "session")
+    record = reply(run, "session")
     error = record.any_text("error")
     if error is not None:
         return Failure(error)
     timings = record.record("timings") if record.present("timings") else as_record("timings", {})
     punch = record.record("punch") if record.present("punch") else as_record("punch", {})
     return Session(
-        session=record.text("session"),
+        session=(record.any_text("session") or "") if native else record.text("session"),
         conn=record.text("conn"),
         path=_one_of(record, "path", ("direct", "relayed")),
         peer_id=record.text("peer_id"),
@@ -245,51 +242,8 @@ def _read_session(run: Record) -> Session | Failure:
 def _read_exercise(run: Record) -> Exercise | Failure:
     if not run.present("exercise"):
         return Failure("the session was not exercised")
-    record = _reply(run, "exercise")
+    record = reply(run, "exercise")
     error = record.any_text("error")
     if error is not None:
         return Failure(error)
     return Exercise(record.text("session"), record.integer("pings"))
-
-
-def _read_snapshot(record: Record, host: str, label: str) -> Snapshot:
-    for name, expected in (("host", host), ("label", label)):
-        if record.text(name) != expected:
-            raise DecodeError(f"{record.where}: {name} is {record.text(name)!r}, expected {expected!r}")
-    return Snapshot(
-        time=record.number("time"),
-        controller_time=record.number("controller_time"),
-        service=_read_service(record.record("service")) if record.present("service") else None,
-        sockets=record.list("sockets", _read_socket) if record.present("sockets") else None,
-        status=read_status(_reply(record, "status")) if record.present("status") else None,
-        error=record.any_text("error"),
-    )
-
-
-def _reply(record: Record, name: str) -> Record:
-    """The content of a control reply, with or without its envelope `{"ok": …, name: …}`."""
-    reply = record.record(name)
-    return reply.record(name) if reply.present("ok") and reply.present(name) else reply
-
-
-def _read_service(record: Record) -> Service:
-    return Service(
-        record.text("name"),
-        record.boolean("active"),
-        record.optional("pid", record.integer) or None,
-        record.any_text("invocation"),
-    )
-
-
-def _read_socket(where: str, value: object) -> KernelSocket:
-    record = as_record(where, value)
-    return KernelSocket(
-        state=record.text("state"),
-        local=parse_endpoint(record.text("local")),
-        remote=parse_endpoint(record.text("remote")),
-        bytes_acked=record.optional("bytes_acked", record.integer),
-        bytes_received=record.optional("bytes_received", record.integer),
-        cookie=record.any_text("cookie"),
-        cgroup=record.any_text("cgroup"),
-        pids=record.list("pids", as_integer) if record.present("pids") else (),
-    )

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kaspa_node import milestones as m
-from kaspa_node.evidence.bundle import Failure, Host, Snapshot
+from kaspa_node.evidence.bundle import Failure, Host
 from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.journal_lines import Line
+from kaspa_node.evidence.snapshot import Snapshot
 from kaspa_node.milestones import Milestone
 
 QUOTED_LINES = 4

@@ -8,15 +8,19 @@ journal has to carry the same. Clocks take no part in it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kaspa_node import milestones as m
-from kaspa_node.evidence.bundle import Bundle, Failure, Host, Run, Session, Snapshot
+from kaspa_node.evidence.bundle import Bundle, Failure, Host, Run, Session
 from kaspa_node.evidence.journal_lines import Journal, Line
+from kaspa_node.evidence.snapshot import Snapshot
 from kaspa_node.milestones import Milestone
 
 CLOCK_SLACK = 5.0
 """Seconds by which a host's time may miss the run's window: how well a clock is known that was asked over SSH."""
+
+LABELS = ("before", "during", "after")
+"""The names of snapshots, in the order in which they are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,29 @@ class Case:
 
     @property
     def session(self) -> Session | None:
-        """The session that the dialing peer reported, None when it reported a failure."""
-        return None if isinstance(self.run.session, Failure) else self.run.session
+        """The session that the dialing peer reported, None when it reported a failure.
+
+        A native program opens its stream after that report: then it is the last one that the peer opened for the run,
+        and there is none as long as the program's own log, where it can be read, knows of no connection.
+        """
+        reported = self.run.session
+        if isinstance(reported, Failure) or self.run.client.native is None or reported.session:
+            return None if isinstance(reported, Failure) else reported
+        log = self.bundle.native[self.run.client.name]
+        if isinstance(log, Journal) and not any(line.milestone is m.PEER_CONNECTED for line in log.lines):
+            return None
+        opened = self.find(self.run.client, m.STREAM_OPENED, run=self.run.run_id)
+        return replace(reported, session=opened[-1].fields.get("session", "") if opened else "")
 
     def lines(self, host: Host) -> tuple[Line, ...]:
         """The good lines of the host's journal; none when there is no journal."""
         journal = self.bundle.journals[host.name]
         return journal.lines if isinstance(journal, Journal) else ()
+
+    def native_lines(self, host: Host) -> tuple[Line, ...]:
+        """The good lines of the host's native program; none where there is no such program or log."""
+        log = self.bundle.native.get(host.name)
+        return log.lines if isinstance(log, Journal) else ()
 
     def find(self, host: Host, milestone: Milestone, **values: str) -> list[Line]:
         """Lines of that kind with exactly these values, in the order of the journal."""
@@ -46,8 +66,22 @@ class Case:
 
     def snapshots(self, host: Host) -> Iterator[tuple[str, Snapshot | Failure]]:
         """The host's snapshots with their labels, before first."""
-        yield "before", self.bundle.before[host.name]
-        yield "after", self.bundle.after[host.name]
+        yield "before", self.snapshot(host, "before")
+        yield "after", self.snapshot(host, "after")
+
+    def snapshot(self, host: Host, label: str) -> Snapshot | Failure:
+        """The host's snapshot of that label; a label that the run has not was not taken."""
+        taken = self.bundle.snapshots.get(label, {})
+        return taken.get(host.name, Failure(f"snapshot-{label}.json: it was not taken"))
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """The labels of the snapshots at which the session has to stand."""
+        return ("before", "after") if self.run.client.native is None else ("during",)
+
+    def when(self, label: str) -> str:
+        """The moment of a snapshot, in words."""
+        return f"{label} the {'exercise' if self.run.client.native is None else 'session'}"
 
     def skew(self, host: Host) -> float | None:
         """Seconds by which the host's clock is ahead of the controller's; None when no snapshot tells."""
@@ -99,10 +133,17 @@ class Case:
         return max(*numbers, session.punch_attempts or 0)
 
     def ends_of(self, session: Session, host: Host) -> list[Line]:
-        """The host's lines that end the session, or the connection that it is on; what came first is the reason."""
+        """The host's lines that end the session, or the connection that it is on; what came first is the reason.
+
+        A native program leaves by itself after some seconds: what comes after it was seen standing does not count.
+        """
         closed = self.find(host, m.CONNECTION_CLOSED, conn=session.conn)
-        ended = self.find(host, m.PEER_DISCONNECTED, session=session.session)
-        return sorted(ended + closed, key=lambda line: line.number)
+        for kind in (m.PEER_DISCONNECTED, m.STREAM_CLOSED):
+            closed += self.find(host, kind, session=session.session)
+        if self.run.client.native is not None:
+            seen = self.snapshot(host, "during")
+            closed = [line for line in closed if isinstance(seen, Failure) or line.time <= seen.time]
+        return sorted(closed, key=lambda line: line.number)
 
     def recent(self, host: Host) -> list[Line]:
         """The host's lines from the run's start on, by its clock set right; all of them when its clock is not known."""

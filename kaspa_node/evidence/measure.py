@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kaspa_node.evidence.bundle import Failure, Host, KernelSocket, Snapshot
+from kaspa_node.evidence.bundle import Failure, Host
 from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.endpoints import Endpoint, canonical_ip
 from kaspa_node.evidence.findings import Contradiction, Lacking
+from kaspa_node.evidence.snapshot import KernelSocket, Snapshot
 from kaspa_node.evidence.sockets import ESTABLISHED, in_cgroup_of
 from kaspa_node.evidence.status import PairCount, Status
 
@@ -27,17 +28,22 @@ class Growth:
         """Both directions."""
         return self.sent + self.received
 
+    @property
+    def turned(self) -> Growth:
+        """The same bytes as the other end sees them."""
+        return Growth(self.received, self.sent)
+
     def __add__(self, other: Growth) -> Growth:
         return Growth(self.sent + other.sent, self.received + other.received)
 
 
 def complete(case: Case, host: Host, label: str) -> Snapshot:
     """That snapshot of the host; Lacking when it, or a part of it, isn't there."""
-    snapshot = dict(case.snapshots(host))[label]
+    snapshot = case.snapshot(host, label)
     if isinstance(snapshot, Failure):
-        raise Lacking(f"no snapshot {label} the exercise from {host.name}: {snapshot.error}")
+        raise Lacking(f"no snapshot {case.when(label)} from {host.name}: {snapshot.error}")
     if snapshot.error is not None:
-        raise Lacking(f"the snapshot {label} the exercise from {host.name} is incomplete: {snapshot.error}")
+        raise Lacking(f"the snapshot {case.when(label)} from {host.name} is incomplete: {snapshot.error}")
     return snapshot
 
 
@@ -45,7 +51,7 @@ def status(case: Case, host: Host, label: str) -> Status:
     """The program's own status in that snapshot; Lacking when there is none."""
     found = complete(case, host, label).status
     if found is None:
-        raise Lacking(f"{host.name} gave no status {label} the exercise")
+        raise Lacking(f"{host.name} gave no status {case.when(label)}")
     return found
 
 
@@ -53,7 +59,7 @@ def links(case: Case, host: Host, label: str) -> dict[Link, KernelSocket]:
     """The established connections that the host's service owns in that snapshot."""
     snapshot = complete(case, host, label)
     if snapshot.sockets is None:
-        raise Lacking(f"{host.name} gave no socket list {label} the exercise")
+        raise Lacking(f"{host.name} gave no socket list {case.when(label)}")
     found: dict[Link, KernelSocket] = {}
     for socket in snapshot.sockets:
         if socket.state != ESTABLISHED or socket.local is None or socket.remote is None:
@@ -73,7 +79,7 @@ def growth(case: Case, host: Host, link: Link) -> Growth:
     for label in ("before", "after"):
         socket = links(case, host, label).get(link)
         if socket is None:
-            raise Lacking(f"{host.name}: no established socket {_arrow(link)} of {host.service} {label} the exercise")
+            raise Lacking(f"{host.name}: no established socket {_arrow(link)} of {host.service} {case.when(label)}")
         ends.append(socket)
     return _between(host, link, *ends)
 
@@ -166,11 +172,11 @@ def pair_growth(case: Case) -> tuple[int, int]:
 def _pairs(case: Case, label: str) -> dict[tuple[str, str], PairCount]:
     pairs = status(case, case.run.relay, label).pairs
     if pairs is None:
-        raise Lacking(f"the relay {case.run.relay.name} gave no counters {label} the exercise")
+        raise Lacking(f"the relay {case.run.relay.name} gave no counters {case.when(label)}")
     wanted = {case.run.client.peer_id, case.run.server.peer_id}
     found = [pair for pair in pairs if {pair.src, pair.dst} == wanted]
     if len({pair.src for pair in found}) < len(found):
-        raise Lacking(f"the relay {case.run.relay.name} counts one pair twice {label} the exercise")
+        raise Lacking(f"the relay {case.run.relay.name} counts one pair twice {case.when(label)}")
     return {(pair.src, pair.dst): pair for pair in found}
 
 

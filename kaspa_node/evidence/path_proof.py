@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kaspa_node import milestones as m
-from kaspa_node.evidence import measure
+from kaspa_node.evidence import measure, native_proof
 from kaspa_node.evidence.bundle import Host
 from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.endpoints import parse_endpoint
@@ -19,6 +19,8 @@ RELAY_ALLOWANCE = 4 * 1024
 """Bytes that a peer and the relay may exchange beside a direct session (keep-alive, identify); or a tenth of it."""
 IN_FLIGHT = 4 * 1024
 """Bytes that may be counted at one end and not yet at the other, since snapshots are not taken at one moment."""
+NATIVE_IN_FLIGHT = 256
+"""The same for a native session, which moves some hundred bytes."""
 MAX_ATTEMPTS = 3
 """Hole punches are tried up to three times (DCUtR specification)."""
 
@@ -117,24 +119,37 @@ def _mirror(case: Case, host: Host) -> str:
 
 
 def floor(case: Case) -> Growth:
-    """Least bytes each way that the exercise must have moved."""
+    """Least bytes that the session's path must have moved, as the client sees them.
+
+    Of a native session these are its own, by the kernel's count of the program's socket.
+    """
+    if case.run.client.native is not None:
+        return native_proof.carried(case, case.run.client)
     least = the_exercise(case).pings * PING_BYTES
     return Growth(least, least)
 
 
-def _at_least(case: Case, what: str, found: Growth) -> None:
-    least = floor(case)
-    if found.sent < least.sent or found.received < least.received or found.total < SESSION_FLOOR:
-        raise Contradiction(
-            f"{what} carried {found.sent} bytes out and {found.received} in during the exercise; "
-            f"it takes {least.sent} each way and {SESSION_FLOOR} together"
-        )
+def total_floor(case: Case) -> int:
+    """Least bytes that the session's path must have moved in both directions together."""
+    least = floor(case).total
+    return least if case.run.client.native is not None else max(least, SESSION_FLOOR)
+
+
+def _at_least(case: Case, what: str, found: Growth, least: Growth) -> None:
+    """found, least: as the same end sees them."""
+    if found.sent >= least.sent and found.received >= least.received and found.total >= total_floor(case):
+        return
+    carried = f"{what} carried {found.sent} bytes out and {found.received} in"
+    if case.run.client.native is not None:
+        raise Contradiction(f"{carried}, the native session alone took {least.sent} and {least.received}")
+    raise Contradiction(f"{carried} during the exercise; it takes {least.sent} each way and {SESSION_FLOOR} together")
 
 
 def session_bytes(case: Case) -> str:
-    """Both ends of the direct connection carried the exercise, by the kernels' counts."""
-    for host in (case.run.client, case.run.server):
-        _at_least(case, f"{host.name}'s direct socket", _direct_growth(case, host))
+    """Both ends of the direct connection carried what the session moved, by the kernels' counts."""
+    least = floor(case)
+    for host, of_host in ((case.run.client, least), (case.run.server, least.turned)):
+        _at_least(case, f"{host.name}'s direct socket", _direct_growth(case, host), of_host)
     grown = _direct_growth(case, case.run.client)
     return f"{grown.sent} bytes out and {grown.received} in, counted by {case.run.client.name}"
 
@@ -142,18 +157,28 @@ def session_bytes(case: Case) -> str:
 def conserved(case: Case) -> str:
     """What one end of the direct connection sent is what the other received: the two sockets are one connection."""
     client, server = (_direct_growth(case, host) for host in (case.run.client, case.run.server))
+    in_flight = IN_FLIGHT if case.run.client.native is None else NATIVE_IN_FLIGHT
     for way, sent, received in (
         ("client to server", client.sent, server.received),
         ("server to client", server.sent, client.received),
     ):
-        if abs(sent - received) > max(IN_FLIGHT, max(sent, received) // 20):
+        if abs(sent - received) > max(in_flight, max(sent, received) // 20):
             raise Contradiction(f"{way}: {sent} bytes were sent, {received} received, so these are two connections")
     return f"{client.sent}/{server.received} and {server.sent}/{client.received} bytes sent/received"
 
 
 def allowance(case: Case) -> int:
-    """Bytes that a peer and the relay may exchange during the exercise when the session's path is direct."""
+    """Bytes that a peer and the relay may exchange while the session's are counted, when its path is direct.
+
+    Half of what a native session took: through the relay it would have been all of it, at each of four counters.
+    """
+    if case.run.client.native is not None:
+        return total_floor(case) // 2
     return max(RELAY_ALLOWANCE, _direct_growth(case, case.run.client).total // 10)
+
+
+def _meanwhile(case: Case) -> str:
+    return "during the exercise" if case.run.client.native is None else "during the native session"
 
 
 def relay_bytes(case: Case) -> str:
@@ -166,7 +191,7 @@ def relay_bytes(case: Case) -> str:
         ):
             if grown.total > allowed:
                 raise Contradiction(
-                    f"{grown.total} bytes went between {host.name} and the relay during the exercise, counted by {by}; "
+                    f"{grown.total} bytes went between {host.name} and the relay {_meanwhile(case)}, counted by {by}; "
                     f"a direct session allows {allowed}"
                 )
             said.append(f"{grown.total} ({host.name}, by {by})")
@@ -182,17 +207,19 @@ def pair_still(case: Case) -> str:
 
 
 def pair_carried(case: Case) -> str:
-    """The relay's counter of the pair grew by the exercise."""
+    """The relay's counter of the pair grew by what the session moved."""
     _, grown = measure.pair_growth(case)
-    if grown < max(SESSION_FLOOR, floor(case).total):
-        raise Contradiction(f"the relay carried only {grown} bytes between the peers during the exercise")
+    if grown < total_floor(case):
+        raise Contradiction(f"the relay carried only {grown} bytes between the peers {_meanwhile(case)}")
     return f"{grown} bytes between the peers"
 
 
 def relay_carried(case: Case) -> str:
-    """Both peers' connections to the relay carried the exercise, by the kernels' counts at both ends."""
-    for host in (case.run.client, case.run.server):
-        _at_least(case, f"{host.name}'s connection to the relay", measure.relay_growth(case, host))
-        _at_least(case, f"the relay's connection to {host.name}", measure.relay_growth_at_relay(case, host))
+    """Both peers' connections to the relay carried what the session moved, by the kernels' counts at both ends."""
+    least = floor(case)
+    for host, of_host in ((case.run.client, least), (case.run.server, least.turned)):
+        _at_least(case, f"{host.name}'s connection to the relay", measure.relay_growth(case, host), of_host)
+        at_relay = measure.relay_growth_at_relay(case, host)
+        _at_least(case, f"the relay's connection to {host.name}", at_relay, of_host.turned)
     grown = measure.relay_growth(case, case.run.client)
     return f"{grown.sent} bytes out and {grown.received} in, counted by {case.run.client.name}"

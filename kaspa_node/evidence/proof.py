@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
+from kaspa_node.evidence import handshake_proof as handshake
+from kaspa_node.evidence import native_proof as native
 from kaspa_node.evidence import path_proof as path
 from kaspa_node.evidence import session_proof as session
 from kaspa_node.evidence.correlate import Case
@@ -12,6 +14,13 @@ from kaspa_node.evidence.findings import Contradiction, Finding, Lacking, Missin
 
 DIRECT, RELAYED = "direct", "relayed"
 _BOTH = (DIRECT, RELAYED)
+ANY, EMBEDDED_CLIENT, NATIVE_CLIENT, NATIVE_SERVER = "any", "embedded client", "native client", "native server"
+_SIDES: dict[str, Callable[[Set[str]], bool]] = {
+    ANY: lambda native: True,
+    EMBEDDED_CLIENT: lambda native: "client" not in native,
+    NATIVE_CLIENT: lambda native: "client" in native,
+    NATIVE_SERVER: lambda native: "server" in native,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +29,14 @@ class Piece:
 
     key: its name in reports. paths: the paths that are proved with it. source: who vouches for it.
     check: looks for it; its docstring is what the piece proves.
+    programs: by which Kaspa programs at the two ends it is required.
     """
 
     key: str
     paths: tuple[str, ...]
     source: str
     check: Callable[[Case], str]
+    programs: str = ANY
 
     @property
     def proves(self) -> str:
@@ -43,10 +54,13 @@ PIECES: tuple[Piece, ...] = (
     Piece("session", _BOTH, "the client's reply", session.reported),
     Piece("circuit", _BOTH, _LOGS, path.circuit),
     Piece("stream", _BOTH, _LOGS, session.stream),
-    Piece("handshake.client", _BOTH, "journal of the client", session.handshake_of_client),
-    Piece("handshake.server", _BOTH, "journal of the server", session.handshake_of_server),
+    Piece("handshake.client", _BOTH, "log of the client's Kaspa program", handshake.of_client),
+    Piece("handshake.server", _BOTH, "log of the server's Kaspa program", handshake.of_server),
     Piece("alive", _BOTH, "journals and status of the two peers", session.alive),
-    Piece("exercise", _BOTH, "the client's reply", session.exercised),
+    Piece("exercise", _BOTH, "the client's reply", session.exercised, EMBEDDED_CLIENT),
+    Piece("native.client", _BOTH, "kernel and journal of the client", native.of_client, NATIVE_CLIENT),
+    Piece("native.server", _BOTH, "kernel and journal of the server", native.of_server, NATIVE_SERVER),
+    Piece("native.bytes", _BOTH, "kernels and status of the two peers", native.counted, NATIVE_CLIENT),
     Piece("punch", (DIRECT,), _LOGS, path.punched),
     Piece("connection", (DIRECT,), _LOGS, path.logged),
     Piece("socket.client", (DIRECT,), "kernel of the client", path.socket_of_client),
@@ -62,9 +76,12 @@ PIECES: tuple[Piece, ...] = (
 )
 
 
-def required(claimed: str) -> tuple[Piece, ...]:
-    """The pieces that a session on that path has to have, in the order in which reports name them."""
-    return tuple(piece for piece in PIECES if claimed in piece.paths)
+def required(claimed: str, native_sides: Set[str] = frozenset()) -> tuple[Piece, ...]:
+    """The pieces that a session on that path has to have, in the order in which reports name them.
+
+    native_sides: which of `client` and `server` speak Kaspa by a native program.
+    """
+    return tuple(piece for piece in PIECES if claimed in piece.paths and _SIDES[piece.programs](native_sides))
 
 
 def look(piece: Piece, case: Case) -> Finding:
@@ -79,4 +96,4 @@ def look(piece: Piece, case: Case) -> Finding:
 
 def look_for_all(case: Case, claimed: str) -> dict[str, Finding]:
     """Look for every piece that the claimed path requires; by key."""
-    return {piece.key: look(piece, case) for piece in required(claimed)}
+    return {piece.key: look(piece, case) for piece in required(claimed, case.run.native)}

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterable
 
 from kaspa_node import milestones as m
-from kaspa_node.evidence.bundle import Run, Snapshot
+from kaspa_node.evidence.bundle import Run
 from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.endpoints import canonical_ip
+from kaspa_node.evidence.snapshot import Snapshot
 
 _IPV4 = re.compile(r"(?<![0-9])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9])")
 _IPV6 = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")

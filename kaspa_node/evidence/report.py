@@ -43,6 +43,7 @@ def examine(case: Case, expect: str | None = None) -> tuple[Verdict, dict[str, A
         breakdown=_sentence(breakdown),
         hint=breakdown.hint if breakdown else "",
         relayed_because=relayed_because(case),
+        native=case.run.native,
     )
     verdict = judge(facts)
     report = _report(case, facts, verdict, breakdown)
@@ -132,7 +133,7 @@ def _punch(case: Case, session: Session | None) -> dict[str, Any]:
 def _proof(case: Case, facts: Facts, verdict: Verdict) -> dict[str, Any]:
     kernel = ("socket.client", "socket.server", "mirror.client", "mirror.server")
     pieces = []
-    for piece in required(facts.claimed or ""):
+    for piece in required(facts.claimed or "", facts.native):
         finding: Finding = facts.findings[piece.key]
         pieces.append({"piece": piece.key, "found": finding.word, "detail": finding.detail, "source": piece.source})
     return {
@@ -169,7 +170,7 @@ def _reservations(case: Case) -> list[dict[str, Any]]:
     """What the peers say of the run's relay, before the exercise."""
     entries = []
     for host in (case.run.server, case.run.client):
-        snapshot = case.bundle.before[host.name]
+        snapshot = case.snapshot(host, "before")
         if isinstance(snapshot, Failure) or snapshot.status is None:
             continue
         for relay in snapshot.status.relays:

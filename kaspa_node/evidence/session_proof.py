@@ -5,14 +5,14 @@ from __future__ import annotations
 from kaspa_node import milestones as m
 from kaspa_node.evidence import measure
 from kaspa_node.evidence.bundle import Exercise, Failure, Host, Session
-from kaspa_node.evidence.correlate import CLOCK_SLACK, Case
+from kaspa_node.evidence.correlate import CLOCK_SLACK, LABELS, Case
 from kaspa_node.evidence.findings import Contradiction, Lacking
 from kaspa_node.evidence.journal_lines import Line
 from kaspa_node.milestones import Milestone
 
 
 def hosts(case: Case) -> str:
-    """Every host was reached and gave its journal and two complete snapshots."""
+    """Every host was reached and gave its journal, the log of its native program, and complete snapshots."""
     for host in case.run.hosts:
         if host.unreachable is not None:
             raise Lacking(f"{host.name} could not be reached: {host.unreachable}")
@@ -21,6 +21,12 @@ def hosts(case: Case) -> str:
             raise Lacking(f"no journal from {host.name}: {journal.error}")
         for label in ("before", "after"):
             measure.complete(case, host, label)
+    for host in (case.run.server, case.run.client):
+        for label in case.standing:
+            measure.complete(case, host, label)
+        log = case.bundle.native.get(host.name)
+        if isinstance(log, Failure):
+            raise Lacking(f"no log of {host.native} from {host.name}: {log.error}")
     return "journals and snapshots of relay, server and client"
 
 
@@ -51,33 +57,51 @@ def services(case: Case) -> str:
         for label in ("before", "after"):
             service = measure.complete(case, host, label).service
             if service is None:
-                raise Lacking(f"{host.name} said nothing of its service {label} the exercise")
+                raise Lacking(f"{host.name} said nothing of its service {case.when(label)}")
             if service.name.removesuffix(".service") != host.service.removesuffix(".service"):
                 raise Contradiction(f"{host.name}: the snapshot is of {service.name}, not of {host.service}")
             if not service.active:
-                raise Contradiction(f"{service.name} on {host.name} was not active {label} the exercise")
+                raise Contradiction(f"{service.name} on {host.name} was not active {case.when(label)}")
             if service.pid is None or service.invocation is None:
                 raise Lacking(f"{host.name} did not say which start of {service.name} this is (pid, invocation)")
             starts.append((service.pid, service.invocation))
         if starts[0] != starts[1]:
             # A new process says nothing against the path; but what it counts does not begin where the old one ended.
             raise Lacking(f"{host.service} on {host.name} was restarted between the snapshots, its counts began anew")
-    return "the same three processes before and after the exercise"
+    return f"the same three processes before and {case.when('after')}"
 
 
 def clocks(case: Case) -> str:
     """The snapshots were taken within the run, in order, so that each host's clock can be held against the run's."""
     skews = []
     for host in case.run.hosts:
-        before, after = (measure.complete(case, host, label) for label in ("before", "after"))
-        # No slack: all four times are of one clock, and the runs before and after this one may be a second away.
-        if not case.run.started <= before.controller_time <= after.controller_time <= case.run.ended:
+        stood = case.standing if host is not case.run.relay else ()
+        labels = sorted({"before", *stood, "after"}, key=LABELS.index)
+        looks = [measure.complete(case, host, label) for label in labels]
+        # No slack: all these times are of one clock, and the runs before and after this one may be a second away.
+        times = [case.run.started, *(look.controller_time for look in looks), case.run.ended]
+        if times != sorted(times):
             raise Contradiction(f"the snapshots of {host.name} were not taken during this run, or not in this order")
-        stepped = (after.time - after.controller_time) - (before.time - before.controller_time)
-        if abs(stepped) > CLOCK_SLACK:
-            raise Contradiction(f"the clock of {host.name} was set by {stepped:+.0f} s between the snapshots")
+        for look in looks[1:]:
+            stepped = (look.time - look.controller_time) - (looks[0].time - looks[0].controller_time)
+            if abs(stepped) > CLOCK_SLACK:
+                raise Contradiction(f"the clock of {host.name} was set by {stepped:+.0f} s between the snapshots")
         skews.append(f"{host.name} {case.skew(host) or 0.0:+.1f} s")
+    _between(case)
     return "clocks against the controller's: " + ", ".join(skews)
+
+
+def _between(case: Case) -> None:
+    """What a native session moves is counted between the snapshots, so it has to stand after all of the first ones and
+    before any of the last, the relay's included."""
+    first, last = (
+        [measure.complete(case, host, label).controller_time for host in case.run.hosts]
+        for label in ("before", "after")
+    )
+    for host in (case.run.server, case.run.client):
+        stood = [measure.complete(case, host, label).controller_time for label in case.standing]
+        if len(stood) == 1 and not max(first) <= stood[0] <= min(last):
+            raise Contradiction(f"the session was seen on {host.name} when not all hosts had been looked at before it")
 
 
 def the_session(case: Case) -> Session:
@@ -88,8 +112,10 @@ def the_session(case: Case) -> Session:
 
 
 def reported(case: Case) -> str:
-    """The dialer's reply names this run, the server, and a session on a connection."""
+    """The dialer's reply names this run, the server, and a connection, and the session is on that."""
     session = the_session(case)
+    if not session.session:
+        raise Lacking(f"which stream the program on {case.run.client.name} was given is not known")
     conn, dot, stream = session.session.partition(".")
     if conn != session.conn or not dot or not stream.isdecimal():
         raise Contradiction(f"session {session.session} is not one of connection {session.conn}")
@@ -100,7 +126,7 @@ def reported(case: Case) -> str:
     return f"session {session.session}"
 
 
-def _one(case: Case, host: Host, milestone: Milestone, **values: str) -> Line:
+def one(case: Case, host: Host, milestone: Milestone, **values: str) -> Line:
     """The one line of that kind; the run id or the session id among the values makes it one."""
     found = case.find(host, milestone, **values)
     said = " ".join(f"{name}={value}" for name, value in values.items())
@@ -123,15 +149,16 @@ def within_run(case: Case, host: Host, line: Line) -> None:
 def stream(case: Case) -> str:
     """The dialer opened the session's stream for this run, and the server accepted the same stream."""
     session, client, server = the_session(case), case.run.client, case.run.server
-    opened = _one(case, client, m.STREAM_OPENED, run=case.run.run_id, session=session.session)
-    accepted = _one(case, server, m.STREAM_ACCEPTED, session=session.session)
+    opened = one(case, client, m.STREAM_OPENED, run=case.run.run_id, session=session.session)
+    accepted = one(case, server, m.STREAM_ACCEPTED, session=session.session)
     within_run(case, client, opened)
     for host, line in ((client, opened), (server, accepted)):
-        _expect(host, line, conn=session.conn, path=session.path, peer=peer_id(case.other(host)))
+        expect(host, line, conn=session.conn, path=session.path, peer=peer_id(case.other(host)))
     return f"opened at {client.name}:{opened.number}, accepted at {server.name}:{accepted.number}"
 
 
-def _expect(host: Host, line: Line, **values: str) -> None:
+def expect(host: Host, line: Line, **values: str) -> None:
+    """Lacking where the line has no such value, Contradiction where it has another."""
     for name, expected in values.items():
         found = line.fields.get(name)
         if found is None:
@@ -140,53 +167,25 @@ def _expect(host: Host, line: Line, **values: str) -> None:
             raise Contradiction(f"{line.milestone} in the journal of {host.name} says {name}={found}, not {expected}")
 
 
-def handshake_of_client(case: Case) -> str:
-    """Version, Verack, Ready and Connected in the dialer's journal, during the run."""
-    lines = _handshake(case, case.run.client, "outgoing")
-    for line in lines:
-        within_run(case, case.run.client, line)
-    return _numbers(case.run.client, lines)
-
-
-def handshake_of_server(case: Case) -> str:
-    """Version, Verack, Ready and Connected in the server's journal, for the very same session."""
-    return _numbers(case.run.server, _handshake(case, case.run.server, "incoming"))
-
-
-def _numbers(host: Host, lines: list[Line]) -> str:
-    return f"{host.name}: lines " + ", ".join(str(line.number) for line in lines)
-
-
-def _handshake(case: Case, host: Host, direction: str) -> list[Line]:
-    session = the_session(case)
-    steps = (m.VERSION_RECEIVED, m.VERACK_RECEIVED, m.READY_RECEIVED, m.PEER_CONNECTED)
-    lines = [_one(case, host, step, session=session.session) for step in steps]
-    for line in lines:
-        _expect(host, line, peer=peer_id(case.other(host)))
-    _expect(host, lines[-1], path=session.path, direction=direction)
-    order = [(line.number, line.time) for line in lines]
-    if order != sorted(order) or [time for _, time in order] != sorted(time for _, time in order):
-        raise Contradiction(f"the handshake's lines in the journal of {host.name} are out of order")
-    return lines
-
-
 def alive(case: Case) -> str:
-    """The session lived until after the exercise: no journal ends it, and both programs still list it as ready."""
+    """The session lived until it was looked at last: no journal ends it, and both programs still list it."""
     session = the_session(case)
     for host, direction in ((case.run.client, "outgoing"), (case.run.server, "incoming")):
         ends = case.ends_of(session, host)
         if ends:
             why = ends[0].fields.get("reason", "no reason given")
             raise Contradiction(f"{host.name} ended the session before it could be judged: {why}")
-        for label in ("before", "after"):
+        for label in case.standing:
+            when = case.when(label)
             listed = [x for x in measure.status(case, host, label).sessions if x.session == session.session]
             if not listed:
-                raise Lacking(f"{host.name} does not list the session {label} the exercise")
+                raise Lacking(f"{host.name} does not list the session {when}")
             claim = listed[0]
             said = (claim.conn, claim.peer_id, claim.direction, claim.path, claim.state)
-            if said != (session.conn, peer_id(case.other(host)), direction, session.path, "ready"):
-                raise Contradiction(f"{host.name} lists the session as {' '.join(said)} {label} the exercise")
-    return "listed as ready by both before and after the exercise"
+            state = "ready" if host.native is None else "carried"
+            if said != (session.conn, peer_id(case.other(host)), direction, session.path, state):
+                raise Contradiction(f"{host.name} lists the session as {' '.join(said)} {when}")
+    return f"listed by both {' and '.join(case.when(label) for label in case.standing)}"
 
 
 def the_exercise(case: Case) -> Exercise:

@@ -10,7 +10,7 @@ from kaspa_node.evidence.endpoints import Endpoint, parse_endpoint
 
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """One Kaspa session of a peer."""
+    """One Kaspa session of a peer; bytes are those of its stream, None where the peer does not say."""
 
     session: str
     conn: str
@@ -18,6 +18,8 @@ class SessionStatus:
     direction: str
     path: str
     state: str
+    bytes_sent: int | None
+    bytes_received: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,19 @@ class PairCount:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The parts of a status that a verdict needs; the lists of the other role are empty."""
+    """The parts of a status that a verdict needs; the lists of the other role are empty.
+
+    doors: where a local program reaches a remote, by the remote's peer id. backend: where streams of others are carried
+    to. Both only as far as they are addresses of TCP.
+    """
 
     peer_id: str
     sessions: tuple[SessionStatus, ...]
     relays: tuple[Observed, ...]
     reservations: tuple[Observed, ...]
     pairs: tuple[PairCount, ...] | None
+    doors: dict[str, Endpoint]
+    backend: Endpoint | None
 
 
 def read_status(record: Record) -> Status:
@@ -59,13 +67,28 @@ def read_status(record: Record) -> Status:
         relays=record.list("relays", _observed) if record.present("relays") else (),
         reservations=record.list("reservations", _observed) if record.present("reservations") else (),
         pairs=record.list("pairs", _pair) if record.present("pairs") else None,
+        doors=_doors(record),
+        backend=_backend(record),
     )
+
+
+def _doors(record: Record) -> dict[str, Endpoint]:
+    remotes = record.list("remotes", as_record) if record.present("remotes") else ()
+    listening = [(remote.text("peer_id"), remote.text("listen")) for remote in remotes if remote.present("listen")]
+    doors = {peer: parse_endpoint(listen) for peer, listen in listening}
+    return {peer: door for peer, door in doors.items() if door is not None}
+
+
+def _backend(record: Record) -> Endpoint | None:
+    backend = record.record("backend") if record.present("backend") else None
+    return parse_endpoint(backend.text("address")) if backend is not None and backend.present("address") else None
 
 
 def _session(where: str, value: object) -> SessionStatus:
     record = as_record(where, value)
     names = ("session", "conn", "peer_id", "direction", "path", "state")
-    return SessionStatus(**{name: record.text(name) for name in names})
+    sent, received = (record.optional(name, record.integer) for name in ("bytes_sent", "bytes_received"))
+    return SessionStatus(**{name: record.text(name) for name in names}, bytes_sent=sent, bytes_received=received)
 
 
 def _observed(where: str, value: object) -> Observed:

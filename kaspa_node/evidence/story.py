@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from kaspa_node import milestones as m
-from kaspa_node.evidence.bundle import Exercise, Failure, Host, Snapshot
+from kaspa_node.evidence.bundle import Exercise, Failure, Host
 from kaspa_node.evidence.correlate import Case
+from kaspa_node.evidence.snapshot import Snapshot
 from kaspa_node.evidence.status import Observed, Status
 
 TOLD_ATTEMPTS = 3
@@ -83,7 +84,7 @@ def _lost(case: Case) -> Iterator[str]:
 
 
 def _status(case: Case, host: Host) -> Status | None:
-    snapshot = case.bundle.before[host.name]
+    snapshot = case.snapshot(host, "before")
     return snapshot.status if isinstance(snapshot, Snapshot) else None
 
 

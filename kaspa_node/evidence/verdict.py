@@ -19,7 +19,7 @@ class Facts:
     expect: direct, relayed or any. claimed: the path that the peers claim, None without a session.
     findings: what was found for each piece that the claimed path requires; an absent one counts as missing.
     attempts: the attempt at which the punch succeeded. breakdown, hint: why there is no session, and what to do.
-    relayed_because: why the session is not direct.
+    relayed_because: why the session is not direct. native: which of `client` and `server` have a native program.
     """
 
     expect: str
@@ -29,6 +29,7 @@ class Facts:
     breakdown: str
     hint: str
     relayed_because: str
+    native: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Rule:
 
 
 def _lacking(facts: Facts, kind: type[Missing] | type[Refuted]) -> list[tuple[str, Finding]]:
-    pieces = required(facts.claimed or "")
+    pieces = required(facts.claimed or "", facts.native)
     found = [(piece.key, facts.findings.get(piece.key, Missing("was not looked for"))) for piece in pieces]
     return [(key, finding) for key, finding in found if isinstance(finding, kind)]
 
@@ -182,7 +183,9 @@ def judge(facts: Facts) -> Verdict:
     """The verdict on these facts; the same facts always give the same one."""
     rule = next(rule for rule in RULES if rule.when(facts))
     missing = tuple(
-        piece.key for piece in required(facts.claimed or "") if not isinstance(facts.findings.get(piece.key), Proven)
+        piece.key
+        for piece in required(facts.claimed or "", facts.native)
+        if not isinstance(facts.findings.get(piece.key), Proven)
     )
     reason, hint = rule.reason(facts), rule.hint(facts)
     return Verdict(rule.word, rule.path, reason, hint, rule.name, rule.exit_code, missing)

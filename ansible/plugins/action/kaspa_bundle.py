@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,9 +22,9 @@ options:
   run: {type: dict, required: true, description: "run_id, started, expect_path, inventory, network_mode, pair."}
 """
 
-REGISTERED = {name: f"_kaspa_verify_{name}" for name in ("mark", "session", "before", "exercise", "after")}
+REGISTERED = {name: f"_kaspa_verify_{name}" for name in ("mark", "session", "before", "during", "exercise", "after")}
 
-LOOKS = ("after", "before", "mark")
+LOOKS = ("after", "during", "before", "mark")
 """The steps that look at a host, the newest first."""
 
 T = TypeVar("T")
@@ -49,36 +49,66 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             host: {name: hostvars[host].get(variable) or {} for name, variable in REGISTERED.items()}
             for host in run["pair"].values()
         }
+        native = {
+            host: unit(part, hostvars[host].get("kaspa_native_programs") or []) for part, host in run["pair"].items()
+        }
         try:
-            for path, text in files(run, collected, time.time()).items():
+            for path, text in files(run, collected, native, time.time()).items():
                 _write(directory / "raw" / path, text)
         except OSError as error:
             raise AnsibleActionFail(f"the evidence can't be written: {error.filename}: {error.strerror}") from error
         return {**result, "changed": True}
 
 
-def files(run: dict[str, Any], collected: Mapping[str, Steps], now: float) -> dict[str, str]:
+def unit(part: str, programs: Sequence[str]) -> str | None:
+    """The unit of the native program that a host contributes to the session; None where its peer speaks Kaspa itself.
+
+    programs: those that the inventory names for the host.
+    """
+    return f"kaspa-native-{part}" if part in programs else None
+
+
+def files(
+    run: dict[str, Any], collected: Mapping[str, Steps], native: Mapping[str, str | None], now: float
+) -> dict[str, str]:
     """Path below raw/ → its text.
 
     collected: host → the results of its steps by name; what failed or never ran is evidence too.
+    native: host → the unit of its native program, or None.
     """
     client = collected[run["pair"]["client"]]
+    native_client = native[run["pair"]["client"]] is not None
     public = observed(collected)
     content: dict[str, Any] = {
         **run,
         "ended": now,
-        "hosts": {name: described(part, collected[name], public) for part, name in run["pair"].items()},
-        "session": reply(client["session"]),
+        "hosts": {
+            name: described(part, collected[name], public) | {"native": native[name]}
+            for part, name in run["pair"].items()
+        },
+        "session": session(client["session"], native_client),
         "exercise": reply(client["exercise"]),
     }
     texts = {"run.json": _json(content)}
     for host, steps in collected.items():
-        for label in ("before", "after"):
+        watched = native_client and host != run["pair"]["relay"]
+        for label in ("before", "during", "after") if watched else ("before", "after"):
             snapshot = steps[label].get("snapshot") or failed_snapshot(host, label, steps[label], now)
             texts[f"{host}/snapshot-{label}.json"] = _json(snapshot)
         if "log" in steps["after"]:
             texts[f"{host}/journal.log"] = steps["after"]["log"]
+        log = steps["during" if native_client else "after"].get("native_log")
+        if log is not None and native[host] is not None:
+            texts[f"{host}/native.log"] = log
     return texts
+
+
+def session(result: Result, native_client: bool) -> dict[str, Any]:
+    """The reply to `session`; without a stream in it there is a session only where a native program opens one."""
+    answer = reply(result)
+    if native_client or answer.get("session") or "error" in answer:
+        return answer
+    return {"error": "its backend is external, and kaspa_native_programs names no program that verify could start"}
 
 
 def failed_snapshot(host: str, label: str, result: Result, now: float) -> dict[str, Any]:

@@ -82,6 +82,13 @@ class SystemdService:
         return command(["journalctl", "--quiet", "--output", "cat", "--unit", self._unit, *words])
 
 
+class NativeService(SystemdService):
+    """A unit of systemd by what its own processes say: systemd's lines about it are left out."""
+
+    def _journal(self, *words: str) -> str:
+        return command(["journalctl", "--quiet", "--output", "cat", *words, f"_SYSTEMD_UNIT={self._unit}"])
+
+
 class ProcessService:
     """A process that was started from here: `NAME.json` beside its log says which it is."""
 

@@ -10,7 +10,8 @@ import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.kaspa_service import Mark, command, service
+from ansible.module_utils.kaspa_native import Seen, wait
+from ansible.module_utils.kaspa_service import Mark, NativeService, Service, command, service
 
 try:
     from kaspa_node.control import client
@@ -30,13 +31,20 @@ description:
 options:
   host: {type: str, required: true, description: The name of the host in the inventory.}
   label: {type: str, required: true, description: "The snapshot's name, such as C(before)."}
-  controller_time: {type: float, required: true, description: "What the controller's clock shows, as Unix time."}
+  controller_time: {type: float, required: true, description: "What the controller's clock shows, as Unix time, now."}
   manager: {type: str, choices: [systemd, process], default: systemd, description: Who runs the service.}
   service: {type: str, required: true, description: "The service, C(kaspa-relay) or C(kaspa-peer)."}
   directory: {type: path, description: Where a plain process has its log.}
   control: {type: path, required: true, description: The node's control socket.}
   recorded: {type: path, description: The local fact that deploy left on the host.}
   log_since: {type: dict, description: "A C(mark) of an earlier call: return the log since then."}
+  native: {type: str, default: "", description: "The unit of a native Kaspa program beside the peer, if there is one."}
+  native_since: {type: dict, description: "A C(native_mark) of an earlier call: return that unit's log since then."}
+  session:
+    type: dict
+    description:
+      - "Look once a session stands on the connection C(conn), and the native program says that it is connected."
+      - "C(start): whether to start the native program for that; C(timeout): how many seconds to wait at most."
 """
 
 EXAMPLES = r"""
@@ -53,6 +61,8 @@ RETURN = r"""
 snapshot: {type: dict, returned: always, description: "Time, service, sockets, status and error."}
 mark: {type: dict, returned: always, description: The end of the log as it is now.}
 log: {type: str, returned: when log_since is given, description: The service's lines since that mark.}
+native_mark: {type: dict, returned: when native is given, description: The end of that unit's log as it is now.}
+native_log: {type: str, returned: when native_since is given, description: That unit's lines since that mark.}
 facts:
   type: dict
   returned: always
@@ -60,6 +70,7 @@ facts:
 """
 
 STATUS_TIMEOUT = 10.0
+PAUSE = 0.05
 
 
 class Problems:
@@ -71,6 +82,10 @@ class Problems:
     def note(self, what: str, error: Exception) -> None:
         """Remember that `what` is missing."""
         self.texts.append(f"{what}: {error}")
+
+    def add(self, text: str) -> None:
+        """Remember it, unless it is nothing."""
+        self.texts += [text] if text else []
 
     def __str__(self) -> str:
         return "; ".join(self.texts)
@@ -113,20 +128,56 @@ def recorded_peer_id(path: str | None) -> str | None:
     return peer_id if isinstance(peer_id, str) else None
 
 
+def mark_of(given: dict[str, Any] | None) -> Mark:
+    """A mark as an earlier call returned it; the beginning of the log where there is none."""
+    given = given or {}
+    return Mark(str(given.get("cursor", "")), int(given.get("offset", 0)))
+
+
+def await_session(wanted: dict[str, Any], node: Service, native: NativeService | None) -> str:
+    """Start the native program where that is asked for, and wait until the session stands; what lacks, "" for nothing.
+
+    Raises OSError and KaspaNodeError.
+    """
+    asked = wanted["session"]
+    if asked.get("start"):
+        # Not only started: the one of a run before may be in its last seconds, and dials no more.
+        command(["systemctl", "restart", f"{wanted['native']}.service"])
+
+    def look() -> Seen:
+        status = client.request(wanted["control"], {"do": "status"}, STATUS_TIMEOUT).get("status", {})
+        journal = node.log_since(mark_of(wanted["log_since"]))
+        if native is None:
+            return Seen(status.get("sessions", []), journal, "", False, "")
+        log = native.log_since(mark_of(wanted["native_since"]))
+        return Seen(status.get("sessions", []), journal, wanted["native"], native.state().active, log)
+
+    return wait(look, str(asked["conn"]), float(asked["timeout"]), time.monotonic, lambda: time.sleep(PAUSE))
+
+
 def take(wanted: dict[str, Any]) -> dict[str, Any]:
     """Everything that the module returns; `wanted` holds its parameters."""
     problems = Problems()
     node = service(wanted["manager"], wanted["service"], wanted["directory"])
+    native = NativeService(wanted["native"]) if wanted["native"] else None
+    waited, began = 0.0, time.monotonic()
+    if wanted["session"] is not None:
+        try:
+            problems.add(await_session(wanted, node, native))
+        except (OSError, KaspaNodeError) as error:
+            problems.note("session", error)
+        waited = time.monotonic() - began
     facts = {"addresses": [], "os": "", "name": socket.gethostname(), "peer_id": recorded_peer_id(wanted["recorded"])}
     result: dict[str, Any] = {"facts": facts}
     snapshot: dict[str, Any] = {
         "host": wanted["host"],
         "label": wanted["label"],
         "time": time.time(),
-        "controller_time": wanted["controller_time"],
+        "controller_time": wanted["controller_time"] + waited,
         "service": {"name": wanted["service"], "active": False, "pid": 0, "invocation": ""},
         "sockets": None,
         "status": None,
+        "native": None,
     }
     try:
         state = node.state()
@@ -134,6 +185,9 @@ def take(wanted: dict[str, Any]) -> dict[str, Any]:
         # Sockets first: asking for the status must not be what we see.
         listing = command(sockets.COMMAND)
         snapshot["sockets"] = owned_sockets(wanted["manager"], wanted["service"], state.pid, listing)
+        if native is not None:
+            theirs = native.state().as_dict()
+            snapshot["native"] = {"service": theirs, "sockets": owned_sockets("systemd", wanted["native"], 0, listing)}
     except OSError as error:
         problems.note("sockets", error)
     try:
@@ -144,8 +198,11 @@ def take(wanted: dict[str, Any]) -> dict[str, Any]:
     try:
         result["mark"] = vars(node.mark())
         if wanted["log_since"] is not None:
-            since = wanted["log_since"]
-            result["log"] = node.log_since(Mark(str(since.get("cursor", "")), int(since.get("offset", 0))))
+            result["log"] = node.log_since(mark_of(wanted["log_since"]))
+        if native is not None:
+            result["native_mark"] = vars(native.mark())
+        if native is not None and wanted["native_since"] is not None:
+            result["native_log"] = native.log_since(mark_of(wanted["native_since"]))
         result["facts"]["addresses"] = addresses(command(["ip", "-o", "addr", "show", "scope", "global"]))
         with open("/etc/os-release", encoding="utf-8") as file:
             result["facts"]["os"] = operating_system(file.read())
@@ -168,6 +225,9 @@ def main() -> None:
             "control": {"type": "path", "required": True},
             "recorded": {"type": "path"},
             "log_since": {"type": "dict"},
+            "native": {"type": "str", "default": ""},
+            "native_since": {"type": "dict"},
+            "session": {"type": "dict"},
         },
         supports_check_mode=True,
     )

@@ -116,7 +116,8 @@ class Stream:
         return data
 
     def unread(self, data: bytes) -> None:
-        """Put back what was read too far: the next read gives it first."""
+        """Put back what was read too far: the next read gives it first, and counts it."""
+        self.bytes_received -= len(data)
         self._ahead = data + self._ahead
 
     async def read_exactly(self, count: int) -> bytes:

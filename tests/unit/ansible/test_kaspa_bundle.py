@@ -23,7 +23,8 @@ def look(peer_id: str, **more: Any) -> dict[str, Any]:
 
 
 def steps(found: dict[str, Any]) -> dict[str, Any]:
-    return {"mark": found, "session": {}, "before": found, "exercise": {}, "after": {**found, "log": "a line\n"}}
+    last = {**found, "log": "a line\n", "native_log": "a line of theirs\n"}
+    return {"mark": found, "session": {}, "before": found, "during": last, "exercise": {}, "after": last}
 
 
 def collected() -> dict[str, Any]:
@@ -33,15 +34,30 @@ def collected() -> dict[str, Any]:
     return hosts
 
 
-def run_json(hosts: dict[str, Any]) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(kaspa_bundle.files(RUN, hosts, 9.0)["run.json"])
+def files_of(hosts: dict[str, Any], *native: str) -> dict[str, str]:
+    """native: which of client and server have a native program."""
+    units = {host: kaspa_bundle.unit(host, [host] if host in native else []) for host in hosts}
+    files: dict[str, str] = kaspa_bundle.files(RUN, hosts, units, 9.0)
+    return files
+
+
+def run_json(hosts: dict[str, Any], *native: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(files_of(hosts, *native)["run.json"])
     return content
 
 
 def test_every_file_of_a_run() -> None:
     names = {f"{host}/{file}" for host in ("client", "server", "relay") for file in ("journal.log",)}
     names |= {f"{h}/snapshot-{label}.json" for h in ("client", "server", "relay") for label in ("before", "after")}
-    assert kaspa_bundle.files(RUN, collected(), 9.0).keys() == {"run.json", *names}
+    assert files_of(collected()).keys() == {"run.json", *names}
+    assert set(files_of(collected(), "client", "server")) - names == {
+        "run.json",
+        "client/snapshot-during.json",
+        "server/snapshot-during.json",
+        "client/native.log",
+        "server/native.log",
+    }
+    assert set(files_of(collected(), "server")) - names == {"run.json", "server/native.log"}
 
 
 def test_a_host_is_described_as_it_was_seen() -> None:
@@ -55,6 +71,7 @@ def test_a_host_is_described_as_it_was_seen() -> None:
         "unreachable": None,
         "os": "Debian 12",
         "version": "0.1.0",
+        "native": None,
     }
     assert content["hosts"]["server"]["public"] is None
     assert (content["started"], content["ended"]) == (1.0, 9.0)
@@ -72,7 +89,7 @@ def test_the_peer_id_is_that_of_the_deploy_whatever_the_program_says() -> None:
 
 def test_a_host_that_was_not_reached() -> None:
     hosts = {**collected(), "server": {**steps({}), **dict.fromkeys(("mark", "before", "after"), GONE)}}
-    files = kaspa_bundle.files(RUN, hosts, 9.0)
+    files = files_of(hosts)
     assert json.loads(files["run.json"])["hosts"]["server"]["unreachable"] == "ssh: connect to host: refused"
     assert json.loads(files["server/snapshot-before.json"])["error"] == "ssh: connect to host: refused"
     assert "server/journal.log" not in files
@@ -105,3 +122,28 @@ def test_an_ipv6_address_is_seen_without_its_brackets() -> None:
     hosts = collected()
     hosts["relay"] = steps(look("12D3R", reservations=[{"peer_id": "12D3S", "observed": "[2001:db8::1]:4012"}]))
     assert run_json(hosts)["hosts"]["server"]["public"] == "2001:db8::1"
+
+
+def test_a_native_program_is_named_by_its_unit() -> None:
+    hosts = run_json(collected(), "client", "server")["hosts"]
+    assert {name: host["native"] for name, host in hosts.items()} == {
+        "client": "kaspa-native-client",
+        "server": "kaspa-native-server",
+        "relay": None,
+    }
+    assert kaspa_bundle.unit("server", ["client"]) is None
+
+
+def test_a_path_without_a_session_is_enough_only_where_a_native_client_opens_one() -> None:
+    hosts = collected()
+    hosts["client"]["session"] = {"rc": 0, "stdout": '{"session": null, "conn": "9f"}'}
+    assert run_json(hosts, "client")["session"] == {"session": None, "conn": "9f"}
+    assert "kaspa_native_programs names no program" in run_json(hosts, "server")["session"]["error"]
+
+
+def test_a_session_that_was_never_watched_has_its_reason() -> None:
+    hosts = collected()
+    hosts["client"]["during"] = {}
+    files = files_of(hosts, "client")
+    assert json.loads(files["client/snapshot-during.json"])["error"] == "it was not taken"
+    assert "client/native.log" not in files

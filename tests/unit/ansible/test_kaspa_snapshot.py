@@ -24,6 +24,9 @@ WANTED: dict[str, Any] = {
     "control": "/run/kaspa-node/control.sock",
     "recorded": None,
     "log_since": {"cursor": "s=1", "offset": 0},
+    "native": "",
+    "native_since": None,
+    "session": None,
 }
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kaspa_node.evidence.bundle import BundleError, Exercise, Failure, Session, Snapshot, load
+from kaspa_node.evidence.bundle import BundleError, Exercise, Failure, Session, load
+from kaspa_node.evidence.snapshot import Snapshot
 from tests.unit.evidence.builder import Evidence, complete
 
 
@@ -42,7 +43,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     evidence = complete()
     evidence.files["client/snapshot-before.json"] = b" " * (16 * 1024 * 1024 + 1)
     bundle = load(evidence.write(tmp_path) / "raw")
-    assert bundle.before["client"] == Failure("snapshot-before.json: larger than 16777216 bytes")
+    assert bundle.snapshots["before"]["client"] == Failure("snapshot-before.json: larger than 16777216 bytes")
 
 
 def test_a_damaged_snapshot_is_evidence_that_is_missing(tmp_path: Path) -> None:
@@ -51,11 +52,11 @@ def test_a_damaged_snapshot_is_evidence_that_is_missing(tmp_path: Path) -> None:
     evidence.before("server")["host"] = "client"
     evidence.before("relay")["sockets"][0]["bytes_acked"] = -1
     bundle = load(evidence.write(tmp_path) / "raw")
-    assert bundle.before["client"] == Failure("snapshot-before.json: not UTF-8")
-    assert bundle.before["server"] == Failure("snapshot-before.json: host is 'client', expected 'server'")
-    assert isinstance(bundle.before["relay"], Failure)
-    assert "sockets[0]: bytes_acked should be a whole number" in bundle.before["relay"].error
-    assert isinstance(bundle.after["client"], Snapshot)
+    assert bundle.snapshots["before"]["client"] == Failure("snapshot-before.json: not UTF-8")
+    assert bundle.snapshots["before"]["server"] == Failure("snapshot-before.json: host is 'client', expected 'server'")
+    assert isinstance(bundle.snapshots["before"]["relay"], Failure)
+    assert "sockets[0]: bytes_acked should be a whole number" in bundle.snapshots["before"]["relay"].error
+    assert isinstance(bundle.snapshots["after"]["client"], Snapshot)
 
 
 def test_replies_may_come_in_their_envelope(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_replies_may_come_in_their_envelope(tmp_path: Path) -> None:
     bundle = load(evidence.write(tmp_path) / "raw")
     assert isinstance(bundle.run.session, Session)
     assert isinstance(bundle.run.exercise, Exercise)
-    assert isinstance(bundle.before["client"], Snapshot)
+    assert isinstance(bundle.snapshots["before"]["client"], Snapshot)
     evidence.run["session"] = {"ok": False, "error": "no such remote"}
     assert load(evidence.write(tmp_path) / "raw").run.session == Failure("no such remote")
 
@@ -74,7 +75,7 @@ def test_replies_may_come_in_their_envelope(tmp_path: Path) -> None:
 def test_a_socket_without_a_port_is_kept_but_has_no_end(tmp_path: Path) -> None:
     evidence = complete()
     evidence.before("client")["sockets"].append({"state": "LISTEN", "local": "0.0.0.0:4012", "remote": "0.0.0.0:*"})
-    snapshot = load(evidence.write(tmp_path) / "raw").before["client"]
+    snapshot = load(evidence.write(tmp_path) / "raw").snapshots["before"]["client"]
     assert isinstance(snapshot, Snapshot)
     assert snapshot.sockets is not None
     assert snapshot.sockets[-1].remote is None
@@ -83,7 +84,7 @@ def test_a_socket_without_a_port_is_kept_but_has_no_end(tmp_path: Path) -> None:
 def test_reservations_without_an_address_are_kept(tmp_path: Path) -> None:
     evidence = complete()
     evidence.before("client")["status"]["relays"] = [{"peer_id": "x", "reason": "full"}]
-    snapshot = load(evidence.write(tmp_path) / "raw").before["client"]
+    snapshot = load(evidence.write(tmp_path) / "raw").snapshots["before"]["client"]
     assert isinstance(snapshot, Snapshot)
     assert snapshot.status is not None
     (relay,) = snapshot.status.relays
@@ -114,5 +115,8 @@ def test_whatever_a_file_holds_there_is_a_bundle_or_one_line(tmp_path: Path, nam
             load(directory)
         return
     bundle = load(directory)
-    found = {"client/snapshot-before.json": bundle.before["client"], "relay/snapshot-after.json": bundle.after["relay"]}
+    found = {
+        "client/snapshot-before.json": bundle.snapshots["before"]["client"],
+        "relay/snapshot-after.json": bundle.snapshots["after"]["relay"],
+    }
     assert name not in found or isinstance(found[name], Failure)

@@ -69,6 +69,20 @@ async def test_a_remote_that_never_says_a_word_is_given_up_in_time(autojump_cloc
     assert ours.reason == "nothing heard for 30 s"
 
 
+async def test_what_is_put_back_is_counted_once(autojump_clock: MockClock) -> None:
+    ours, theirs = connected()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ours.run, echo)
+        nursery.start_soon(theirs.run, echo)
+        stream = ours.open_stream()
+        await stream.write(b"proposal and more")
+        stream.unread((await stream.read_exactly(17))[8:])
+        assert stream.bytes_received == 8
+        assert await stream.read() == b" and more"
+        assert stream.bytes_received == stream.bytes_sent == 17
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_pipe_that_takes_little_at_a_time_loses_nothing(autojump_clock: MockClock) -> None:
     ours, theirs = connected(capacity=1000)
     data = bytes(i % 251 for i in range(300_000))

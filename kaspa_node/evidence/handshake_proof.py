@@ -1,0 +1,100 @@
+"""Pieces of proof for the Kaspa handshake, by the log of whoever speaks Kaspa: the peer itself, or a native program."""
+
+from __future__ import annotations
+
+from kaspa_node import milestones as m
+from kaspa_node.evidence import measure, native_log
+from kaspa_node.evidence.bundle import Failure, Host
+from kaspa_node.evidence.correlate import Case
+from kaspa_node.evidence.endpoints import Endpoint, parse_endpoint
+from kaspa_node.evidence.findings import Contradiction, Lacking
+from kaspa_node.evidence.journal_lines import Line
+from kaspa_node.evidence.session_proof import expect, one, peer_id, the_session, within_run
+
+ROUNDING = 0.001
+"""Seconds: log lines have milliseconds, snapshots have more."""
+
+
+def of_client(case: Case) -> str:
+    """Version, Verack, Ready and Connected in the log of the dialing side's Kaspa program, during the run."""
+    client = case.run.client
+    lines = _embedded(case, client, "outgoing") if client.native is None else _native(case, client, "outgoing")
+    for line in lines:
+        within_run(case, client, line)
+    return _numbers(client, lines)
+
+
+def of_server(case: Case) -> str:
+    """Version, Verack, Ready and Connected in the log of the server's Kaspa program, for the very same session."""
+    server = case.run.server
+    native = server.native is not None
+    return _numbers(server, _native(case, server, "incoming") if native else _embedded(case, server, "incoming"))
+
+
+def _numbers(host: Host, lines: list[Line]) -> str:
+    return f"{program(host)}: lines " + ", ".join(str(line.number) for line in lines)
+
+
+def program(host: Host) -> str:
+    """Who speaks Kaspa there: the host's own name, or that of the unit on it."""
+    return host.name if host.native is None else f"{host.native} on {host.name}"
+
+
+def _embedded(case: Case, host: Host, direction: str) -> list[Line]:
+    session = the_session(case)
+    steps = (*native_log.STEPS, m.PEER_CONNECTED)
+    lines = [one(case, host, step, session=session.session) for step in steps]
+    for line in lines:
+        expect(host, line, peer=peer_id(case.other(host)))
+    expect(host, lines[-1], path=session.path, direction=direction)
+    order = [(line.number, line.time) for line in lines]
+    if order != sorted(order) or [time for _, time in order] != sorted(time for _, time in order):
+        raise Contradiction(f"the handshake's lines in the journal of {host.name} are out of order")
+    return lines
+
+
+def _native(case: Case, host: Host, direction: str) -> list[Line]:
+    """The program's lines about the socket of the session's stream; the peer beside it names that socket."""
+    log = case.bundle.native[host.name]
+    if isinstance(log, Failure):
+        raise Lacking(f"no log of {program(host)}: {log.error}")
+    addr = door(case) if host is case.run.client else caller(case, host)
+    lines = native_log.handshake(log.lines, f"the log of {program(host)}", direction, str(addr))
+    for line in lines:
+        within_run(case, host, line)
+    _while_watched(case, host, lines)
+    return lines
+
+
+def _while_watched(case: Case, host: Host, lines: list[Line]) -> None:
+    """On the stream, and before the host was looked at last: all by one clock, the host's own."""
+    stream = _carrying(case, host)
+    first, last = (measure.complete(case, host, label).time for label in ("before", case.standing[-1]))
+    if case.run.client.native is not None and stream.time < first - ROUNDING:
+        raise Contradiction(f"{stream.milestone} in the journal of {host.name} is older than the look at it before")
+    if not stream.time - ROUNDING <= lines[0].time <= lines[-1].time <= last + ROUNDING:
+        raise Contradiction(f"the handshake in the log of {program(host)} is not of the time of the session's stream")
+
+
+def _carrying(case: Case, host: Host) -> Line:
+    """The line about the session's stream in the journal of the peer beside the program."""
+    kind = m.STREAM_OPENED if host is case.run.client else m.STREAM_ACCEPTED
+    return one(case, host, kind, session=the_session(case).session)
+
+
+def caller(case: Case, host: Host) -> Endpoint:
+    """The native program's or the peer's own end of the local socket that the session's stream is spliced to."""
+    line = _carrying(case, host)
+    found = parse_endpoint(line.fields.get("caller", ""))
+    if found is None:
+        raise Lacking(f"{line.milestone} in the journal of {host.name} does not say whose socket called (caller)")
+    return found
+
+
+def door(case: Case) -> Endpoint:
+    """Where the client's native program reaches the server: what the peer beside it listens on for that remote."""
+    client, label = case.run.client, case.standing[0]
+    found = measure.status(case, client, label).doors.get(peer_id(case.run.server))
+    if found is None:
+        raise Lacking(f"{client.name} does not say where it listens for {case.run.server.name}")
+    return found

@@ -1,0 +1,57 @@
+"""Whose handshake the lines in a native program's log are.
+
+Their Version, Verack and Ready lines name no peer; only the line that a connection is made does, by the address of the
+socket. What stands between two such lines belongs to the second as long as one handshake is over before the next
+begins. Where two of them run at once, nobody can tell whose a line is, and then it is nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kaspa_node import milestones as m
+from kaspa_node.evidence.findings import Contradiction, Lacking
+from kaspa_node.evidence.journal_lines import Line
+
+STEPS = (m.VERSION_RECEIVED, m.VERACK_RECEIVED, m.READY_RECEIVED)
+
+
+def handshake(lines: Sequence[Line], log: str, direction: str, addr: str) -> list[Line]:
+    """Version, Verack, Ready and Connected of the connection at `addr`, in this order.
+
+    log: how to name the log in errors. Lacking where a step is not there; Contradiction where the order is another,
+    the connection was made more than once, or another handshake ran meanwhile.
+    """
+    made = [line for line in lines if line.is_a(m.PEER_CONNECTED, direction=direction, addr=addr)]
+    if not made:
+        raise Lacking(f"{log} has no {m.PEER_CONNECTED} with direction={direction} addr={addr}")
+    if len(made) > 1:
+        raise Contradiction(f"{log} has {m.PEER_CONNECTED} {len(made)} times with direction={direction} addr={addr}")
+    steps = _steps_before(lines, made[0], log)
+    for step in STEPS:
+        if all(line.milestone is not step for line in steps):
+            raise Lacking(f"{log} has no {step} before line {made[0].number}, where {addr} is connected")
+    found = [*steps, made[0]]
+    times = [line.time for line in found]
+    if [line.milestone for line in steps] != list(STEPS) or times != sorted(times):
+        raise Contradiction(f"the handshake's lines in {log} are out of order")
+    return found
+
+
+def _steps_before(lines: Sequence[Line], last: Line, log: str) -> list[Line]:
+    """The steps of the one handshake that ran right before that line; none ran beside it, or beside one before it."""
+    steps: list[Line] = []
+    for line in lines:
+        if line.milestone in STEPS:
+            if any(step.milestone is line.milestone for step in steps):
+                raise Contradiction(
+                    f"two handshakes run at once in {log}: {line.milestone} again in line {line.number}"
+                )
+            steps.append(line)
+        elif line is last:
+            break
+        elif line.milestone is m.PEER_CONNECTED and len(steps) < len(STEPS):
+            raise Contradiction(f"a handshake that {log} does not show whole ends in line {line.number}")
+        elif line.milestone in (m.PEER_CONNECTED, m.HANDSHAKE_FAILED):
+            steps = []
+    return steps
