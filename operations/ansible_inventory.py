@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -22,15 +24,17 @@ from operations.inventory import CHECKOUT, PEER, RELAY, Inventory, Node, Places
 from operations.problems import UsageProblem
 from operations.way import DEFAULT_KNOWN_HOSTS, Way, ssh_arguments
 
+init_plugin_loader()
+connection_loader.get("ssh", class_only=True)  # makes the connection's options known to the configuration
+
 ROLES = CHECKOUT / "roles"
 CONNECTIONS = ("ssh", "local", "paramiko", "paramiko_ssh", "smart")
+LONGEST_REASON = 200
 GROUPS = {"relays": RELAY, "peers": PEER}
 
 
 def read(source: str | None) -> Inventory:
     """See `inventory.load`."""
-    init_plugin_loader()
-    connection_loader.get("ssh", class_only=True)  # makes the connection's options known to the configuration
     sources = [source] if source else list(constants.DEFAULT_HOST_LIST)
     shown = ", ".join(_shown(each) for each in sources)
     for path in (part for each in sources for part in each.split(",") if "," not in each):
@@ -38,15 +42,28 @@ def read(source: str | None) -> Inventory:
             raise UsageProblem(f"no inventory {_shown(path)}; name one with --inventory, as inventory/lab")
     loader = DataLoader()
     loader.set_basedir(os.getcwd())
+    # A file that can't be parsed is no error to Ansible: it warns, once for each of its plugins, in many lines.
+    warnings = io.StringIO()
     try:
-        manager = InventoryManager(loader=loader, sources=sources)
-        reader = Reader(loader, manager, shown)
-        nodes = {host.name: reader.node(host) for host in manager.get_hosts() if reader.role(host)}
+        with contextlib.redirect_stderr(warnings):
+            manager = InventoryManager(loader=loader, sources=sources)
+            reader = Reader(loader, manager, shown)
+            nodes = {host.name: reader.node(host) for host in manager.get_hosts() if reader.role(host)}
     except AnsibleError as error:
         raise UsageProblem(f"the inventory {shown} can't be read: {error}") from error
+    if not nodes and "Unable to parse" in warnings.getvalue():
+        raise UsageProblem(f"the inventory {shown} can't be read: {_reason(warnings.getvalue())}")
     if not nodes:
         raise UsageProblem(f"the inventory {shown} has no hosts in its groups relays and peers")
     return Inventory(shown, nodes)
+
+
+def _reason(warnings: str) -> str:
+    """What the parser of YAML says, which is what inventories are written in, else what the last plugin said."""
+    told = [line.partition("plugin: ")[2] for line in warnings.splitlines() if " plugin: " in line]
+    yaml = [text.removeprefix("YAML parsing failed: ") for text in told if text.startswith("YAML")]
+    reason = [*yaml, *reversed(told), "no plugin of Ansible's knows such a file"][0]
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"
 
 
 def _shown(path: str) -> str:

@@ -1,0 +1,168 @@
+"""Ansible's inventories as the tasks see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from operations.inventory import CHECKOUT, Inventory, load
+from operations.problems import UsageProblem
+from tests.unit.operations.hosts import inventory, node
+
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a text as an inventory; returns its path."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "hosts.yml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def one(write: Write, variables: str) -> Inventory:
+    """An inventory with one peer that has these variables."""
+    return load(write(f"all: {{children: {{peers: {{hosts: {{a: {{{variables}}}}}}}}}}}"))
+
+
+@pytest.fixture
+def three() -> Inventory:
+    return inventory(node("relay", "relay"), node("server"), node("client", kaspa_peer_dials=["server"]))
+
+
+def test_the_labs_inventory() -> None:
+    found = load("inventory/lab")
+    assert list(found.nodes) == ["relay", "server", "client"]
+    assert [each.name for each in found.relays] == ["relay"]
+    client = found.node("client")
+    assert (client.role, client.manager, client.service, client.dials) == ("peer", "systemd", "kaspa-peer", ("server",))
+    assert client.paths.key == "/var/lib/kaspa-node/identity.key"
+    assert client.paths.command == ("/opt/kaspa-node/bin/python", "-m", "kaspa_node")
+    assert (client.paths.directory, client.paths.log, client.paths.user) == (None, None, "kaspa")
+    way = client.way
+    assert (way.address, way.user, way.only_keys, way.config, way.sudo) == ("10.1.0.2", "root", True, None, False)
+    assert way.keys == (f"{CHECKOUT}/.lab/ssh/id_ed25519",)
+    assert way.known_hosts == (f"{CHECKOUT}/.lab/ssh/known_hosts", "/dev/null")
+    assert way.proxy == f"{CHECKOUT}/lab/bin/tcp-in-lab %h %p"
+
+
+def test_the_example_for_real_hosts() -> None:
+    found = load("inventory/example")
+    server, workstation = found.node("server"), found.node("workstation")
+    assert (server.way.address, server.way.user, server.way.sudo) == ("198.51.100.20", "admin", True)
+    assert (server.way.keys, server.way.only_keys, server.way.proxy) == ((), False, None)
+    assert server.way.known_hosts == ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
+    assert workstation.way.address is None
+    assert found.pair() == (workstation, server)
+
+
+def test_plain_processes() -> None:
+    client = load("inventory/local").node("client")
+    assert (client.manager, client.way.address) == ("process", None)
+    assert client.paths.directory == f"{CHECKOUT}/.lab/local/client"
+    assert client.paths.log == f"{CHECKOUT}/.lab/local/client/kaspa-peer.log"
+    assert client.paths.environment == {"PYTHONPATH": str(CHECKOUT)}
+    assert client.way.interpreter == f"{CHECKOUT}/.lab/local/bin/python-client"
+
+
+def test_variables_are_templated_and_the_roles_defaults_count(write: Write) -> None:
+    a = one(write, "mine: '{{ inventory_hostname }}!'").node("a")
+    assert (a.variable("mine"), a.variable("kaspa_peer_port"), a.variable("nobody", 7)) == ("a!", 4012, 7)
+    assert type(a.variable("mine")) is str
+    assert a.native == ()
+
+
+def test_native_programs_are_units(write: Write) -> None:
+    assert one(write, "kaspa_native_programs: [server]").node("a").native == ("kaspa-native-server",)
+
+
+def test_a_jump_host_a_key_and_a_port(write: Write) -> None:
+    words = "ansible_ssh_common_args: '-J admin@jump:2200,inner', ansible_port: 2222, ansible_ssh_private_key_file: k"
+    way = one(write, words).node("a").way
+    assert (way.jumps, way.port, way.keys) == (("admin@jump:2200", "inner"), 2222, ("k",))
+
+
+def test_root_needs_no_sudo(write: Write) -> None:
+    assert one(write, "ansible_become: true, ansible_user: admin").node("a").way.sudo
+    assert not one(write, "ansible_become: true, ansible_user: root").node("a").way.sudo
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ("ansible_connection: winrm", "a: ansible_connection is winrm; tasks know ssh and local"),
+        ("ansible_become: true, ansible_become_method: su", "a: ansible_become_method is su; tasks know sudo"),
+    ],
+)
+def test_ways_that_tasks_do_not_know(write: Write, variables: str, said: str) -> None:
+    with pytest.raises(UsageProblem, match=f"^{said}$"):
+        one(write, variables)
+
+
+def test_a_variable_that_can_not_be_templated_is_named(write: Write) -> None:
+    a = one(write, "mine: '{{ nobody_knows }}'").node("a")
+    with pytest.raises(UsageProblem, match="^a: mine can't be read from .*'nobody_knows' is undefined"):
+        a.variable("mine")
+
+
+def test_no_inventory() -> None:
+    with pytest.raises(UsageProblem, match="^no inventory inventory/nix; name one with --inventory"):
+        load("inventory/nix")
+
+
+def test_an_inventory_without_hosts_for_us(write: Write) -> None:
+    with pytest.raises(UsageProblem, match=r"has no hosts in its groups relays and peers$"):
+        load(write("all: {hosts: {a: {}}}"))
+
+
+def test_an_inventory_that_is_none(write: Write) -> None:
+    with pytest.raises(UsageProblem, match="^the inventory .* can't be read: While parsing a flow node did not find"):
+        load(write("peers: [\n"))
+
+
+def test_an_unknown_host(three: Inventory) -> None:
+    with pytest.raises(UsageProblem, match="^no host 'nix' in inventory/test; it has relay, server, client$"):
+        three.node("nix")
+
+
+def test_some_hosts(three: Inventory) -> None:
+    assert [each.name for each in three.some(None)] == ["relay", "server", "client"]
+    assert [each.name for each in three.some("client, relay,client")] == ["client", "relay"]
+    with pytest.raises(UsageProblem, match="^no host is named"):
+        three.some(" , ")
+
+
+@pytest.mark.parametrize("words", [(), ("client",), ("server",), ("client", "server"), (None, "server")])
+def test_the_pair(three: Inventory, words: tuple[str | None, ...]) -> None:
+    assert [each.name for each in three.pair(*words)] == ["client", "server"]
+
+
+def test_two_names_are_taken_in_their_order(three: Inventory) -> None:
+    assert [each.name for each in three.pair("server", "client")] == ["server", "client"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("client", "client"), "client can't be both ends"),
+        (("relay", "client"), "relay is a relay, not a peer; peers are server, client"),
+        (("client", "nix"), "no host 'nix'"),
+    ],
+)
+def test_pairs_that_are_none(three: Inventory, words: tuple[str, str], said: str) -> None:
+    with pytest.raises(UsageProblem, match=f"^{said}"):
+        three.pair(*words)
+
+
+def test_peers_that_nobody_dials() -> None:
+    alone = inventory(node("a"), node("b"))
+    with pytest.raises(UsageProblem, match="^no peer of inventory/test dials another"):
+        alone.pair()
+    with pytest.raises(UsageProblem, match="^a dials nobody and nobody dials it"):
+        alone.pair("a")
