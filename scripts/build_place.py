@@ -105,7 +105,9 @@ def _candidates(work: str, named: str) -> Iterator[Path]:
     if named:
         yield Path(named)
         return
-    places = [f"{work}/rustup/toolchains/*/bin/cargo"]
+    places = [
+        f"{rustup}/toolchains/*/bin/cargo" for rustup in (os.environ.get("RUSTUP_HOME"), f"{work}/rustup") if rustup
+    ]
     if found := shutil.which("cargo"):
         places.append(found)
     places += ["/usr/local/rustup/toolchains/*/bin/cargo", "/opt/rust*/bin/cargo", "/usr/lib/rust-*/bin/cargo"]

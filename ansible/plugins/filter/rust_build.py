@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,11 +40,19 @@ def rust_build_stale(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 
 def rust_build_misfits(directory: str, host: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """Why programs in a directory can't run on a host: `problem; remedy`.
+    """Why programs in a directory are not those of its provenance.json, or can't run on a host: `problem; remedy`.
 
     host: arch and libc, as build_place.py found them.
     """
-    return [problem for name in names for problem in _misfits(name, _program(Path(directory, name)), host)]
+    sums = json.loads(_content(Path(directory, "provenance.json")))["files"]
+    found = []
+    for name in names:
+        content = _content(Path(directory, "bin", name))
+        if hashlib.sha256(content).hexdigest() != sums.get(name):
+            found.append(f"{name} in {directory} is not the one of its provenance.json; remove that directory")
+        else:
+            found += _misfits(name, _program(name, content), host)
+    return found
 
 
 def rust_build_strangers(builder: Mapping[str, Any], host: Mapping[str, Any]) -> list[str]:
@@ -76,21 +86,25 @@ def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
-def _program(path: Path) -> dict[str, str]:
-    """Of an ELF program: arch, libc (glibc, musl, or none where it is static), needs (the newest glibc symbols)."""
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
-        if content[:6] != b"\x7fELF\x02\x01":
-            raise AnsibleFilterError(f"{path.name} is no 64-bit program for Linux")
+        return path.read_bytes()
+    except OSError as error:
+        raise AnsibleFilterError(f"{path} can't be read: {error.strerror}") from error
+
+
+def _program(name: str, content: bytes) -> dict[str, str]:
+    """Of an ELF program: arch, libc (glibc, musl, or none where it is static), needs (the newest glibc symbols)."""
+    if content[:6] != b"\x7fELF\x02\x01":
+        raise AnsibleFilterError(f"{name} is no 64-bit program for Linux")
+    try:
         (machine,) = struct.unpack_from("<H", content, 18)
         loader = _loader(content)
         libc = "none" if not loader else "musl" if "musl" in loader else "glibc"
         needs = max(_glibc_symbols(content), key=_number, default="")
         return {"arch": MACHINES.get(machine, f"machine {machine}"), "libc": libc, "needs": needs}
-    except OSError as error:
-        raise AnsibleFilterError(f"{path} can't be read: {error.strerror}") from error
     except (struct.error, IndexError, ValueError) as error:
-        raise AnsibleFilterError(f"{path.name} is damaged: its ELF headers point outside of it") from error
+        raise AnsibleFilterError(f"{name} is damaged: its ELF headers point outside of it") from error
 
 
 def _loader(content: bytes) -> str:

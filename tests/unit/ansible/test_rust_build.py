@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import struct
 import sys
@@ -40,7 +42,10 @@ def elf(machine: int = 62, loader: str = "/lib64/ld-linux-x86-64.so.2", versions
 
 
 def misfits(directory: Path, content: bytes, host: dict[str, Any] | None = None) -> list[str]:
-    (directory / "a").write_bytes(content)
+    (directory / "bin").mkdir()
+    (directory / "bin" / "a").write_bytes(content)
+    said = {"files": {"a": hashlib.sha256(content).hexdigest()}}
+    (directory / "provenance.json").write_text(json.dumps(said))
     return rust_build.rust_build_misfits(str(directory), host or HOST, ["a"])
 
 
@@ -50,7 +55,7 @@ def test_a_program_that_the_host_can_run_fits(tmp_path: Path) -> None:
 
 def test_this_very_python_fits_this_machine(tmp_path: Path) -> None:
     program = shutil.which("ls") or sys.executable
-    found = rust_build._program(Path(program).resolve())
+    found = rust_build._program("ls", Path(program).read_bytes())
     assert found["arch"] in rust_build.MACHINES.values()
 
 
@@ -85,8 +90,16 @@ def test_what_is_no_program_is_told(tmp_path: Path, content: bytes, problem: str
 
 
 def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(AnsibleFilterError, match="can't be read: No such file"):
+    (tmp_path / "provenance.json").write_text('{"files": {}}')
+    with pytest.raises(AnsibleFilterError, match="a can't be read: No such file"):
         rust_build.rust_build_misfits(str(tmp_path), HOST, ["a"])
+
+
+def test_a_program_that_is_not_that_of_its_provenance_is_not_pushed(tmp_path: Path) -> None:
+    misfits(tmp_path, elf())
+    (tmp_path / "bin" / "a").write_bytes(elf() + b"more")
+    problems = rust_build.rust_build_misfits(str(tmp_path), HOST, ["a"])
+    assert problems == [f"a in {tmp_path} is not the one of its provenance.json; remove that directory"]
 
 
 def test_a_builder_of_another_kind_is_told_before_the_build() -> None:

@@ -93,6 +93,14 @@ def test_the_first_toolchain_that_is_new_enough_is_used(monkeypatch: pytest.Monk
     assert found == {"path": str(new), "version": "cargo 1.95.0", "rustc": "rustc 1.95.0"}
 
 
+def test_what_rustup_brought_is_found_by_its_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    new = tools(tmp_path / "rustup" / "toolchains" / "1.95.0" / "bin", "1.95.0")
+    monkeypatch.setenv("RUSTUP_HOME", str(tmp_path / "rustup"))
+    found = build_place.toolchain(str(tmp_path / "elsewhere"), {"oldest": "1.81.0"})
+    assert found is not None
+    assert found["path"] == str(new)
+
+
 def test_one_that_is_named_is_the_only_one(tmp_path: Path) -> None:
     new = tools(tmp_path / "work" / "rustup" / "toolchains" / "1.95.0" / "bin", "1.95.0")
     old = tools(tmp_path / "old", "1.63.0")
