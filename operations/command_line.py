@@ -9,12 +9,27 @@ from kaspa_node.errors import EXIT_BAD_INPUT
 from operations.operation import Word
 
 _complete_context = ParseMachine.complete_context
+_handle = ParseMachine.handle
+_HELP = ("--help", "-h")
 
 
 def install() -> None:
     """Change invoke's parser. Its machine can't be subclassed: it finds its states on its own class alone."""
     setattr(ParseMachine, complete_context.__name__, complete_context)
     setattr(ParseMachine, error.__name__, error)
+    setattr(ParseMachine, handle.__name__, handle)
+
+
+def handle(machine: ParseMachine, token: str) -> None:
+    """Take no option for a word: invoke takes whatever it does not know, --help too, as long as words are missing."""
+    context = machine.context
+    known = context is None or token in context.flags or token in context.inverse_flags
+    if token.startswith("-") and not known and not machine.waiting_for_flag_value:
+        for argument in context.missing_positional_args:
+            if not isinstance(argument, Word) and token not in _HELP:
+                machine.error(f"No idea what {token!r} is!")
+            argument.set_value("", cast=False)
+    _handle(machine, token)
 
 
 def complete_context(machine: ParseMachine) -> None:

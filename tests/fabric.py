@@ -6,15 +6,32 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from fabric.main import program
+
 from tests.playbooks import ROOT
 
 FAB = Path(sys.executable).with_name("fab")
 TIMEOUT = 200
+
+# Every task that asks hosts, and the least that is typed with it for one of them. {tmp}: a directory of the test.
+ON_HOST = {
+    "capture": "{host} server",
+    "dial": "{host} server",
+    "doctor": "{host} server",
+    "logs": "--host {host}",
+    "restart": "--host {host}",
+    "start": "--host {host}",
+    "status": "--host {host}",
+    "stop": "--host {host}",
+}
+ON_CONTROLLER = {"evidence"}
 
 
 @dataclass(frozen=True)
@@ -57,3 +74,34 @@ def fab(*words: str, more: Mapping[str, str] | None = None, cwd: Path = ROOT) ->
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def words(task: str, host: str, tmp: Path) -> list[str]:
+    """`TASK …` for a host."""
+    return [task, *ON_HOST[task].format(host=host, tmp=tmp).split()]
+
+
+def here(capsys: pytest.CaptureFixture[str], *words: str) -> Done:
+    """Run `fab WORDS` in this process, ten times as fast. The current directory has to be the checkout."""
+    capsys.readouterr()
+    with warnings.catch_warnings():
+        # Ansible's: its plugins were made known by an earlier task of this process.
+        warnings.filterwarnings("ignore", message="AnsibleCollectionFinder has already been configured")
+        with pytest.raises(SystemExit) as ended:
+            program.run(["fab", *words])
+    shown = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return Done(ended.value.code, shown.out, shown.err)
+
+
+def begin(*words: str) -> subprocess.Popen[str]:
+    """Start `fab WORDS`, to be ended by the test."""
+    return subprocess.Popen(
+        [FAB, *words],
+        cwd=ROOT,
+        env=environ(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

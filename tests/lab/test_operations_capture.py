@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 from lab.topology import HOSTS, host
 from lab.waiting import until
 from operations.capture import pcap
-from tests.fabric import FAB, Done, environ, fab
+from tests.fabric import Done, begin, fab
 from tests.lab.scenes import PATIENCE, in_place, on
 from tests.playbooks import ROOT
 
@@ -153,15 +152,7 @@ def test_a_host_without_tcpdump_is_named_before_anything_is_taken() -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_ended_from_outside_it_leaves_nothing(number: signal.Signals, code: int) -> None:
     before = captured()
-    process = subprocess.Popen(
-        [FAB, "capture", "client", "server", "--seconds", "300"],
-        cwd=ROOT,
-        env=environ(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = begin("capture", "client", "server", "--seconds", "300")
     try:
         assert until(lambda: all(tcpdumps().values()), timeout=PATIENCE, pause=0.1), tcpdumps()
         process.send_signal(number)
