@@ -65,7 +65,7 @@ def test_an_unknown_option(task: str, capsys: pytest.CaptureFixture[str], tmp_pa
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("all: [", "the inventory {} can't be read: YAML parsing failed: "),
+        ("all: [", "the inventory {} can't be read: While parsing a flow node"),
         ("", "the inventory {} has no hosts in its groups relays and peers"),
         ("web:\n  hosts:\n    www:\n", "the inventory {} has no hosts in its groups relays and peers"),
         ("peers:\n  hosts:\n    a:\n      ansible_connection: docker\n", "a: ansible_connection is docker; "),
