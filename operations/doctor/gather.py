@@ -20,6 +20,7 @@ from operations.fleet import on_all
 from operations.inventory import Inventory, Node
 from operations.link import Link
 from operations.problems import HostProblem, OperationProblem
+from operations.supervisor import PYTHON
 
 PROBES = Path(__file__).parent / "probes"
 CONNECT_SECONDS = 3.0
@@ -51,9 +52,9 @@ def program(name: str) -> str:
     return (PROBES / f"{name}.py").read_text(encoding="utf-8")
 
 
-def command(node: Node, name: str, wanted: Mapping[str, Any]) -> list[str]:
-    """The command line that runs a probe on a host."""
-    return [node.way.interpreter, "-I", "-c", program(name), json.dumps(wanted)]
+def command(name: str, wanted: Mapping[str, Any]) -> list[str]:
+    """The command line that runs a probe."""
+    return [PYTHON, "-I", "-c", program(name), json.dumps(wanted)]
 
 
 def _known(node: Node) -> Host:
@@ -101,7 +102,7 @@ def _ahead(theirs: float, began: float, ended: float) -> float:
 
 
 def _answer(node: Node, link: Link, name: str, wanted: Mapping[str, Any]) -> Record:
-    ran = link.run(command(node, name, wanted))
+    ran = link.run(command(name, wanted))
     if not ran.ok:
         raise HostProblem(f"looking at it failed: {ran.complaint}", node.name)
     try:

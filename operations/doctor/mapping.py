@@ -28,7 +28,7 @@ SSH_PORT = 22
 FEWEST_BYTES, SPREAD = 64, 180
 """How many bytes a peer sends: less than the longest first line of SSH (RFC 4253, 255 bytes), and not like another."""
 
-Command = Callable[[Node, str, Mapping[str, Any]], list[str]]
+Command = Callable[[str, Mapping[str, Any]], list[str]]
 
 
 @dataclass
@@ -80,7 +80,7 @@ def _watch(node: Node, link: Link, host: Host, counts: list[int], this: _Round, 
     walled = host.firewall is not None and host.firewall.active
     wanted = {"bytes": counts, "listen": None if walled else _host_of(host.announced), "seconds": SECONDS}
     try:
-        link.stream(command(node, "watch", wanted), heard, timeout=SECONDS + HOLD_SECONDS, stop=threading.Event())
+        link.stream(command("watch", wanted), heard, timeout=SECONDS + HOLD_SECONDS, stop=threading.Event())
     finally:
         this.listening.set()
         this.over.set()
@@ -108,7 +108,7 @@ def _knock(node: Node, link: Link, peer: Host, relay: Host, count: int, this: _R
         "seconds": SECONDS / 2,
         "hold": HOLD_SECONDS,
     }
-    link.stream(command(node, "knock", wanted), heard, timeout=HOLD_SECONDS, stop=this.over)
+    link.stream(command("knock", wanted), heard, timeout=HOLD_SECONDS, stop=this.over)
 
 
 def _host_of(announced: str) -> str:
