@@ -105,8 +105,9 @@ def _down(host: Host, service: Service, about: frozenset[str], last: str) -> Fin
         text, remedy = f"{service.name} is not installed on {host.name}", "Deploy: ansible-playbook deploy.yml."
         return Finding("service-down", about, text, "systemd knows no such unit", remedy)
     text = f"{service.name} on {host.name} {'has failed' if service.state == 'failed' else 'is not running'}"
-    ended = f", exit code {service.exit_status}" if service.exit_status else ""
+    # Who was stopped by hand has nothing to say about why.
+    ended = f", exit code {service.exit_status}{last}" if service.exit_status else ""
     remedy = f"Start it: fab start --host {host.name}."
     if service.exit_status == _BAD_SETTINGS:
         remedy = f"Mend what its last line names, then start it: fab start --host {host.name}."
-    return Finding("service-down", about, text, f"{service.state}{ended}{last}", remedy)
+    return Finding("service-down", about, text, f"{service.state}{ended}", remedy)

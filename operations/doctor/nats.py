@@ -19,11 +19,6 @@ from operations.doctor.pair import DIRECT, RELAYED, Pair
 
 NO_NAT, KEPT, CHANGED, SYMMETRIC, UNKNOWN = "no NAT", "kept", "changed", "symmetric", "unknown"
 
-_FORWARD = (
-    "Forward 4012/tcp to one of the two on its router and name that address in kaspa_peer_announce, "
-    "or use a NAT there that keeps one mapping for all destinations; until then the relay carries the session."
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
@@ -64,6 +59,15 @@ def _relay_name(facts: Facts, link: RelayLink) -> str:
     return relay.name if relay is not None else "a relay"
 
 
+def _forward(pair: Pair) -> str:
+    one, other = pair.peers
+    return (
+        f"On the router of {one.name} or {other.name}, forward its port ({one.port}/tcp, {other.port}/tcp) to it and "
+        "name the public address in kaspa_peer_announce; or use a NAT there that keeps one mapping for all "
+        "destinations. Until then the relay carries the session."
+    )
+
+
 def examine(pair: Pair) -> Iterator[Finding]:
     """Why it is not direct, where the two do reach each other through a relay."""
     if pair.path == DIRECT:
@@ -74,12 +78,12 @@ def examine(pair: Pair) -> Iterator[Finding]:
     evidence = "; ".join(str(each) for each in maps)
     if len(symmetric) == 2:
         text = f"the NATs of {' and '.join(each.host for each in maps)} are both symmetric: no punch can succeed"
-        yield Finding("nat-symmetric", about, text, evidence, _FORWARD)
+        yield Finding("nat-symmetric", about, text, evidence, _forward(pair))
     elif symmetric:
         [one] = symmetric
         [other] = [each.host for each in maps if each is not one]
         text = f"the NAT of {one.host} is symmetric: its dials don't come from the port that {other} opens its own for"
-        yield Finding("nat-symmetric", about, text, evidence, _FORWARD)
+        yield Finding("nat-symmetric", about, text, evidence, _forward(pair))
     yield from _port_not_used(pair)
     publics = {end.ip for each in maps for _, end in each.seen}
     if len(publics) == 1 and all(each.seen for each in maps) and not any(each.kind == NO_NAT for each in maps):
@@ -123,7 +127,7 @@ def _punches(pair: Pair, maps: list[Mapping]) -> Iterator[Finding]:
     if attempts:
         times = "the last hole punch" if attempts == 1 else f"the last {attempts} hole punches"
         text = f"{times} between {pair.dialer.name} and {pair.dialed.name} failed"
-        yield Finding("punch-failed", about, text, "; ".join(reasons), _punch_remedy(maps))
+        yield Finding("punch-failed", about, text, "; ".join(reasons), _punch_remedy(pair, maps))
     elif pair.path == RELAYED:
         said = pair.remote.reason if pair.remote is not None else None
         text = f"{pair.dialer.name} and {pair.dialed.name} have tried no hole punch"
@@ -141,12 +145,12 @@ def _failure(host: Host, peer_id: str | None) -> Line | None:
     return next((line for line in reversed(lines) if line.milestone is m.PUNCH_FAILED), None)
 
 
-def _punch_remedy(maps: list[Mapping]) -> str:
+def _punch_remedy(pair: Pair, maps: list[Mapping]) -> str:
     if any(each.kind == SYMMETRIC for each in maps):
-        return _FORWARD
+        return _forward(pair)
     told = ", ".join(each.host for each in maps if each.kind in (CHANGED, UNKNOWN))
     hint = f" (whether the NAT of {told} is symmetric could not be tried)" if told else ""
     return (
         f"A firewall on the way between the two, or a NAT that forgets: see fab capture of a fresh try{hint}. "
-        "Forwarding 4012/tcp to one of them helps in any case."
+        f"Forwarding {pair.dialed.port}/tcp to {pair.dialed.name} on its router helps in any case."
     )

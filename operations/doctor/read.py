@@ -99,9 +99,17 @@ def _service(name: str, answer: Record) -> Service:
         exit_status=record.integer("exit_status"),
         restarts=record.integer("restarts"),
         stopped=record.boolean("stopped"),
-        last=answer.any_text("last") or "",
+        last=_sentence(answer.any_text("last") or ""),
         pid=record.integer("pid"),
     )
+
+
+def _sentence(text: str) -> str:
+    """A line of the log without time and fields; what is none as it is."""
+    try:
+        return parse_line(1, text.encode()).sentence
+    except LineError:
+        return text
 
 
 def _status(record: Record) -> Status:
