@@ -52,6 +52,8 @@ def capture(
     )
     count = None if pings is None else int(number(pings, "--pings", least=1, most=MOST_PINGS, whole=True))
     chosen = _choose(call, session, other)
+    if chosen is None:
+        return
     around = surroundings(call.inventory, chosen.hosts)
     relays = [relay.name for relay in call.inventory.relays]
     routers = [router.name for router in around.routers]
@@ -72,15 +74,13 @@ def capture(
     _keep(call, chosen, [each for each in found.values() if isinstance(each, Taken)], started, limits)
 
 
-def _choose(call: Call, session: str, other: str) -> Session:
-    """The session that is meant, by what the peers tell. Raises UsageProblem."""
-    if other:
-        one, two = call.inventory.pair(session, other)
-        asked = [one, two]
-    else:
-        asked = list(call.inventory.peers)
+def _choose(call: Call, session: str, other: str) -> Session | None:
+    """The session that is meant, by what the peers tell; None where one that can't be asked may be to blame.
+
+    Raises UsageProblem.
+    """
+    asked = call.inventory.pair(session, other) if other else call.inventory.peers
     statuses = on_all(asked, lambda node, link: ask.status(link, node), timeout=call.timeout)
-    call.report.problems_of(statuses)
     told: dict[str, dict[str, Any]] = {
         name: status for name, status in statuses.items() if not isinstance(status, OperationProblem)
     }
@@ -88,6 +88,9 @@ def _choose(call: Call, session: str, other: str) -> Session:
     found = plan.between(standing, session, other) if other else plan.named(standing, session)
     if len(found) == 1 or (other and found):
         return found[0]
+    if len(told) < len(statuses):
+        call.report.problems_of(statuses)
+        return None
     known = "; ".join(each.told for each in standing[:LISTED]) or "none"
     if other:
         raise UsageProblem(f"no session between {session} and {other} stands; fab dial makes one; standing: {known}")
