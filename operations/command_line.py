@@ -9,37 +9,39 @@ from kaspa_node.errors import EXIT_BAD_INPUT
 from operations.operation import Word
 
 _complete_context = ParseMachine.complete_context
-_handle = ParseMachine.handle
-_HELP = ("--help", "-h")
+_see_positional_arg = ParseMachine.see_positional_arg
 
 
 def install() -> None:
     """Change invoke's parser. Its machine can't be subclassed: it finds its states on its own class alone."""
-    setattr(ParseMachine, complete_context.__name__, complete_context)
-    setattr(ParseMachine, error.__name__, error)
-    setattr(ParseMachine, handle.__name__, handle)
-
-
-def handle(machine: ParseMachine, token: str) -> None:
-    """Take no option for a word: invoke takes whatever it does not know, --help too, as long as words are missing."""
-    context = machine.context
-    known = context is None or token in context.flags or token in context.inverse_flags
-    if token.startswith("-") and not known and not machine.waiting_for_flag_value:
-        for argument in context.missing_positional_args:
-            if not isinstance(argument, Word) and token not in _HELP:
-                machine.error(f"No idea what {token!r} is!")
-            argument.set_value("", cast=False)
-    _handle(machine, token)
+    for method in (complete_context, see_positional_arg, error):
+        setattr(ParseMachine, method.__name__, method)
 
 
 def complete_context(machine: ParseMachine) -> None:
-    """Fill in the words that were left out, before invoke misses them."""
+    """Fill in the words that were left out, before invoke misses them; with --help it may miss none."""
     for argument in machine.context.positional_args if machine.context else ():
-        if isinstance(argument, Word) and argument.value is None:
+        if argument.value is None and (isinstance(argument, Word) or _asked_for_help(machine)):
             argument.set_value("", cast=False)
     _complete_context(machine)
+
+
+def see_positional_arg(machine: ParseMachine, value: str) -> None:
+    """Take no option for a word; invoke would, where a word is still missing."""
+    if not value.startswith("-"):
+        _see_positional_arg(machine, value)
+    elif value not in machine.initial.flags:
+        machine.error(f"No idea what {value!r} is!")
+    elif machine.initial.flags[value].name == "help":
+        machine.initial.flags[value].value = machine.context.name
+    else:
+        machine.switch_to_flag(value)
 
 
 def error(machine: ParseMachine, msg: str) -> None:
     """Bad input, in one line; invoke would leave with 1."""
     raise Exit(f"fab: {msg.rstrip('!')}; see fab --list, fab --help TASK", EXIT_BAD_INPUT)
+
+
+def _asked_for_help(machine: ParseMachine) -> bool:
+    return bool(machine.initial and "help" in machine.initial.args and machine.initial.args["help"].value)
