@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
 .PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-nat test-local test-lab test-runbooks \
-	test-interop oracle test-oracle lab-up lab-down lab-shell deploy verify bench clean
+	test-interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,10 @@ oracle: ## the seed's own Kaspa programs from the crates registry, built by carg
 test-oracle: setup-python ## the seed's own Kaspa programs against ours and each other, through the lab's NATs
 	@python=$$(scripts/find-python) && "$$python" scripts/oracle.py --if-possible
 	$(PYTEST) -s tests/interop -k oracle
+
+test-native: setup ## deploy and verify the seed's own Kaspa programs on booted hosts (root)
+	@python=$$(scripts/find-python) && "$$python" scripts/oracle.py --if-possible
+	$(PYTEST) -rs tests/lab/test_deploy_native.py
 
 lab-up: setup ## boot the lab's hosts behind their NATs (root)
 	$(BIN)/python -m lab up

@@ -57,6 +57,13 @@ def play(playbook: str, inventory: str, *words: str, environ: Mapping[str, str] 
     return Played(done.returncode, output, recap, time.monotonic() - began)
 
 
+def well(played: Played) -> Played:
+    """The same playbook, which has to have ended well on every host."""
+    failed = {name: counts for name, counts in played.recap.items() if counts["failed"] or counts["unreachable"]}
+    assert (played.exit_code, failed) == (0, {}), played.output[-4000:]
+    return played
+
+
 def report() -> dict[str, Any]:
     """The report of the newest run of verify.yml."""
     found: dict[str, Any] = json.loads((ROOT / "evidence" / "latest" / "report.json").read_text(encoding="utf-8"))

@@ -6,30 +6,13 @@ import re
 
 import pytest
 
-from lab import booted, ssh
-from lab.command import run
+from lab import booted
 from lab.lock import exclusive
-from lab.paths import Paths
-from lab.topology import HOSTS, host
-from tests.playbooks import Played, play, report
+from tests.lab.footprint import PATHS, on, states
+from tests.playbooks import Played, play, report, well
 
-PATHS = Paths()
 UNITS = {"relay": "kaspa-relay", "server": "kaspa-peer", "client": "kaspa-peer"}
 NOTHING = dict.fromkeys(UNITS, 0)
-# Files that come and go with other things than a deploy: caches, backups that useradd makes, lists of packages.
-PASSING = re.compile(r"/var/(cache|log|lib/(apt|dpkg|systemd|private))/|/etc/\S+-$|/root/\.ansible|/etc/\.pwd\.lock")
-PLACES = ["/etc", "/opt", "/root", "/srv", "/usr/local", "/home", "/var"]
-
-
-def on(name: str, *words: str) -> str:
-    return run(ssh.command(PATHS, host(name), words)).strip()
-
-
-def state(name: str) -> set[str]:
-    """What deploy could leave on a host: names of files, users, groups, and the firewall's rules."""
-    found = set(on(name, "find", *PLACES, "-xdev").splitlines())
-    kept = {path for path in found if not PASSING.search(path)}
-    return kept | set(on(name, "getent", "passwd").splitlines()) | set(on(name, "ufw", "show", "added").splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +20,7 @@ def before() -> dict[str, set[str]]:
     """The state of each host, freshly booted."""
     with exclusive():
         booted.up(PATHS, fresh=True)
-    return {each.name: state(each.name) for each in HOSTS}
+    return states()
 
 
 def told(played: Played) -> str:
@@ -49,14 +32,9 @@ def told(played: Played) -> str:
     return "\n".join(said)
 
 
-def well(played: Played) -> None:
-    failed = {name: counts for name, counts in played.recap.items() if counts["failed"] or counts["unreachable"]}
-    assert (played.exit_code, failed) == (0, {}), played.output[-4000:]
-
-
 def test_check_mode_on_fresh_hosts_changes_nothing(before: dict[str, set[str]]) -> None:
     well(play("deploy.yml", "lab", "--check"))
-    assert {each.name: state(each.name) for each in HOSTS} == before
+    assert states() == before
 
 
 @pytest.mark.usefixtures("before")
@@ -155,7 +133,7 @@ def test_verify_names_the_host_whose_node_does_not_run() -> None:
 
 def test_uninstall_leaves_nothing(before: dict[str, set[str]]) -> None:
     well(play("playbooks/uninstall.yml", "lab"))
-    after = {each.name: state(each.name) for each in HOSTS}
+    after = states()
     assert {name: after[name] ^ before[name] for name in before} == dict.fromkeys(before, set())
     for name in UNITS:
         assert on(name, "ufw", "status") == "Status: inactive"
