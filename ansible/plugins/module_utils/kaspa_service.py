@@ -64,11 +64,10 @@ class SystemdService:
         """The unit's newest line; no cursor where it has none yet.
 
         Not the end of the whole journal: journalctl 252 leaves out the first of the unit's lines after a cursor that
-        is not one of the unit's own.
+        is not one of the unit's own. And not by --show-cursor, which fails where the unit has no line at all.
         """
-        prefix = "-- cursor: "
-        last = self._journal("--lines", "1", "--show-cursor").splitlines()[-1:]
-        return Mark("".join(line.removeprefix(prefix) for line in last if line.startswith(prefix)), 0)
+        newest = self._journal("--lines", "1", "--output-fields", "_PID", output="json").strip()
+        return Mark(str(json.loads(newest)["__CURSOR"]) if newest else "", 0)
 
     def log_since(self, mark: Mark) -> str:
         """The unit's lines after that place."""
@@ -78,15 +77,19 @@ class SystemdService:
         """The newest lines, oldest first."""
         return self._journal("--lines", str(count)).splitlines()
 
-    def _journal(self, *words: str) -> str:
-        return command(["journalctl", "--quiet", "--output", "cat", "--unit", self._unit, *words])
+    def _journal(self, *words: str, output: str = "cat") -> str:
+        return command(["journalctl", "--quiet", "--output", output, *self._own(), *words])
+
+    def _own(self) -> list[str]:
+        """What selects the unit's lines."""
+        return ["--unit", self._unit]
 
 
 class NativeService(SystemdService):
     """A unit of systemd by what its own processes say: systemd's lines about it are left out."""
 
-    def _journal(self, *words: str) -> str:
-        return command(["journalctl", "--quiet", "--output", "cat", *words, f"_SYSTEMD_UNIT={self._unit}"])
+    def _own(self) -> list[str]:
+        return [f"_SYSTEMD_UNIT={self._unit}"]
 
 
 class ProcessService:

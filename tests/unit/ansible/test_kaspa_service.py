@@ -60,7 +60,7 @@ def test_a_log_that_became_shorter_is_read_from_its_start(service: ProcessServic
 def test_a_unit_is_asked_for_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {
         "systemctl": "MainPID=77\nActiveState=active\nInvocationID=abc\n",
-        "journalctl": "-- cursor: said the program\n-- cursor: s=1;i=2\n",
+        "journalctl": '{"__CURSOR": "s=1;i=2", "_PID": "42"}\n',
     }
     monkeypatch.setattr(kaspa_service, "command", lambda argv: answers[argv[0]])
     unit = SystemdService("kaspa-relay")
