@@ -34,12 +34,14 @@ class Played:
         return {host: counts["changed"] for host, counts in self.recap.items() if host != "localhost"}
 
 
-def play(playbook: str, inventory: str, *words: str, environ: Mapping[str, str] | None = None) -> Played:
-    """Run a playbook of this checkout with further words for ansible-playbook, and further variables around it."""
+def play(
+    playbook: str, inventory: str, *words: str, environ: Mapping[str, str] | None = None, checkout: Path = ROOT
+) -> Played:
+    """Run a playbook of a checkout with further words for ansible-playbook, and further variables around it."""
     began = time.monotonic()
     done = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "-i", f"inventory/{inventory}", playbook, *words],
-        cwd=ROOT,
+        cwd=checkout,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", **(environ or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -104,8 +104,9 @@ def kaspa_target(host: Mapping[str, Any]) -> str:
 
 
 def kaspa_sources_digest(checkout: str) -> str:
-    """A hash over the node's sources in a checkout."""
-    files = sorted(Path(checkout, "kaspa_node").rglob("*.py"))
+    """A hash over the node's sources in a checkout, and over the packages that it pins: the same for all hosts."""
+    pins = [path for path in [Path(checkout, "requirements", "runtime.txt")] if path.is_file()]
+    files = [*sorted(Path(checkout, "kaspa_node").rglob("*.py")), *pins]
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.relative_to(checkout)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())

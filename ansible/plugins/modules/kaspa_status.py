@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -34,6 +34,11 @@ options:
       C(answering): it answers at all; C(reserved): every relay has accepted its reservation; C(connected): it has a
       session that is ready with every remote, or, where its backend is external, a path to every remote; C(direct): it
       reaches every remote on a direct path.
+  serves:
+    type: list
+    elements: str
+    default: []
+    description: Peer ids that a relay has to hold reservations of, and a peer ready sessions with, besides.
   timeout: {type: int, default: 30, description: Seconds to wait.}
   manager: {type: str, choices: [systemd, process], default: systemd, description: Who runs the service.}
   service: {type: str, required: true, description: The service.}
@@ -98,6 +103,16 @@ def not_direct(status: Status) -> str:
     )
 
 
+def not_serving(status: Status, peers: Sequence[str]) -> str:
+    """Which of these peers have no reservation on a relay, no ready session with a peer; "" when all have."""
+    if status.get("role") == "relay":
+        what, there = "reservation", {each["peer_id"] for each in status.get("reservations", [])}
+    else:
+        what = "session"
+        there = {each["peer_id"] for each in status.get("sessions", []) if each["state"] == "ready"}
+    return "; ".join(f"no {what} of {peer} yet" for peer in peers if peer not in there)
+
+
 def _because(entry: dict[str, Any]) -> str:
     return f" ({entry['reason']})" if entry.get("reason") else ""
 
@@ -139,6 +154,7 @@ def main() -> None:
         argument_spec={
             "control": {"type": "path", "required": True},
             "wanted": {"type": "str", "choices": list(LACKS), "default": "answering"},
+            "serves": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 30},
             "manager": {"type": "str", "choices": ["systemd", "process"], "default": "systemd"},
             "service": {"type": "str", "required": True},
@@ -154,7 +170,10 @@ def main() -> None:
         status: Status = client.request(wanted["control"], {"do": "status"}, 5.0).get("status", {})
         return status
 
-    status, lack = wait(ask, LACKS[wanted["wanted"]], wanted["timeout"], time.monotonic, lambda: time.sleep(PAUSE))
+    def lacks(status: Status) -> str:
+        return LACKS[wanted["wanted"]](status) or not_serving(status, wanted["serves"])
+
+    status, lack = wait(ask, lacks, wanted["timeout"], time.monotonic, lambda: time.sleep(PAUSE))
     if status is None:
         node = service(wanted["manager"], wanted["service"], wanted["directory"])
         try:

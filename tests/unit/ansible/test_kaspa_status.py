@@ -76,3 +76,15 @@ def test_with_an_external_backend_a_path_is_enough(state: str, reason: str | Non
     remote = {"name": "server", "peer_id": "12D3B", "state": state, "reason": reason}
     status = {"backend": {"state": "unknown"}, "remotes": [remote], "sessions": []}
     assert waited([status], "connected")[1] == lack
+
+
+@pytest.mark.parametrize(
+    ("status", "lack"),
+    [
+        ({"role": "relay", "reservations": [{"peer_id": "A"}]}, "no reservation of B yet"),
+        ({"role": "peer", "sessions": [{"peer_id": "A", "state": "ready"}]}, "no session of B yet"),
+        ({"role": "peer", "sessions": [{"peer_id": each, "state": "ready"} for each in "AB"]}, ""),
+    ],
+)
+def test_those_that_a_node_served_before_have_to_be_there(status: dict[str, Any], lack: str) -> None:
+    assert kaspa_status.not_serving(status, ["A", "B"]) == lack

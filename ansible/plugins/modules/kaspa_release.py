@@ -1,0 +1,141 @@
+#!/usr/bin/python
+"""Puts a release in use, and keeps what going back to the one before takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: kaspa_release
+short_description: Put an installed release in use
+description:
+  - The link that names the release in use is changed at once, never missing in between.
+  - The files that the release before ran with are copied into its own directory C(kept), so that they go and stay with
+    it. C(kaspa_release.fact) says which release is in use, and which was before it.
+  - Releases beyond C(keep) are removed, the oldest first; never the one in use nor the one before it.
+options:
+  link: {type: path, required: true, description: The link that names the release in use.}
+  release: {type: path, required: true, description: "The release's directory, beside the link."}
+  sources: {type: str, required: true, description: "What the release was made from; the same on every kind of host."}
+  files: {type: list, elements: path, default: [], description: The files that the release in use runs with.}
+  keep: {type: int, default: 2, description: How many releases stay.}
+  facts: {type: path, required: true, description: The directory of local facts.}
+"""
+
+EXAMPLES = r"""
+- name: Put it in use
+  kaspa_release:
+    link: /opt/kaspa-node
+    release: /opt/kaspa-node-0123456789ab
+    sources: 1d3c5b7a9f00
+    files: [/etc/kaspa-node/peer.toml, /etc/systemd/system/kaspa-peer.service]
+    facts: /etc/ansible/facts.d
+"""
+
+RETURN = r"""
+before: {type: str, returned: always, description: "The release that was in use, empty where there was none."}
+removed: {type: list, elements: str, returned: always, description: Releases that were removed.}
+"""
+
+KEPT = "kept"
+FACT = "kaspa_release.fact"
+
+
+def in_use(link: Path) -> Path | None:
+    """The release that the link names; None where there is none."""
+    return link.parent / os.readlink(link) if link.is_symlink() else None
+
+
+def keep_files(release: Path, files: list[str]) -> None:
+    """Copy the files that there are into the release's directory, with mode and owner, in the place of older copies."""
+    kept, partial = release / KEPT, release / f".{KEPT}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o750)
+    for file in files:
+        if os.path.isfile(file):
+            copy = partial / Path(file).name
+            shutil.copy2(file, copy)
+            status = os.stat(file)
+            os.chown(copy, status.st_uid, status.st_gid)
+    shutil.rmtree(kept, ignore_errors=True)
+    partial.rename(kept)
+
+
+def change_link(link: Path, release: Path) -> None:
+    """Have the link name another release, in one step."""
+    partial = link.with_name(f".{link.name}.new")
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(release)
+    partial.replace(link)
+
+
+def superfluous(link: Path, needed: list[Path], keep: int) -> list[Path]:
+    """The releases that may go, the oldest first."""
+    found = [path for path in link.parent.glob(f"{link.name}-*") if path.is_dir() and not path.is_symlink()]
+    others = sorted((path for path in found if path not in needed), key=lambda path: path.stat().st_ctime)
+    room = max(0, keep - len(needed))
+    return others[: len(others) - room]
+
+
+def write_fact(directory: Path, fact: dict[str, Any]) -> None:
+    """Write the fact whole or not at all."""
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    partial = directory / f".{FACT}.new"
+    partial.write_text(json.dumps(fact) + "\n", encoding="utf-8")
+    partial.chmod(0o644)
+    partial.replace(directory / FACT)
+
+
+def use(wanted: dict[str, Any], now: float) -> tuple[str, list[str]]:
+    """Put the release in use; the one before ("" where there was none), and what was removed. Raises OSError."""
+    link, release = Path(wanted["link"]), Path(wanted["release"])
+    before = in_use(link)
+    needed = [release]
+    if before is not None and before.is_dir():
+        keep_files(before, wanted["files"])
+        needed.append(before)
+    change_link(link, release)
+    named = str(before) if before in needed else ""
+    fact = {"release": str(release), "sources": wanted["sources"], "installed": now, "before": named}
+    write_fact(Path(wanted["facts"]), fact)
+    removed = superfluous(link, needed, wanted["keep"])
+    for path in removed:
+        shutil.rmtree(path)
+    return named, [str(path) for path in removed]
+
+
+def main() -> None:
+    """The module."""
+    module = AnsibleModule(
+        argument_spec={
+            "link": {"type": "path", "required": True},
+            "release": {"type": "path", "required": True},
+            "sources": {"type": "str", "required": True},
+            "files": {"type": "list", "elements": "path", "default": []},
+            "keep": {"type": "int", "default": 2},
+            "facts": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    wanted = module.params
+    before = in_use(Path(wanted["link"]))
+    if before == Path(wanted["release"]):
+        module.exit_json(changed=False, before=str(before), removed=[])
+    if module.check_mode:
+        module.exit_json(changed=True, before=str(before or ""), removed=[])
+    try:
+        named, removed = use(wanted, time.time())
+    except OSError as error:
+        module.fail_json(msg=f"{wanted['release']} can't be put in use: {error}")
+    module.exit_json(changed=True, before=named, removed=removed)
+
+
+if __name__ == "__main__":
+    main()
