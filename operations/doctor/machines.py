@@ -79,6 +79,7 @@ def _service(host: Host) -> Iterator[Finding]:
         return
     about = frozenset({host.name})
     last = f"; last line: {service.last}" if service.last else ""
+    silence = host.silence or ""
     logs = f"fab logs --host {host.name}"
     if service.running and host.status is None:
         if service.stopped:
@@ -91,11 +92,15 @@ def _service(host: Host) -> Iterator[Finding]:
                 "runs, but does not answer",
                 f"Look why ({logs}); fab restart --host {host.name} helps in any case.",
             )
-        yield Finding("service-silent", about, f"{service.name} on {host.name} {why}", host.silence or "", remedy)
+        yield Finding("service-silent", about, f"{service.name} on {host.name} {why}", silence, remedy)
     elif service.restarts >= _RESTARTS and not (service.running and host.status is not None):
         text = f"{service.name} on {host.name} ends again and again"
         evidence = f"started again {service.restarts} times by itself, exit code {service.exit_status}{last}"
         yield Finding("service-crashing", about, text, evidence, f"Mend what its last lines name: {logs}.")
+    elif service.state == "unknown":
+        if host.status is None:
+            remedy = f"Look why: systemctl status {service.name} on {host.name}."
+            yield Finding("service-silent", about, f"nobody answers for {service.name} on {host.name}", silence, remedy)
     elif not service.running:
         yield _down(host, service, about, last)
 

@@ -10,6 +10,7 @@ from operations.doctor.pair import Pair, addresses, find, link
 
 _RESERVED, _CONNECTED = "reserved", "connected"
 _REMEDIES = {
+    "expected peer": "Another node answers there, or the relay has a new key: deploy again, and the id follows.",
     "PERMISSION_DENIED": "Deploy again, so that the relay's allow list has this peer.",
     "RESERVATION_REFUSED": "The relay has no room: raise kaspa_relay_max_reservations and deploy again.",
     "RESOURCE_LIMIT_EXCEEDED": "The relay has no room: raise its limits (roles/kaspa_relay) and deploy again.",

@@ -66,7 +66,7 @@ def process_state(pid: int) -> list[str]:
 
 
 def systemd_service(name: str) -> dict[str, Any]:
-    """The unit's properties, as far as they are used."""
+    """The unit's properties, as far as they are used; the state `unknown` where systemd does not answer."""
     _, out, _ = output(["systemctl", "show", "--property", PROPERTIES, f"{name}.service"])
     found = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
     pid = int(found.get("MainPID") or 0)

@@ -155,6 +155,13 @@ def test_a_peer_that_is_frozen() -> None:
     assert told(facts).why == "kaspa-peer on server is stopped by a signal (SIGSTOP)"
 
 
+def test_systemd_that_does_not_answer_is_told_only_where_the_node_does_not_either() -> None:
+    facts = changed(healthy(), "server", service=Service("kaspa-peer", "unknown"))
+    assert told(facts).well
+    facts = changed(facts, "server", status=None, silence="no answer within 5 s")
+    assert causes(facts) == ["service-silent"]
+
+
 def test_a_wrong_configuration_comes_before_the_service_that_failed_for_it() -> None:
     wrong = 'network: "testnet" (from /etc/kaspa-node/peer.toml) is not known; expected one of mainnet'
     service = Service("kaspa-peer", "failed", exit_status=2, last=f"kaspa-node: {wrong}")
