@@ -17,9 +17,10 @@ class Service:
     """The service as its manager has it.
 
     state: systemd's ActiveState (`active`, `failed`, `inactive`, `activating`, …), `not-found`, or `unknown` where
-    systemd does not say; of a plain process `active` or `inactive`. exit_status: of its last end, None where it never ended. restarts: by itself, since it was last started by
-    hand. stopped: the process stands still by a signal. last: its last line that is a warning, an error or no
-    milestone, "" where it said nothing. pid: 0 where there is no process.
+    systemd does not say; of a plain process `active` or `inactive`. exit_status: of its last end, None where it never
+    ended. restarts: by itself, since it was last started by hand. stopped: the process stands still by a signal.
+    last: its last line that is a warning, an error or no milestone, "" where it said nothing. pid: 0 where there is no
+    process.
     """
 
     name: str
