@@ -1,10 +1,11 @@
-"""What `record.sh` says of one place, line by line."""
+"""What `record.sh` and `sniff.py` say of one place, line by line."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
+import sys
 import threading
 from importlib import resources
 
@@ -17,10 +18,22 @@ _LISTENING = "tcpdump: listening on"
 _END = "#end"
 
 
-def command(seconds: float, limit: int, interface: str, expression: str, *options: str) -> list[str]:
-    """The command line that takes packets at most so long and at most so many bytes of them."""
-    script = resources.files(__package__).joinpath("record.sh").read_text(encoding="utf-8")
-    return ["sh", "-c", script, "record", f"{seconds:g}", str(limit), interface, expression, *options]
+def command(seconds: float, limit: int, interface: str, expression: str) -> list[str]:
+    """The command line that takes packets at most so long and at most so many bytes of them, by tcpdump."""
+    return ["sh", "-c", _text("record.sh"), "record", *_words(seconds, limit, interface, expression)]
+
+
+def command_of_one_user(seconds: float, limit: int, interface: str, expression: str) -> list[str]:
+    """The same for places in a user namespace on this machine."""
+    return [sys.executable, "-I", "-S", "-c", _text("sniff.py"), *_words(seconds, limit, interface, expression)]
+
+
+def _words(seconds: float, limit: int, interface: str, expression: str) -> list[str]:
+    return [f"{seconds:g}", str(limit), interface, expression]
+
+
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 class Recorder:

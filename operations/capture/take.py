@@ -10,7 +10,7 @@ from typing import Any
 from operations import ask
 from operations.capture import pcap
 from operations.capture.plan import Place
-from operations.capture.recorder import Recorder, command
+from operations.capture.recorder import Recorder, command, command_of_one_user
 from operations.capture.store import Taken
 from operations.capture.targets import Router
 from operations.fleet import Connect, connect, on_all
@@ -71,16 +71,17 @@ def take(
     targets: Sequence[Target],
     limits: Limits,
     *,
-    options: Sequence[str] = (),
+    one_user: bool = False,
     pings: Pings | None = None,
     timeout: float,
     connect: Connect[Errand] = connect,
 ) -> dict[str, Taken | dict[str, Any] | OperationProblem]:
     """What each place gave, by its name, or why it gave nothing; and what came of the pings.
 
-    targets: where the places are, by the same names. options: for tcpdump. timeout: seconds beside those of capturing.
-    On Ctrl-C everything is ended, and nothing is kept.
+    targets: where the places are, by the same names. one_user: see Surroundings. timeout: seconds beside those of the
+    capture. On Ctrl-C everything is ended, and nothing is kept.
     """
+    program = command_of_one_user if one_user else command
     recorders = {target.name: Recorder(limits.bytes) for target in targets}
 
     def reach(target: Errand, seconds: float, interrupted: threading.Event) -> Link:
@@ -97,7 +98,7 @@ def take(
                 recorder.settled.wait()
             return ask.exercise(link, target.node, target.session, pings=target.count, timeout=limits.seconds)
         place, recorder = places[target.name], recorders[target.name]
-        argv = command(limits.seconds, limits.bytes, place.interface, place.filter, *options)
+        argv = program(limits.seconds, limits.bytes, place.interface, place.filter)
         try:
             link.stream([*_enter(target), *argv], recorder.line, timeout=limits.seconds + _GRACE, stop=_never())
         finally:

@@ -22,10 +22,13 @@ class Router:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is between the hosts. options: for tcpdump. loopback: nothing, all are addresses of one machine."""
+    """What is between the hosts.
+
+    one_user: all of it is in a user namespace on this machine. loopback: all hosts are addresses of this machine.
+    """
 
     routers: tuple[Router, ...] = ()
-    options: tuple[str, ...] = ()
+    one_user: bool = False
     loopback: bool = False
 
 
@@ -52,5 +55,4 @@ def surroundings(inventory: Inventory, hosts: Iterable[str]) -> Surroundings:
         return Surroundings(loopback=True)
     kept = KeptNamespaces(state.pids)
     routers = tuple(Router(each.name, each.host, tuple(kept.enter(each.name))) for each in before)
-    # In a user namespace of one user there is no other that tcpdump could become.
-    return Surroundings(routers, options=("-Z", "root"))
+    return Surroundings(routers, one_user=True)

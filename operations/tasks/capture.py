@@ -69,7 +69,7 @@ def capture(
     call.report.say(f"capturing at {', '.join(places)} {what}; Ctrl-C ends it and keeps nothing")
     pinging = Pings(call.inventory.node(chosen.ends[0].host), chosen.id, count) if count else None
     started = time.time()
-    found = take(places, targets, limits, options=around.options, pings=pinging, timeout=call.timeout)
+    found = take(places, targets, limits, one_user=around.one_user, pings=pinging, timeout=call.timeout)
     call.report.problems_of(found)
     _keep(call, chosen, [each for each in found.values() if isinstance(each, Taken)], started, limits)
 
