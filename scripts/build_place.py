@@ -31,11 +31,13 @@ _VERSION = re.compile(r"^(?:cargo|rustc) (\d+)\.(\d+)\.(\d+)(-\S+)?")
 
 
 def look(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What is there: arch, libc, root, systemd, debian, memory, disk (MiB), missing (packages), cargo, kept, problems.
+    """What is there: arch, libc, root, systemd, debian, memory and disk (MiB), missing (packages), cargo, building,
+    kept, problems.
 
     wanted, all optional: work (directory to build in), cargo (path), oldest (version), memory and disk (MiB), packages,
     rustup (whether a toolchain can be had by it), foreign (whether another user is to use the toolchain), builds
-    (whether anything is built here at all), destination (directory with provenance.json to look at).
+    (whether anything is built here at all), job (the unit that builds), destination (directory with provenance.json to
+    look at).
     """
     work = str(wanted.get("work") or Path.cwd())
     found: dict[str, Any] = {
@@ -48,6 +50,7 @@ def look(wanted: Mapping[str, Any]) -> dict[str, Any]:
         "disk": disk(work),
         "missing": missing(wanted.get("packages") or []),
         "cargo": toolchain(work, wanted) if wanted.get("builds") else None,
+        "building": bool(wanted.get("job")) and _output(["systemctl", "is-active", wanted["job"]]).strip() == "active",
         "kept": kept(Path(wanted["destination"])) if wanted.get("destination") else None,
     }
     found["problems"] = problems(found, wanted) if wanted.get("builds") else []
@@ -56,7 +59,8 @@ def look(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 def problems(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """What would end a build there, each as `problem; remedy`."""
-    least_memory, least_disk = int(wanted.get("memory") or 0), int(wanted.get("disk") or 0)
+    # A build that is under way has part of both already, and is only followed on.
+    least_memory, least_disk = (0 if found["building"] else int(wanted.get(name) or 0) for name in ("memory", "disk"))
     said = []
     if found["memory"] and found["memory"] < least_memory:
         said.append(

@@ -178,20 +178,26 @@ def _compile(crate: Crate, directory: Path, progress: Progress, terms: Terms, ca
             task.detail = count.line(line)
 
         task.detail = "looking"
-        run(
-            command,
-            on_line=on_line,
-            # Cargo runs the rustc that is beside it, not whichever comes first elsewhere.
-            env={
-                "CARGO_TARGET_DIR": str(_target(directory)),
-                "CARGO_TERM_COLOR": "never",
-                "PATH": f"{cargo.parent}:{os.environ.get('PATH', os.defpath)}",
-            },
-            cwd=directory,
-            what=f"cargo could not build {crate}",
-            remedy="see the lines above; what was compiled is kept, and the next attempt goes on from there",
-        )
+        # Cargo runs the rustc that is beside it, not whichever comes first elsewhere.
+        env = {
+            "CARGO_TARGET_DIR": str(_target(directory)),
+            "CARGO_TERM_COLOR": "never",
+            "PATH": f"{cargo.parent}:{os.environ.get('PATH', os.defpath)}",
+        }
+        try:
+            run(command, on_line=on_line, env=env, cwd=directory)
+        except Problem as problem:
+            task.detail = "not built"
+            raise Problem(f"cargo could not build {crate}", _remedy(problem.output), problem.output) from problem
         task.detail = "built"
+
+
+def _remedy(output: str) -> str:
+    if "signal: 9" in output:
+        return "a compiler was killed, as the kernel does for want of memory; compile one crate at a time, or add swap"
+    errors = [line.strip() for line in output.splitlines() if line.startswith("error")]
+    said = f"{errors[0]}; " if errors else ""
+    return f"{said}see the lines above; what was compiled is kept, and the next attempt goes on from there"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -216,7 +222,7 @@ def main(argv: list[str] | None = None) -> int:
         with progress.heartbeat():
             built = build(crate, given.out.absolute(), progress, terms)
     except Problem as problem:
-        print(f"{problem.output}cargo: {problem}", file=sys.stderr)
+        print(f"{problem.output}{problem}", file=sys.stderr)
         return 1
     print(f"cargo {crate}: {'built' if built else 'unchanged'}")
     return 0

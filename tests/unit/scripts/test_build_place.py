@@ -19,6 +19,7 @@ FOUND: dict[str, Any] = {
     "memory": 4000,
     "disk": 9000,
     "missing": [],
+    "building": False,
     "cargo": {"path": "/usr/bin/cargo"},
 }
 
@@ -53,9 +54,9 @@ def test_what_would_end_a_build_is_told_with_its_figures(
     assert [text[: len(problem)] for text in said(wanted, **found)] == [problem]
 
 
-@pytest.mark.parametrize("found", [{"memory": 0}, {"missing": ["gcc"]}])
+@pytest.mark.parametrize("found", [{"memory": 0}, {"missing": ["gcc"]}, {"memory": 9, "disk": 9, "building": True}])
 def test_what_is_unknown_or_can_be_mended_is_no_problem(found: dict[str, Any]) -> None:
-    assert said({"memory": 1500}, **found) == []
+    assert said({"memory": 1500, "disk": 2500}, **found) == []
 
 
 def test_a_toolchain_that_rustup_can_bring_is_no_problem() -> None:

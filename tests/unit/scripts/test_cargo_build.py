@@ -133,6 +133,29 @@ def test_packages_are_installed_only_where_that_was_asked_for(
     assert installed == ["protobuf-compiler"]
 
 
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (
+            "  Compiling x\nerror: could not find `greeter` in registry\n",
+            "1.2.3; error: could not find `greeter` in registry; see",
+        ),
+        ("(signal: 9, SIGKILL: kill)\n", "1.2.3; a compiler was killed, as the kernel does for want of memory"),
+        ("", "1.2.3; see the lines above"),
+    ],
+)
+def test_why_cargo_failed_stands_in_the_last_line(
+    monkeypatch: pytest.MonkeyPatch, place: dict[str, Any], tmp_path: Path, output: str, said: str
+) -> None:
+    def fails(command: Any, **rest: Any) -> str:
+        raise Problem("it failed", output=output)
+
+    monkeypatch.setattr(cargo_build, "run", fails)
+    with pytest.raises(Problem) as failed:
+        cargo_build.build(CRATE, tmp_path / "out", quiet(), Terms())
+    assert said in str(failed.value)
+
+
 def test_progress_counts_what_is_compiled() -> None:
     count = cargo_build.Count(Crate("kaspa-p2p-lib", "0.15.0", ()))
     assert count.line("    Updating index") == "0 of 291 crates, updating index"
