@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,10 @@ class Done:
         """The lines of standard error, none of which may be a traceback's."""
         assert "Traceback" not in self.err, self.err
         return self.err.splitlines()
+
+
+Fab = Callable[..., Done]
+"""Runs `fab WORDS`."""
 
 
 def environ(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -19,10 +19,12 @@ from operations.problems import Interrupted, OperationProblem
 
 DEFAULT_LINES = 50
 MOST_LINES = 100_000
+READ_SECONDS = 30.0
 GRACE = 20.0
 
 
 @operation(
+    timeout=READ_SECONDS,
     help={
         "host": "only these hosts, with commas",
         "follow": "go on with what comes, until Ctrl-C or --timeout; with --json a line each",
@@ -42,7 +44,9 @@ def logs(
     """The hosts' logs in the order of time, the host's name in front."""
     wanted = _wanted(milestones, since, lines)
     nodes = call.inventory.some(host)
-    found = on_all(nodes, lambda node, link: log_reader.read(link, node, wanted), timeout=call.timeout)
+    # A limit to following is none to what is there already.
+    limit = READ_SECONDS if follow else call.timeout
+    found = on_all(nodes, lambda node, link: log_reader.read(link, node, wanted), timeout=limit)
     call.report.problems_of(found)
     read = {name: each for name, each in found.items() if not isinstance(each, OperationProblem)}
     writer = _Writer(call, nodes, wanted, follow)

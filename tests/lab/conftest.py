@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from lab import booted
 from lab.lock import exclusive
 from lab.paths import Paths
-from tests.fabric import fab
-from tests.playbooks import play
+from tests import fabric
+from tests.playbooks import ROOT, play
+
+
+@pytest.fixture
+def fab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> fabric.Fab:
+    """Runs `fab WORDS` in this process, for the inventory that is the default."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("ANSIBLE_INVENTORY", raising=False)
+    return partial(fabric.here, capsys)
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +40,7 @@ def untouched() -> bool:
     state = booted.State.read(Paths())
     if state is None or booted.owner_of_running_lab() != Paths().checkout or set(state.nat.values()) != {"plain"}:
         return False
-    done = fab("status", "--json", "--inventory", "inventory/lab")
+    done = fabric.fab("status", "--json", "--inventory", "inventory/lab")
     if done.code != 0:
         return False
     sessions = done.document["hosts"]["client"]["status"]["sessions"]

@@ -1,0 +1,223 @@
+"""Links over SSH as they are to real hosts: keys, host keys, jump hosts, and hosts that can't be had."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import paramiko
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+
+from lab.waiting import until
+from operations.problems import HostProblem, OperationProblem
+from operations.ssh_link import SshLink
+from operations.way import Way
+from tests.integration.ssh_server import SshServer, ssh_server
+
+
+def make_key(path: Path, passphrase: bytes = b"") -> Path:
+    encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    path.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, encryption))
+    path.chmod(0o600)
+    return path
+
+
+def key(path: Path) -> paramiko.PKey:
+    return paramiko.Ed25519Key.from_private_key_file(str(path))
+
+
+@pytest.fixture
+def login(tmp_path: Path) -> Path:
+    return make_key(tmp_path / "login")
+
+
+@pytest.fixture
+def server(tmp_path: Path, login: Path) -> Iterator[SshServer]:
+    with ssh_server(login, key(make_key(tmp_path / "host"))) as server:
+        yield server
+
+
+def known(tmp_path: Path, *servers: SshServer) -> str:
+    """A known_hosts file with their keys."""
+    lines = [f"[127.0.0.1]:{each.port} {each.host_key.get_name()} {each.host_key.get_base64()}\n" for each in servers]
+    path = tmp_path / "known_hosts"
+    path.write_text("".join(lines))
+    return str(path)
+
+
+@pytest.fixture
+def way(tmp_path: Path, login: Path, server: SshServer) -> Way:
+    return Way(
+        address="127.0.0.1",
+        port=server.port,
+        user="admin",
+        keys=(str(login),),
+        only_keys=True,
+        known_hosts=(known(tmp_path, server),),
+        config=None,
+    )
+
+
+def connect(way: Way, timeout: float = 20.0) -> SshLink:
+    return SshLink("vps", way, threading.Event(), timeout)
+
+
+def refused(way: Way, timeout: float = 20.0) -> str:
+    with pytest.raises(HostProblem) as problem:
+        connect(way, timeout)
+    return str(problem.value)
+
+
+def test_commands_input_files_and_lines(way: Way, server: SshServer, tmp_path: Path) -> None:
+    link = connect(way)
+    ran = link.run(["sh", "-c", "cat; echo err >&2; exit 3"], input=b"x" * 300_000)
+    assert (ran.exit_code, len(ran.out), ran.err) == (3, 300_000, b"err\n")
+    assert link.run(["printf", "%s|", "a b", "$HOME", "'"]).text == "a b|$HOME|'|"
+    link.write(str(tmp_path / "file"), b"content", mode=0o640)
+    assert link.read(str(tmp_path / "file")) == b"content"
+    lines: list[str] = []
+    link.stream(["printf", "one\\ntwo"], lines.append, timeout=20, stop=threading.Event())
+    assert lines == ["one", "two"]
+    assert set(server.users) == {"admin"}
+    link.close()
+
+
+def test_a_stream_that_is_stopped_leaves_nothing_behind(way: Way) -> None:
+    link, stop, lines = connect(way), threading.Event(), []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        stop.set()
+
+    link.stream(["sh", "-c", 'sleep 1000 & echo "$!"; wait'], on_line, timeout=60, stop=stop)
+    assert until(lambda: not running(int(lines[0])), timeout=20)
+    link.close()
+
+
+def test_a_lost_connection_is_a_problem_and_leaves_nothing_behind(way: Way, server: SshServer) -> None:
+    link, lines = connect(way), []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        for transport in server.transports:
+            transport.close()
+
+    argv = ["sh", "-c", 'sleep 1000 & echo "$!"; wait']
+    with pytest.raises(HostProblem, match="^vps: the connection was lost while `sh -c .*` ran$"):
+        link.stream(argv, on_line, timeout=60, stop=threading.Event())
+    assert until(lambda: not running(int(lines[0])), timeout=20)
+    with pytest.raises(HostProblem, match="^vps: the connection was lost: "):
+        link.run(["true"])
+    link.close()
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_another_host_key_than_the_known_one(way: Way, server: SshServer, tmp_path: Path) -> None:
+    server.host_key = key(make_key(tmp_path / "another"))
+    said = refused(way)
+    assert said.startswith(f"vps: admin@127.0.0.1:{way.port} has another host key (SHA256:")
+    assert said.endswith("then remove its old line there, or somebody is in between")
+
+
+def test_a_host_key_that_nobody_knows(way: Way, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    said = refused(replace(way, known_hosts=(str(tmp_path / "empty"), str(tmp_path / "missing"))))
+    assert said.startswith(f"vps: the host key of admin@127.0.0.1:{way.port} is not in {tmp_path}/empty or ")
+    assert "check ssh-ed25519 SHA256:" in said
+    assert (tmp_path / "empty").read_text() == ""
+
+
+def test_a_login_key_that_is_not_let_in(way: Way, tmp_path: Path) -> None:
+    other = make_key(tmp_path / "other")
+    said = refused(replace(way, keys=(str(other),)))
+    assert said.startswith(f"vps: admin@127.0.0.1:{way.port} lets nobody in with {other}: ")
+    assert said.endswith("see ansible_user and ansible_ssh_private_key_file")
+
+
+def test_a_login_key_that_is_not_there(way: Way) -> None:
+    assert refused(replace(way, keys=("/nowhere/key",))) == (
+        "vps: there is no login key /nowhere/key; see ansible_ssh_private_key_file"
+    )
+
+
+def test_a_login_key_with_a_passphrase(way: Way, tmp_path: Path) -> None:
+    locked = make_key(tmp_path / "locked", b"secret")
+    assert refused(replace(way, keys=(str(locked),))).endswith("has a passphrase; load it with ssh-add")
+
+
+def test_nobody_listens(way: Way) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert refused(replace(way, port=port)) == f"vps: can't reach admin@127.0.0.1:{port}: connection refused"
+
+
+def test_a_name_that_is_none(way: Way) -> None:
+    assert refused(replace(way, address="nobody.invalid")).startswith("vps: can't reach admin@nobody.invalid:")
+
+
+def test_a_host_that_says_nothing(tmp_path: Path, way: Way, login: Path) -> None:
+    with ssh_server(login, key(login), mute=True) as mute:
+        said = refused(replace(way, port=mute.port), timeout=0.5)
+        assert said.startswith(f"vps: can't reach admin@127.0.0.1:{mute.port}: ")
+
+
+def test_a_proxy_command(way: Way, server: SshServer) -> None:
+    relay = "import os,socket,sys,threading\n"
+    relay += "s=socket.create_connection((sys.argv[1],int(sys.argv[2])))\n"
+    relay += "def pour(a,b):\n"
+    relay += "  while d:=os.read(a,65536): os.write(b,d)\n"
+    relay += "  os._exit(0)\n"
+    relay += "threading.Thread(target=pour,args=(s.fileno(),1)).start(); pour(0,s.fileno())"
+    command = f"python3 -c '{relay.replace('%', '%%')}' 127.0.0.1 %p"
+    link = connect(replace(way, proxy=command))
+    assert link.run(["echo", "hello"]).text == "hello\n"
+    link.close()
+
+
+def test_a_proxy_command_that_fails_is_quoted(way: Way) -> None:
+    said = refused(replace(way, proxy="sh -c 'echo the lab is not up >&2; exit 255'"))
+    assert said == f"vps: can't reach admin@127.0.0.1:{way.port}: the lab is not up"
+
+
+def test_a_jump_host(way: Way, server: SshServer, tmp_path: Path, login: Path) -> None:
+    with ssh_server(login, key(make_key(tmp_path / "jump"))) as jump:
+        through = replace(way, jumps=(f"gate@127.0.0.1:{jump.port}",), known_hosts=(known(tmp_path, server, jump),))
+        link = connect(through)
+        assert link.run(["echo", "hello"]).text == "hello\n"
+        assert jump.forwarded == [("127.0.0.1", server.port)]
+        assert (set(jump.users), set(server.users)) == ({"gate"}, {"admin"})
+        link.close()
+
+
+def test_a_jump_hosts_key_is_checked_too(way: Way, server: SshServer, tmp_path: Path, login: Path) -> None:
+    with ssh_server(login, key(make_key(tmp_path / "jump"))) as jump:
+        said = refused(replace(way, jumps=(f"gate@127.0.0.1:{jump.port}",)))
+    assert "the host key of " in said
+    assert server.users == []
+
+
+def test_an_alias_of_sshs_own_configuration(way: Way, server: SshServer, tmp_path: Path) -> None:
+    with_alias = tmp_path / "config"
+    with_alias.write_text(f"Host vps\n  HostName 127.0.0.1\n  Port {server.port}\n  User other\n")
+    link = connect(replace(way, address="vps", port=None, user=None, config=str(with_alias)))
+    assert link.run(["echo", "hello"]).text == "hello\n"
+    assert set(server.users) == {"other"}
+    link.close()
+
+
+def test_no_sudo(way: Way) -> None:
+    link = connect(replace(way, sudo=True, interpreter="/nowhere/python"))
+    with pytest.raises(OperationProblem, match="^vps: no (root|Python there): "):
+        link.run(["true"])
+    link.close()
