@@ -55,8 +55,12 @@ def test_an_inventory_without_the_groups_is_no_success(tmp_path: Path, playbook:
         ({"a": {"kaspa_peer_port": 70000}}, "a: kaspa_peer_port is 70000, which is no port"),
         ({"a": {"kaspa_peer_port": "many"}}, "a: kaspa_peer_port is 'many', which is no whole number"),
         ({"a": {"kaspa_peer_netwrk": "simnet"}}, "a: kaspa_peer_netwrk is no variable of any role; did you mean"),
+        (
+            {"a": {"kaspa_peer_dials": ["b"], "kaspa_peer_backend": "external"}, "b": {}},
+            "a dials b for an external backend, and no program could reach it there; say where to listen for them",
+        ),
     ],
-    ids=["unknown remote", "itself", "no list", "a port too high", "no port", "a slip in a name"],
+    ids=["unknown remote", "itself", "no list", "a port too high", "no port", "a slip in a name", "no door"],
 )
 def test_an_inventory_that_can_not_work(tmp_path: Path, peers: dict[str, object], said: str) -> None:
     code, errors = play(tmp_path, "deploy.yml", relays=RELAYS, peers={"hosts": peers})
