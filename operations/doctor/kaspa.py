@@ -12,6 +12,7 @@ from operations.doctor.findings import Finding
 from operations.doctor.pair import NOTHING, Pair
 from operations.doctor.ways import said
 
+_UNDER_WAY = ("dialing", "punching")
 _HANDSHAKE = (m.REJECT_SENT, m.REJECT_RECEIVED, m.HANDSHAKE_FAILED, m.PEER_CONNECTED)
 
 
@@ -76,10 +77,13 @@ def _no_session(pair: Pair) -> Iterator[Finding]:
     evidence = "its node does not answer" if pair.dialer.status is None else "its node knows nothing of it"
     if remote is not None:
         evidence = f"state {remote.state}" + (f": {remote.reason}" if remote.reason else "")
+    remedy = f"Try again: fab dial {pair.dialer.name} {pair.dialed.name}; fab logs --milestones shows how far it comes."
+    if remote is not None and remote.state in _UNDER_WAY and not remote.reason:
+        remedy = "It is under way: ask again in a few seconds."
     yield Finding(
         "no-session",
         pair.about,
         f"{pair.dialer.name} has no session with {pair.dialed.name}",
         f"{pair.dialer.name}: {evidence}",
-        f"Try again: fab dial {pair.dialer.name} {pair.dialed.name}; fab logs --milestones shows how far it comes.",
+        remedy,
     )

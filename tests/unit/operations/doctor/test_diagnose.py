@@ -336,6 +336,11 @@ def test_what_nothing_explains_is_told_with_the_nodes_own_reason() -> None:
     assert told(facts).told[0].finding.evidence == "client: state dialing: no answer"
 
 
+def test_a_session_that_is_under_way() -> None:
+    found = told(apart(healthy(), "punching"))
+    assert (found.path, found.remedy) == ("nothing", "It is under way: ask again in a few seconds.")
+
+
 def test_kinds_explain_only_what_stands_below_them() -> None:
     names = [kind.name for kind in KINDS]
     for place, kind in enumerate(KINDS):
