@@ -48,11 +48,21 @@ CORES = (
     "kaspa_node/p2p/relay/ledger.py",
     "kaspa_node/p2p/reservation/keeper.py",
     "kaspa_node/p2p/channel/yamux.py",
+    "operations/capture/pcap.py",
+    "operations/capture/plan.py",
+    "operations/log_lines.py",
+    "operations/overview.py",
+    "operations/way.py",
 )
 OUTSIDE_WORLD = {
     *("asyncio", "grpc", "select", "selectors", "signal", "socket", "socketserver", "ssl", "subprocess"),
     *("threading", "time", "trio"),
 }
+
+
+# Of operations: what reaches hosts knows nothing above itself, and nobody else knows how hosts are reached.
+LINKS = {"link", "local_link", "proxy", "ssh_link", "supervised", "supervisor", "way"}
+REACHING = {"local_link", "proxy", "ssh_link", "supervised"}
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -124,11 +134,58 @@ def test_every_part_has_its_place() -> None:
 
 @pytest.mark.parametrize(
     ("part", "foreign"),
-    [("kaspa_node/kaspa", {"libp2p", "multiaddr", "noise"}), ("kaspa_node/p2p", {"grpc"}), ("lab", {"kaspa_node"})],
+    [
+        ("kaspa_node/kaspa", {"libp2p", "multiaddr", "noise"}),
+        ("kaspa_node/p2p", {"grpc"}),
+        ("lab", {"kaspa_node", "operations"}),
+        ("kaspa_node", {"operations", "lab"}),
+    ],
 )
 def test_a_part_knows_nothing_of(part: str, foreign: set[str]) -> None:
     known = {name_of(f): {name.split(".")[0] for name in imports(f)} & foreign for f in tracked(f"{part}/*.py")}
     assert {name: wrong for name, wrong in known.items() if wrong} == {}
+
+
+def operations_imported(file: Path) -> set[str]:
+    """The modules directly in operations that a module imports."""
+    return {name.split(".")[1] for name in imports(file) if name.startswith("operations.")}
+
+
+def operations_files() -> dict[str, Path]:
+    """Each module of operations by its name from there, such as `tasks.status`."""
+    files = tracked("operations/*.py")
+    return {".".join(file.relative_to(ROOT / "operations").with_suffix("").parts): file for file in files}
+
+
+def test_a_link_knows_nothing_of_what_it_is_used_for() -> None:
+    known = {name: operations_imported(file) - LINKS - {"problems"} for name, file in operations_files().items()}
+    assert {name: known[name] for name in LINKS if known[name]} == {}
+
+
+def test_only_the_fleet_knows_how_hosts_are_reached() -> None:
+    known = {name: operations_imported(file) & REACHING for name, file in operations_files().items()}
+    assert {name: found for name, found in known.items() if found and name not in {*LINKS, "fleet"}} == {}
+
+
+def test_only_tasks_know_the_command_line() -> None:
+    known = {name: operations_imported(file) & {"operation", "tasks"} for name, file in operations_files().items()}
+    outside = {name: found for name, found in known.items() if found and not name.startswith("tasks.")}
+    assert outside == {"command_line": {"operation"}}
+
+
+@pytest.mark.parametrize(
+    ("library", "where"),
+    [
+        ("ansible", {"ansible_inventory"}),
+        ("paramiko", {"ssh_link"}),
+        ("fabric", {"operation", "ssh_link"}),
+        ("invoke", {"command_line", "operation"}),
+        ("lab", {"capture.targets"}),
+    ],
+)
+def test_a_library_is_known_in_few_places(library: str, where: set[str]) -> None:
+    found = {name for name, file in operations_files().items() if library in {n.split(".")[0] for n in imports(file)}}
+    assert found <= where
 
 
 @pytest.mark.parametrize("core", CORES)
