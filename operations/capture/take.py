@@ -54,7 +54,9 @@ Target = Node | Router
 Errand = Target | Pings
 
 
-def lacking(targets: Sequence[Target], timeout: float) -> dict[str, OperationProblem]:
+def lacking(
+    targets: Sequence[Target], timeout: float, connect: Connect[Target] = connect
+) -> dict[str, OperationProblem]:
     """The places at which no packets can be taken, by name."""
 
     def look(target: Target, link: Link) -> None:
@@ -62,7 +64,7 @@ def lacking(targets: Sequence[Target], timeout: float) -> dict[str, OperationPro
             where = "on this machine" if target.way.address is None else "there"
             raise HostProblem(f"tcpdump is not installed {where}: apt-get install tcpdump", target.name)
 
-    found = on_all(targets, look, timeout=timeout)
+    found = on_all(targets, look, timeout=timeout, connect=connect)
     return {name: problem for name, problem in found.items() if isinstance(problem, OperationProblem)}
 
 

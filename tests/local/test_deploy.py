@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lab.local import lab as local
+from lab.local.state import NAMESPACES
 from lab.paths import Paths
+from tests.fabric import fab
 from tests.playbooks import Played, play, report
 
 PATHS = Paths()
@@ -58,6 +61,23 @@ def test_verify_proves_the_direct_path() -> None:
     played = play("verify.yml", "local")
     assert played.exit_code == 0, played.output[-4000:]
     assert (report()["verdict"], report()["path"]) == ("PASS", "direct")
+
+
+def test_a_capture_sees_the_session_at_both_nats_and_not_at_the_relay() -> None:
+    state = local.State.read(local.state_file(PATHS))
+    if state is None or state.mode != NAMESPACES:
+        pytest.skip("there are no NATs on loopback")
+    done = fab(
+        "capture", "client", "server", "--seconds", "2", "--pings", "10", "--inventory", "inventory/local", "--json"
+    )
+    assert (done.code, done.err) == (0, "")
+    shutil.rmtree(done.document["directory"])
+    places = done.document["hosts"]
+    between = {("203.0.113.20:4012", "203.0.113.30:4012"), ("203.0.113.30:4012", "203.0.113.20:4012")}
+    for router in ("nat-client", "nat-server"):
+        assert {(flow["from"], flow["to"]) for flow in places[router]["flows"]} == between
+    assert places["client"]["packets"] == places["server"]["packets"] > 0
+    assert places["relay"]["packets"] == 0
 
 
 def test_verify_fails_where_another_path_was_expected_than_came_about() -> None:
