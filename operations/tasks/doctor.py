@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from operations.doctor import show
-from operations.doctor.diagnose import diagnose
-from operations.doctor.gather import Asking, gather
 from operations.inventory import Inventory, Node
 from operations.operation import Call, operation
 from operations.problems import HostProblem, UsageProblem
@@ -13,6 +10,11 @@ from operations.problems import HostProblem, UsageProblem
 @operation(timeout=60.0, words=("a", "b"), help={"a": "a peer", "b": "the other peer; without, every pair"})
 def doctor(call: Call, a: str = "", b: str = "") -> None:
     """Why a pair is not direct, from root cause to symptom, and the next thing to try; changes nothing."""
+    # The doctor reads settings as the node does, and with them come its libraries, which no other task should wait for.
+    from operations.doctor import show
+    from operations.doctor.diagnose import diagnose
+    from operations.doctor.gather import Asking, gather
+
     pairs = [_turned(*call.inventory.pair(a, b or None))] if a else _all_pairs(call.inventory)
     facts = gather(Asking(call.inventory, _asked(call.inventory, pairs), call.timeout), _names(pairs))
     for name, host in facts.hosts.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,3 +193,17 @@ def test_numbers(text: str, value: float) -> None:
 def test_numbers_that_are_none(text: str) -> None:
     with pytest.raises(UsageProblem, match="^--x .* is no whole number from 1 to 100$"):
         number(text, "--x", least=1, most=100, whole=True)
+
+
+def test_the_tasks_load_nothing_that_they_may_not_need() -> None:
+    """`fab status` should feel instant; each of these takes longer to load than a host to answer."""
+    words = "import sys, fabfile; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(loaded.stdout.split()) & {"ansible", "grpc", "libp2p", "trio"} == set()
+
+
+def test_a_configuration_of_ssh_that_is_damaged_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("garbage\n")
+    done = run_fab("status", "--host", "server", "--inventory", "inventory/example", more={"HOME": str(tmp_path)})
+    assert (done.code, done.complaints) == (2, ["server: ssh's configuration can't be read: Unparsable line garbage"])
