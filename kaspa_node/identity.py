@@ -117,6 +117,11 @@ def load(path: Path) -> Identity:
         raise _system_error(path, error) from error
     finally:
         os.close(descriptor)
+    return from_content(content, path)
+
+
+def from_content(content: bytes, path: Path) -> Identity:
+    """The identity in a key file's content; `path` names it in errors. Raises IdentityError."""
     return _identity(_decoded(path, content))
 
 

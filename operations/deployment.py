@@ -1,0 +1,104 @@
+"""A playbook of ours run by a task, its plays shown as they begin."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from operations.inventory import CHECKOUT
+from operations.operation import Call
+from operations.problems import OperationProblem
+
+SECONDS = 1200.0
+_PLAY = re.compile(r"PLAY \[(?P<name>[^\]]+)\]")
+_RECAP = re.compile(r"(?P<host>\S+)\s+: ok=\d+\s+changed=(?P<changed>\d+)\s")
+_STILL = "... "
+_ERROR = "[ERROR]: "
+_PATIENCE = 10.0
+
+
+class Progress:
+    """Reads what ansible-playbook prints, line by line.
+
+    errors: what it says of each failure. changed: tasks that changed something, by host, once it has ended.
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self.changed: dict[str, int] = {}
+        self._play = ""
+
+    def read(self, line: str) -> str | None:
+        """What to show of the line; None for nothing."""
+        if match := _PLAY.match(line):
+            # A play with `serial` begins anew for each host.
+            before, self._play = self._play, match["name"]
+            return self._play if self._play != before else None
+        if match := _RECAP.match(line):
+            self.changed[match["host"]] = int(match["changed"])
+        elif line.startswith(_ERROR):
+            self.errors.append(line.removeprefix(_ERROR).removeprefix("Task failed: ").removeprefix("Action failed: "))
+        elif line.startswith(_STILL):
+            return line.strip()
+        return None
+
+
+def play(call: Call, playbook: str, *, seconds: float = SECONDS) -> Progress:
+    """Run a playbook of this checkout on the task's inventory. Raises OperationProblem with the first failure."""
+    words = [str(Path(sys.executable).with_name("ansible-playbook"))]
+    words += ["--inventory", call.source] if call.source else []
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [*words, str(CHECKOUT / playbook)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**environment, "ANSIBLE_CONFIG": os.environ.get("ANSIBLE_CONFIG", str(CHECKOUT / "ansible.cfg"))},
+        start_new_session=True,
+    )
+    progress, late = Progress(), threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        _end(process)
+
+    watchdog = threading.Timer(seconds, give_up)
+    watchdog.start()
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if shown := progress.read(line.rstrip("\n")):
+                call.report.say(f"  {playbook}: {shown}")
+        code = process.wait()
+    except KeyboardInterrupt:
+        _end(process)
+        raise
+    finally:
+        watchdog.cancel()
+    if late.is_set():
+        raise OperationProblem(f"{playbook} was not done after {seconds:g} s and was ended")
+    if code:
+        reason = progress.errors[0] if progress.errors else f"it ended with {code}"
+        raise OperationProblem(
+            f"{playbook} failed: {reason}; all of it: {' '.join(['ansible-playbook', *words[1:], playbook])}"
+        )
+    return progress
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Interrupt Ansible as Ctrl-C does, and its children with it; kill what does not heed that."""
+    for number, patience in ((signal.SIGINT, _PATIENCE), (signal.SIGKILL, _PATIENCE)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+        else:
+            return

@@ -1,0 +1,164 @@
+"""A new identity for one host, and everybody who names the old one told.
+
+What is where decides what is still to be done (operations/keys/host_program.py), so a rotation that was interrupted,
+wherever, goes on when it is started again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from operations import ask, deployment, services
+from operations.fleet import on_all
+from operations.inventory import Inventory, Node
+from operations.keys import place
+from operations.link import Link
+from operations.operation import Call
+from operations.overview import Seen, tables
+from operations.problems import HostProblem, MissingFile, OperationProblem, UsageProblem
+
+HAND_WRITTEN = ("kaspa_relay_allow", "kaspa_peer_allow", "kaspa_peer_announce", "kaspa_relay_address")
+FACT = "kaspa_node.fact"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How things are.
+
+    old, new: peer ids; new is "" before the next key is made. naming: hosts whose files name the old id.
+    """
+
+    old: str
+    new: str
+    swapped: bool
+    naming: tuple[str, ...]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a rotation was begun before."""
+        return bool(self.new)
+
+
+def rotate(call: Call, node: Node) -> None:
+    """Do it, or with a dry run say what would be done. Raises OperationProblem."""
+    survey = look(call, node)
+    refuse_hand_written(call.inventory, survey.old)
+    report = call.report
+    report.add("rotation", {"host": node.name, "old": survey.old, "new": survey.new or None})
+    if survey.goes_on:
+        report.say(f"{node.name}: goes on with the rotation from {survey.old} to {survey.new}")
+    if not survey.swapped:
+        new = survey.new or "a new one"
+        if not call.dry_run:
+            new = on_one(call, node, lambda one, link: _change(link, one, survey))
+            report.add("rotation", {"host": node.name, "old": survey.old, "new": new})
+        report.changed(f"the key of {survey.old} replaced by that of {new}, and destroyed", node.name)
+    if call.dry_run:
+        report.changed(f"{node.service} stopped until it is deployed", node.name)
+        report.changed(f"deploy.yml run, so that {_names(survey.naming)} no longer name {survey.old}")
+        return
+    stop = on_one(call, node, lambda one, link: _stop(link, one, survey.old, call.timeout))
+    if stop:
+        report.changed(f"{stop} until it is deployed", node.name)
+    for host, count in deployment.play(call, "deploy.yml").changed.items():
+        if count and host in call.inventory.nodes:
+            report.changed(f"deployed ({count} tasks changed it)", host)
+    _prove(call, survey.old)
+    on_one(call, node, lambda one, link: place.end(link, one))
+    report.say(f"{survey.old} is gone from the configuration of every host; its key is destroyed")
+    report.say(
+        "Whoever allows it outside this inventory has to be told; backups of keys hold the old one: fab backup-keys"
+    )
+
+
+def look(call: Call, node: Node) -> Survey:
+    """See that every host can be reached, and who names whom. Raises OperationProblem; changes nothing."""
+
+    def work(one: Node, link: Link) -> tuple[str, place.Tracks, str]:
+        named = _texts(link, one)
+        if one.name != node.name:
+            return named, place.Tracks(True, "", ""), ""
+        tracks = place.look(link, one)
+        if not tracks.key:
+            raise HostProblem("there is no key to change; deploy it first: ansible-playbook deploy.yml", one.name)
+        return named, tracks, ask.identity(link, one)
+
+    found = settled(call, on_all(call.inventory.nodes.values(), work, timeout=call.timeout))
+    _, tracks, present = found[node.name]
+    old, new = (tracks.old, tracks.new) if tracks.new and present in (tracks.old, tracks.new) else (present, "")
+    return Survey(old, new, present == new, tuple(name for name, (text, _, _) in found.items() if old in text))
+
+
+def _texts(link: Link, node: Node) -> str:
+    """All that was written to the host about who is who."""
+    texts = [link.read(node.paths.config).decode(errors="replace")]
+    with contextlib.suppress(MissingFile):
+        texts.append(link.read(f"{node.paths.facts_dir}/{FACT}").decode(errors="replace"))
+    return "\n".join(texts)
+
+
+def refuse_hand_written(inventory: Inventory, old: str) -> None:
+    """A peer id that the inventory itself names would come back with every deploy."""
+    for node in inventory.nodes.values():
+        for name in HAND_WRITTEN:
+            if old in json.dumps(node.variable(name, "")):
+                raise UsageProblem(
+                    f"{inventory.source} names {old} in {name}: take it out there first, else it comes back", node.name
+                )
+
+
+def _change(link: Link, node: Node, survey: Survey) -> str:
+    new = survey.new or place.begin(link, node, survey.old)
+    place.swap(link, node)
+    if ask.identity(link, node) != new:
+        raise OperationProblem(f"its key is not that of {new} though it was put there", node.name)
+    return new
+
+
+def _stop(link: Link, node: Node, old: str, timeout: float) -> str | None:
+    """End the process that still runs as the old one; deploy starts it again."""
+    if services.state(link, node).active and ask.status(link, node).get("peer_id") == old:
+        return services.act(link, node, "stop", timeout=timeout).text
+    return None
+
+
+def _prove(call: Call, old: str) -> None:
+    """See on every host that the old id is gone, and that the nodes run without it. Raises OperationProblem."""
+
+    def work(one: Node, link: Link) -> Seen:
+        if old in _texts(link, one):
+            raise OperationProblem(f"its configuration still names {old}; run this again", one.name)
+        status = ask.status(link, one)
+        if old in json.dumps(status):
+            raise OperationProblem(f"its node still knows {old}; restart it: fab restart --host {one.name}", one.name)
+        return Seen(one.name, one.role, one.address, tuple(services.states(link, one).values()), status, None)
+
+    found = settled(call, on_all(call.inventory.nodes.values(), work, timeout=call.timeout))
+    for name, seen in found.items():
+        call.report.host(name, seen.as_dict())
+    for table in tables(list(found.values()), time.time()):
+        call.report.table(table.title, table.head, table.rows)
+
+
+def on_one(call: Call, node: Node, work: Any) -> Any:
+    """`fleet.on_all` for one host; its problem is raised."""
+    return settled(call, on_all([node], work, timeout=call.timeout))[node.name]
+
+
+def settled(call: Call, found: Mapping[str, Any]) -> dict[str, Any]:
+    """What hosts came back with, where none had a problem; else all but the last are reported, and that one raised."""
+    problems = [value for value in found.values() if isinstance(value, OperationProblem)]
+    for problem in problems[:-1]:
+        call.report.problem(problem)
+    if problems:
+        raise problems[-1]
+    return dict(found)
+
+
+def _names(hosts: tuple[str, ...]) -> str:
+    return ", ".join(hosts) or "no host"

@@ -1,0 +1,12 @@
+"""`fab rotate-key`."""
+
+from __future__ import annotations
+
+from operations.keys import rotation
+from operations.operation import Call, operation
+
+
+@operation(timeout=60.0, changes=True, help={"host": "whose identity is replaced"})
+def rotate_key(call: Call, host: str) -> None:
+    """A new identity for a host; everybody who names the old one is told, and the old key is destroyed."""
+    rotation.rotate(call, call.inventory.node(host))

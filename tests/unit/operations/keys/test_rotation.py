@@ -1,0 +1,43 @@
+"""What a rotation refuses before it changes anything."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from operations import inventory
+from operations.inventory import CHECKOUT
+from operations.keys import rotation
+from operations.problems import UsageProblem
+
+OLD = "12D3KooWOldOldOldOldOldOldOldOldOldOldOldOldOldOldOldO"
+HOSTS = """
+all:
+  children:
+    relays: {{hosts: {{relay: {{ansible_host: 203.0.113.10, kaspa_relay_allow: [{0}]}}}}}}
+    peers: {{hosts: {{server: {{ansible_host: 10.2.0.2, kaspa_peer_announce: {1}}}}}}}
+"""
+
+
+def written(directory: Path, allowed: str, announced: str = "[]") -> inventory.Inventory:
+    shutil.copytree(CHECKOUT / "inventory/lab/group_vars", directory / "group_vars")
+    (directory / "hosts.yml").write_text(HOSTS.format(allowed, announced))
+    return inventory.load(str(directory))
+
+
+def test_an_id_that_the_inventory_itself_names_would_come_back(tmp_path: Path) -> None:
+    found = written(tmp_path, OLD)
+    with pytest.raises(UsageProblem, match=f"^relay: .* names {OLD} in kaspa_relay_allow: take it out there first"):
+        rotation.refuse_hand_written(found, OLD)
+
+
+def test_also_as_a_part_of_an_address(tmp_path: Path) -> None:
+    found = written(tmp_path, "any", f"[/ip4/203.0.113.30/tcp/4012/p2p/{OLD}]")
+    with pytest.raises(UsageProblem, match="^server: .* in kaspa_peer_announce"):
+        rotation.refuse_hand_written(found, OLD)
+
+
+def test_others_are_nobodys_business(tmp_path: Path) -> None:
+    rotation.refuse_hand_written(written(tmp_path, f"{OLD}x".replace("Old", "New")), OLD)
