@@ -65,8 +65,8 @@ def environ(more: Mapping[str, str] | None = None) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | dict(more or {})
 
 
-def fab(*words: str, more: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Done:
-    """Run `fab WORDS` in this checkout; more: further variables."""
+def fab(*words: str, more: Mapping[str, str] | None = None, cwd: Path = ROOT, timeout: float = TIMEOUT) -> Done:
+    """Run `fab WORDS` in this checkout; more: further variables; timeout: seconds."""
     done = subprocess.run(
         [FAB, *words],
         cwd=cwd,
@@ -74,7 +74,7 @@ def fab(*words: str, more: Mapping[str, str] | None = None, cwd: Path = ROOT) ->
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=timeout,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

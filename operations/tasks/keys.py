@@ -42,7 +42,8 @@ def backup_keys(call: Call, to: str | None = None, host: str | None = None, pass
         backup.read_backup(str(file), secret)
     call.report.add("file", str(file))
     call.report.changed(f"{file} written, with {len(keys)} keys")
-    call.report.say("Without the passphrase it is worth nothing; keep the two in different places.")
+    if not call.dry_run:
+        call.report.say("Without the passphrase it is worth nothing; keep the two in different places.")
 
 
 @operation(

@@ -11,6 +11,7 @@ from tests.fabric import Done, fab
 from tests.lab.scenes import UNITS, on, peer_id
 
 KEY = "/var/lib/kaspa-node/identity.key"
+DEPLOY = 400.0
 WITH_PASSPHRASE = {"KASPA_KEYS_PASSPHRASE": "four words of mine"}
 
 
@@ -64,7 +65,7 @@ def test_a_backup_says_who_is_in_it_and_shows_no_key(backup: Path) -> None:
 @pytest.mark.usefixtures("deployed")
 def test_a_dry_backup_writes_nothing(tmp_path: Path) -> None:
     done = well(fab("backup-keys", "--to", str(tmp_path / "keys.json"), "--host", "client,relay", "--dry-run"))
-    assert f"would change: {tmp_path}/keys.json written, with 2 keys" in done.out
+    assert f"dry run, not done: {tmp_path}/keys.json written, with 2 keys" in done.out
     assert peer_id("client") in done.out
     assert list(tmp_path.iterdir()) == []
 
@@ -99,7 +100,7 @@ def test_a_lost_key_comes_back_and_the_node_runs_with_it(backup: Path) -> None:
     mine, others = peer_id("server"), {name: started(name) for name in ("relay", "client")}
     on("server", f"systemctl stop kaspa-peer; rm {KEY}")
     dry = well(fab("restore-keys", "--from", str(backup), "--host", "server", "--dry-run", more=WITH_PASSPHRASE))
-    assert f"server: would change: the key of {mine} written, kaspa-peer restarted" in dry.out
+    assert f"server: dry run, not done: the key of {mine} written, kaspa-peer restarted" in dry.out
     assert on("server", f"test -e {KEY} || echo none") == "none"
 
     done = well(fab("restore-keys", "--from", str(backup), more=WITH_PASSPHRASE))
@@ -114,7 +115,7 @@ def test_a_lost_key_comes_back_and_the_node_runs_with_it(backup: Path) -> None:
 def test_a_dry_rotation_says_who_names_the_host_and_changes_nothing() -> None:
     before = {name: (key_stamp(name), started(name)) for name in UNITS}
     done = well(fab("rotate-key", "client", "--dry-run"))
-    assert f"client: would change: the key of {peer_id('client')} replaced by that of a new one" in done.out
+    assert f"client: dry run, not done: the key of {peer_id('client')} replaced by that of a new one" in done.out
     assert "deploy.yml run, so that relay, server, client no longer name" in done.out
     assert {name: (key_stamp(name), started(name)) for name in UNITS} == before
     refused(fab("rotate-key", "moon"), "no host 'moon' in inventory/lab; it has relay, server, client")
@@ -122,7 +123,7 @@ def test_a_dry_rotation_says_who_names_the_host_and_changes_nothing() -> None:
 
 def test_a_rotation_is_told_to_everybody_and_leaves_nothing_of_the_old_id(backup: Path) -> None:
     old = peer_id("client")
-    done = well(fab("rotate-key", "client", "--json"))
+    done = well(fab("rotate-key", "client", "--json", timeout=DEPLOY))
     new = peer_id("client")
     assert done.document["rotation"] == {"host": "client", "old": old, "new": new}
     assert new != old
@@ -157,7 +158,7 @@ def test_a_rotation_that_was_interrupted_goes_on() -> None:
         "python3 /run/program.py swap /var/lib/kaspa-node; chown -R kaspa: /var/lib/kaspa-node; rm /run/program.py",
     )
 
-    done = well(fab("rotate-key", "relay"))
+    done = well(fab("rotate-key", "relay", timeout=DEPLOY))
     assert f"relay: goes on with the rotation from {old} to {new}" in done.out
     assert "  deploy.yml: Start the relays\n" in done.out
     assert peer_id("relay") == new
