@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 from operations.inventory import CHECKOUT
-from operations.operation import Call
 from operations.problems import OperationProblem
+from operations.report import Report
 
 SECONDS = 1200.0
 _PLAY = re.compile(r"PLAY \[(?P<name>[^\]]+)\]")
@@ -48,10 +48,13 @@ class Progress:
         return None
 
 
-def play(call: Call, playbook: str, *, seconds: float = SECONDS) -> Progress:
-    """Run a playbook of this checkout on the task's inventory. Raises OperationProblem with the first failure."""
+def play(report: Report, playbook: str, source: str | None, *, seconds: float = SECONDS) -> Progress:
+    """Run a playbook of this checkout. Raises OperationProblem with the first failure.
+
+    source: the inventory as it was typed, None for ansible.cfg's.
+    """
     words = [str(Path(sys.executable).with_name("ansible-playbook"))]
-    words += ["--inventory", call.source] if call.source else []
+    words += ["--inventory", source] if source else []
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [*words, str(CHECKOUT / playbook)],
@@ -75,7 +78,7 @@ def play(call: Call, playbook: str, *, seconds: float = SECONDS) -> Progress:
     try:
         for line in process.stdout:
             if shown := progress.read(line.rstrip("\n")):
-                call.report.say(f"  {playbook}: {shown}")
+                report.say(f"  {playbook}: {shown}")
         code = process.wait()
     except KeyboardInterrupt:
         _end(process)

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from fabric.main import program
 
+from kaspa_node import identity
+from operations.keys import vault
 from tests.playbooks import ROOT
 
 FAB = Path(sys.executable).with_name("fab")
@@ -22,11 +24,14 @@ TIMEOUT = 200
 
 # Every task that asks hosts, and the least that is typed with it for one of them. {tmp}: a directory of the test.
 ON_HOST = {
+    "backup-keys": "--to {tmp}/new.json --host {host} --dry-run",
     "capture": "{host} server",
     "dial": "{host} server",
     "doctor": "{host} server",
     "logs": "--host {host}",
     "restart": "--host {host}",
+    "restore-keys": "--from {tmp}/keys.json --passphrase-file {tmp}/passphrase --host {host}",
+    "rotate-key": "{host}",
     "start": "--host {host}",
     "status": "--host {host}",
     "stop": "--host {host}",
@@ -81,7 +86,14 @@ def fab(*words: str, more: Mapping[str, str] | None = None, cwd: Path = ROOT, ti
 
 
 def words(task: str, host: str, tmp: Path) -> list[str]:
-    """`TASK …` for a host."""
+    """`TASK …` for a host; what it reads on the controller is in that directory."""
+    if task == "restore-keys":
+        content = identity.encode(bytes(range(32)))
+        peer_id = identity.from_content(content, tmp).peer_id
+        backup = vault.Backup("", {host: vault.Entry(peer_id, "peer", content)})
+        sealed = vault.seal(backup, "words", cost={"n": 2, "r": 1, "p": 1})
+        (tmp / "keys.json").write_bytes(sealed)
+        (tmp / "passphrase").write_text("words")
     return [task, *ON_HOST[task].format(host=host, tmp=tmp).split()]
 
 

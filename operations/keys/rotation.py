@@ -18,12 +18,22 @@ from operations.fleet import on_all
 from operations.inventory import Inventory, Node
 from operations.keys import place
 from operations.link import Link
-from operations.operation import Call
 from operations.overview import Seen, tables
 from operations.problems import HostProblem, MissingFile, OperationProblem, UsageProblem
+from operations.report import Report
 
-HAND_WRITTEN = ("kaspa_relay_allow", "kaspa_peer_allow", "kaspa_peer_announce", "kaspa_relay_address")
+HAND_WRITTEN = ("kaspa_relay_allow", "kaspa_peer_allow", "kaspa_peer_announce")
 FACT = "kaspa_node.fact"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a rotation has to do with. source: of the inventory, as it was typed. timeout: seconds for each host."""
+
+    inventory: Inventory
+    source: str | None
+    report: Report
+    timeout: float
 
 
 @dataclass(frozen=True)
@@ -44,39 +54,39 @@ class Survey:
         return bool(self.new)
 
 
-def rotate(call: Call, node: Node) -> None:
+def rotate(scene: Scene, node: Node) -> None:
     """Do it, or with a dry run say what would be done. Raises OperationProblem."""
-    survey = look(call, node)
-    refuse_hand_written(call.inventory, survey.old)
-    report = call.report
+    survey = look(scene, node)
+    refuse_hand_written(scene.inventory, survey.old)
+    report = scene.report
     report.add("rotation", {"host": node.name, "old": survey.old, "new": survey.new or None})
     if survey.goes_on:
         report.say(f"{node.name}: goes on with the rotation from {survey.old} to {survey.new}")
     if not survey.swapped:
         new = survey.new or "a new one"
-        if not call.dry_run:
-            new = on_one(call, node, lambda one, link: _change(link, one, survey))
+        if not scene.report.dry_run:
+            new = on_one(scene, node, lambda one, link: _change(link, one, survey))
             report.add("rotation", {"host": node.name, "old": survey.old, "new": new})
         report.changed(f"the key of {survey.old} replaced by that of {new}, and destroyed", node.name)
-    if call.dry_run:
+    if scene.report.dry_run:
         report.changed(f"{node.service} stopped until it is deployed", node.name)
         report.changed(f"deploy.yml run, so that {_names(survey.naming)} no longer name {survey.old}")
         return
-    stop = on_one(call, node, lambda one, link: _stop(link, one, survey.old, call.timeout))
+    stop = on_one(scene, node, lambda one, link: _stop(link, one, survey.old, scene.timeout))
     if stop:
         report.changed(f"{stop} until it is deployed", node.name)
-    for host, count in deployment.play(call, "deploy.yml").changed.items():
-        if count and host in call.inventory.nodes:
+    for host, count in deployment.play(report, "deploy.yml", scene.source).changed.items():
+        if count and host in scene.inventory.nodes:
             report.changed(f"deployed ({count} tasks changed it)", host)
-    _prove(call, survey.old)
-    on_one(call, node, lambda one, link: place.end(link, one))
+    _prove(scene, survey.old)
+    on_one(scene, node, lambda one, link: place.end(link, one))
     report.say(f"{survey.old} is gone from the configuration of every host; its key is destroyed")
     report.say(
         "Whoever allows it outside this inventory has to be told; backups of keys hold the old one: fab backup-keys"
     )
 
 
-def look(call: Call, node: Node) -> Survey:
+def look(scene: Scene, node: Node) -> Survey:
     """See that every host can be reached, and who names whom. Raises OperationProblem; changes nothing."""
 
     def work(one: Node, link: Link) -> tuple[str, place.Tracks, str]:
@@ -88,7 +98,7 @@ def look(call: Call, node: Node) -> Survey:
             raise HostProblem("there is no key to change; deploy it first: ansible-playbook deploy.yml", one.name)
         return named, tracks, ask.identity(link, one)
 
-    found = settled(call, on_all(call.inventory.nodes.values(), work, timeout=call.timeout))
+    found = settled(scene.report, on_all(scene.inventory.nodes.values(), work, timeout=scene.timeout))
     _, tracks, present = found[node.name]
     old, new = (tracks.old, tracks.new) if tracks.new and present in (tracks.old, tracks.new) else (present, "")
     return Survey(old, new, present == new, tuple(name for name, (text, _, _) in found.items() if old in text))
@@ -127,7 +137,7 @@ def _stop(link: Link, node: Node, old: str, timeout: float) -> str | None:
     return None
 
 
-def _prove(call: Call, old: str) -> None:
+def _prove(scene: Scene, old: str) -> None:
     """See on every host that the old id is gone, and that the nodes run without it. Raises OperationProblem."""
 
     def work(one: Node, link: Link) -> Seen:
@@ -138,23 +148,23 @@ def _prove(call: Call, old: str) -> None:
             raise OperationProblem(f"its node still knows {old}; restart it: fab restart --host {one.name}", one.name)
         return Seen(one.name, one.role, one.address, tuple(services.states(link, one).values()), status, None)
 
-    found = settled(call, on_all(call.inventory.nodes.values(), work, timeout=call.timeout))
+    found = settled(scene.report, on_all(scene.inventory.nodes.values(), work, timeout=scene.timeout))
     for name, seen in found.items():
-        call.report.host(name, seen.as_dict())
+        scene.report.host(name, seen.as_dict())
     for table in tables(list(found.values()), time.time()):
-        call.report.table(table.title, table.head, table.rows)
+        scene.report.table(table.title, table.head, table.rows)
 
 
-def on_one(call: Call, node: Node, work: Any) -> Any:
+def on_one(scene: Scene, node: Node, work: Any) -> Any:
     """`fleet.on_all` for one host; its problem is raised."""
-    return settled(call, on_all([node], work, timeout=call.timeout))[node.name]
+    return settled(scene.report, on_all([node], work, timeout=scene.timeout))[node.name]
 
 
-def settled(call: Call, found: Mapping[str, Any]) -> dict[str, Any]:
+def settled(report: Report, found: Mapping[str, Any]) -> dict[str, Any]:
     """What hosts came back with, where none had a problem; else all but the last are reported, and that one raised."""
     problems = [value for value in found.values() if isinstance(value, OperationProblem)]
     for problem in problems[:-1]:
-        call.report.problem(problem)
+        report.problem(problem)
     if problems:
         raise problems[-1]
     return dict(found)

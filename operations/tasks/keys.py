@@ -29,7 +29,7 @@ def backup_keys(call: Call, to: str | None = None, host: str | None = None, pass
     file = backup.file_to_write(to, now)
     nodes = call.inventory.some(host)
     secret = None if call.dry_run else passphrase.passphrase(passphrase_file, new=True)
-    keys = settled(call, on_all(nodes, lambda node, link: backup.read_key(link, node), timeout=call.timeout))
+    keys = settled(call.report, on_all(nodes, lambda node, link: backup.read_key(link, node), timeout=call.timeout))
     for name, entry in keys.items():
         call.report.host(name, {"peer_id": entry.peer_id, "role": entry.role})
     call.report.table(
@@ -72,7 +72,7 @@ def restore_keys(
     keys = backup.chosen(found, names, inventory.nodes, inventory.source)
     nodes = [inventory.nodes[name] for name in keys]
     states = settled(
-        call, on_all(nodes, lambda node, link: backup.compare(link, node, keys[node.name]), timeout=call.timeout)
+        call.report, on_all(nodes, lambda node, link: backup.compare(link, node, keys[node.name]), timeout=call.timeout)
     )
     others = [name for name, state in states.items() if state == backup.OTHER]
     if others and not replace:

@@ -9,4 +9,5 @@ from operations.operation import Call, operation
 @operation(timeout=60.0, changes=True, help={"host": "whose identity is replaced"})
 def rotate_key(call: Call, host: str) -> None:
     """A new identity for a host; everybody who names the old one is told, and the old key is destroyed."""
-    rotation.rotate(call, call.inventory.node(host))
+    scene = rotation.Scene(call.inventory, call.source, call.report, call.timeout)
+    rotation.rotate(scene, call.inventory.node(host))

@@ -98,6 +98,12 @@ def test_an_inventory_that_is_none(content: str, said: str, capsys: pytest.Captu
         ("capture client server --seconds 0", "--seconds '0' is no number from 1 to 3600"),
         ("capture client server --megabytes 513", "--megabytes '513' is no number from 0.01 to 512"),
         ("capture client server --pings 1.5", "--pings '1.5' is no whole number from 1 to 100000"),
+        (
+            "rotate-key",
+            "fab: 'rotate-key' did not receive required positional arguments: 'host'; see fab --list, fab --help TASK",
+        ),
+        ("backup-keys", "say where the backup goes: --to FILE or --to DIRECTORY"),
+        ("restore-keys", "say which backup: --from FILE"),
         ("-H client status", "hosts come from the inventory: say --host NAME after the task, not -H before it"),
         ("frobnicate", "fab: No idea what 'frobnicate' is; see fab --list, fab --help TASK"),
     ],
