@@ -1,11 +1,10 @@
-"""What `record.sh` and `sniff.py` say of one place, line by line."""
+"""What `record.py` says of one place, line by line."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-import sys
 import threading
 from importlib import resources
 
@@ -16,24 +15,18 @@ _DROPPED = re.compile(r"(\d+) packets? dropped by kernel")
 _CHATTER = re.compile(r"tcpdump: (listening on|data link type|verbose output)|\d+ packets? |tcpdump: WARNING")
 _LISTENING = "tcpdump: listening on"
 _END = "#end"
+_SOURCE = resources.files(__package__).joinpath("record.py").read_text(encoding="utf-8")
 
 
-def command(seconds: float, limit: int, interface: str, expression: str) -> list[str]:
-    """The command line that takes packets at most so long and at most so many bytes of them, by tcpdump."""
-    return ["sh", "-c", _text("record.sh"), "record", *_words(seconds, limit, interface, expression)]
+TCPDUMP, SOCKET = "tcpdump", "socket"
 
 
-def command_of_one_user(seconds: float, limit: int, interface: str, expression: str) -> list[str]:
-    """The same for places in a user namespace on this machine."""
-    return [sys.executable, "-I", "-S", "-c", _text("sniff.py"), *_words(seconds, limit, interface, expression)]
+def command(python: str, means: str, seconds: float, limit: int, interface: str, expression: str) -> list[str]:
+    """The command line that takes packets at most so long and at most so many bytes of them.
 
-
-def _words(seconds: float, limit: int, interface: str, expression: str) -> list[str]:
-    return [f"{seconds:g}", str(limit), interface, expression]
-
-
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    python: on the host. means: TCPDUMP, or SOCKET in a user namespace of one user.
+    """
+    return [python, "-I", "-S", "-c", _SOURCE, means, f"{seconds:g}", str(limit), interface, expression]
 
 
 class Recorder:

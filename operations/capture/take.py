@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from operations import ask
 from operations.capture import pcap
 from operations.capture.plan import Place
-from operations.capture.recorder import Recorder, command, command_of_one_user
+from operations.capture.recorder import SOCKET, TCPDUMP, Recorder, command
 from operations.capture.store import Taken
 from operations.capture.targets import Router
 from operations.fleet import Connect, connect, on_all
@@ -83,7 +84,7 @@ def take(
     targets: where the places are, by the same names. one_user: see Surroundings. timeout: seconds beside those of the
     capture. On Ctrl-C everything is ended, and nothing is kept.
     """
-    program = command_of_one_user if one_user else command
+    means = SOCKET if one_user else TCPDUMP
     recorders = {target.name: Recorder(limits.bytes) for target in targets}
 
     def reach(target: Errand, seconds: float, interrupted: threading.Event) -> Link:
@@ -100,7 +101,8 @@ def take(
                 recorder.settled.wait()
             return ask.exercise(link, target.node, target.session, pings=target.count, timeout=limits.seconds)
         place, recorder = places[target.name], recorders[target.name]
-        argv = program(limits.seconds, limits.bytes, place.interface, place.filter)
+        python = sys.executable if target.way.address is None else target.way.interpreter
+        argv = command(python, means, limits.seconds, limits.bytes, place.interface, place.filter)
         try:
             link.stream([*_enter(target), *argv], recorder.line, timeout=limits.seconds + _GRACE, stop=_never())
         finally:

@@ -61,14 +61,14 @@ def capture(*words: str) -> tuple[Done, dict[str, dict[str, Any]]]:
 
 def tcpdumps() -> dict[str, int]:
     """How many processes of tcpdump there are at each place."""
-    return {place: len(in_place(place, "tcpdump --")) for place in PLACES}
+    return {place: len(in_place(place, " tcpdump --immediate-mode ")) for place in PLACES}
 
 
 def left() -> dict[str, list[str]]:
     """What a capture could leave: its processes at each place, and files (those that are open have no name)."""
     found = {place: in_place(place, "tcpdump", "`fab capture`") for place in PLACES}
     for each in HOSTS:
-        found[each.name] += on(each.name, "find /tmp /var/tmp -name 'tmp.*' -type f").splitlines()
+        found[each.name] += on(each.name, "find /tmp /var/tmp -name 'tmp*' -type f").splitlines()
     return found
 
 

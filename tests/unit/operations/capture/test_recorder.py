@@ -1,15 +1,16 @@
-"""What the script on a host prints, and the script itself with a tcpdump of its own."""
+"""What the program on a host prints, and the program itself with a tcpdump of its own."""
 
 from __future__ import annotations
 
 import base64
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from operations.capture.recorder import Recorder, command
+from operations.capture.recorder import TCPDUMP, Recorder, command
 
 TOLD = [
     "# tcpdump: data link type LINUX_SLL2",
@@ -66,14 +67,13 @@ def run(place: Path, tcpdump: str, limit: int = 1000) -> Recorder:
     program = place / "bin" / "tcpdump"
     program.write_text(f"#!/bin/sh\n{tcpdump}\n")
     program.chmod(0o755)
-    done = subprocess.run(
-        command(20, limit, "any", "tcp and (host 10.1.0.2)"), capture_output=True, text=True, timeout=20
-    )
+    argv = command(sys.executable, TCPDUMP, 20, limit, "any", "tcp and (host 10.1.0.2)")
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
     assert done.stderr == ""
     return recorder(*done.stdout.splitlines(), limit=limit)
 
 
-def test_the_script_hands_over_what_tcpdump_writes(script: Path) -> None:
+def test_the_program_hands_over_what_tcpdump_writes(script: Path) -> None:
     found = run(script, f'echo "tcpdump: listening on any" >&2; ls {script}/tmp; printf "%s|" "$@"')
     assert found.content == b"--immediate-mode|-s|512|-B|16384|-U|-n|-p|-i|any|-w|-|tcp and (host 10.1.0.2)|"
     assert found.listening
@@ -81,12 +81,12 @@ def test_the_script_hands_over_what_tcpdump_writes(script: Path) -> None:
     assert list((script / "tmp").iterdir()) == []
 
 
-def test_the_script_keeps_no_more_than_it_may(script: Path) -> None:
-    found = run(script, 'echo "tcpdump: listening on any" >&2; exec yes', limit=100)
+def test_the_program_keeps_no_more_than_it_may_and_ends_tcpdump(script: Path) -> None:
+    found = run(script, 'echo "tcpdump: listening on any" >&2; yes | head -c 200; exec sleep 600', limit=100)
     assert found.content == b"y\n" * 50
     assert found.full
 
 
-def test_the_script_tells_why_tcpdump_fails(script: Path) -> None:
+def test_the_program_tells_why_tcpdump_fails(script: Path) -> None:
     found = run(script, 'echo "tcpdump: any: You don\'t have permission to capture on that device" >&2; exit 1')
     assert found.failure == "any: You don't have permission to capture on that device"

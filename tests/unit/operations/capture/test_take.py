@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 import threading
 from typing import Any
 
@@ -33,7 +34,9 @@ class Lab:
 
     def __init__(self, **answers: Answer | None) -> None:
         self.links = {
-            name.replace("_", "-"): None if answer is None else ScriptedLink({"sh": answer, "exercise": {"pings": 3}})
+            name.replace("_", "-"): None
+            if answer is None
+            else ScriptedLink({"-S": answer, "sh": answer, "exercise": {"pings": 3}})
             for name, answer in answers.items()
         }
 
@@ -63,8 +66,9 @@ def test_the_command_goes_into_the_router() -> None:
     host, router = lab.links["client"], lab.links["nat-client"]
     assert host is not None
     assert router is not None
-    assert router.asked == [[*ROUTER.enter, *host.asked[0]]]
-    assert host.asked[0][-4:] == ["2.5", "4096", "any", "tcp and host 10.1.0.2"]
+    assert router.asked == [[*ROUTER.enter, sys.executable, *host.asked[0][1:]]]
+    assert host.asked[0][0] == "python3"
+    assert host.asked[0][-5:] == ["tcpdump", "2.5", "4096", "any", "tcp and host 10.1.0.2"]
 
 
 def test_a_place_that_gives_nothing_spoils_nothing() -> None:
