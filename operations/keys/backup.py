@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kaspa_node import identity
 from kaspa_node.errors import IdentityError
 from operations import ask, services
 from operations.inventory import Node
@@ -56,6 +55,9 @@ def read_key(link: Link, node: Node) -> Entry:
 
 def peer_id_of(content: bytes, path: str, host: str | None = None) -> str:
     """The peer id of a key file's content. Raises HostProblem."""
+    # libp2p takes longer to load than all else that a task does before it reaches a host.
+    from kaspa_node import identity
+
     try:
         return identity.from_content(content, Path(path)).peer_id
     except IdentityError as error:
@@ -85,8 +87,8 @@ def compare(link: Link, node: Node, entry: Entry) -> str:
     except MissingFile:
         return MISSING
     try:
-        return SAME if identity.from_content(content, Path(node.paths.key)).peer_id == entry.peer_id else OTHER
-    except IdentityError:
+        return SAME if peer_id_of(content, node.paths.key) == entry.peer_id else OTHER
+    except HostProblem:
         return OTHER  # damaged, so it is nobody's
 
 
