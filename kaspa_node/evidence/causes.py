@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kaspa_node import milestones as m
+from kaspa_node.evidence import native_causes
 from kaspa_node.evidence.bundle import Failure, Host
 from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.journal_lines import Line
@@ -185,6 +186,12 @@ CAUSES: tuple[Cause, ...] = (
         _inactive,
     ),
     Cause(
+        "native program down",
+        "A native program is not running while its session should stand.",
+        "Look at its unit: systemctl status, journalctl -u; verify starts it, and it has to live for some seconds.",
+        native_causes.down,
+    ),
+    Cause(
         "rejected",
         "A peer sent a Kaspa reject message.",
         "The reason is the peer's own: network, protocol version and peer id have to fit on both sides.",
@@ -201,6 +208,30 @@ CAUSES: tuple[Cause, ...] = (
         "The relay or a peer runs, and does not answer when it is asked how it is.",
         "Look at its process: it may be stopped, frozen or overloaded; starting it again helps in any case.",
         _no_answer,
+    ),
+    Cause(
+        "native handshake failed",
+        "A native program gave up the Kaspa handshake.",
+        "The reason is the program's own; its log is among those of the run.",
+        native_causes.failed,
+    ),
+    Cause(
+        "backend refused",
+        "The server's peer can't reach the native program beside it.",
+        "Check that the program listens where kaspa_peer_backend_address says.",
+        native_causes.refused,
+    ),
+    Cause(
+        "call refused",
+        "The client's peer had no path for the native program that called it.",
+        "Run verify again; the reason says how far the path was.",
+        native_causes.unreached,
+    ),
+    Cause(
+        "native program silent",
+        "The path stands, and no native program said in time that it is connected over it.",
+        "Check that the client's program dials where the peer listens for the server: kaspa_peer_dial_listens.",
+        native_causes.silent,
     ),
     Cause(
         "no reservation",
@@ -260,7 +291,10 @@ def missing_milestone(case: Case) -> tuple[Host, Milestone] | None:
     way += [(client, m.STREAM_OPENED), (server, m.STREAM_ACCEPTED)]
     for step in (m.VERSION_RECEIVED, m.VERACK_RECEIVED, m.READY_RECEIVED, m.PEER_CONNECTED):
         way += [(server, step), (client, step)]
-    seen = {host.name: {line.milestone for line in case.of_run(host)} for host in (client, server)}
+    seen = {
+        host.name: {line.milestone for line in (*case.of_run(host), *case.native_lines(host))}
+        for host in (client, server)
+    }
     return next(((host, step) for host, step in way if step not in seen[host.name]), None)
 
 
@@ -271,5 +305,7 @@ def break_down(case: Case) -> Breakdown:
     if missing is None:
         return Breakdown(cause.name, reason, cause.hint, None, None, ())
     host, milestone = missing
-    last = [line for line in case.recent(host) if line.milestone is not None][-QUOTED_LINES:]
+    theirs = host.native is not None and milestone.name.startswith(("kaspa.", "peer."))
+    lines = case.native_lines(host) if theirs else case.recent(host)
+    last = [line for line in lines if line.milestone is not None][-QUOTED_LINES:]
     return Breakdown(cause.name, reason, cause.hint, milestone.name, host.name, tuple(last))

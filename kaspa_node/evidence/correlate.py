@@ -79,6 +79,11 @@ class Case:
         """The labels of the snapshots at which the session has to stand."""
         return ("before", "after") if self.run.client.native is None else ("during",)
 
+    def labels(self, host: Host) -> list[str]:
+        """The labels of all snapshots that have to be taken of the host, in order."""
+        stood = () if host is self.run.relay else self.standing
+        return sorted({"before", *stood, "after"}, key=LABELS.index)
+
     def when(self, label: str) -> str:
         """The moment of a snapshot, in words."""
         return f"{label} the {'exercise' if self.run.client.native is None else 'session'}"

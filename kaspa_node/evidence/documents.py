@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 from kaspa_node import milestones as m
-from kaspa_node.evidence import path_proof
+from kaspa_node.evidence import native_proof, path_proof
 from kaspa_node.evidence.causes import CAUSES
 from kaspa_node.evidence.correlate import CLOCK_SLACK
+from kaspa_node.evidence.kaspad_lines import MILESTONES
 from kaspa_node.evidence.proof import DIRECT, PIECES, RELAYED
 from kaspa_node.evidence.verdict import RULES
 
@@ -25,6 +26,12 @@ def verdicts() -> str:
         "line alone proves nothing about the path: a direct verdict needs the journals of both peers, the sockets and",
         "byte counts of all three kernels, and the relay's counter of the pair. A missing piece is never filled in.",
         "",
+        "Where a native program speaks Kaspa beside a peer (`kaspa_native_programs`), its own log has the handshake.",
+        "It knows of no path; its lines belong to the session because they name the local socket that the peer",
+        "carried, and the kernel says that this socket is the program's. Nothing is added to what the two programs say",
+        "to each other, so the bytes that are counted are those of their handshake: few, and all of them, by both ends",
+        "of each socket on the way.",
+        "",
         "## The rule",
         "",
         "The first row that applies decides.",
@@ -40,14 +47,15 @@ def verdicts() -> str:
         "",
         "## The pieces of proof",
         "",
-        "Each is proven, missing or refuted; every piece of the claimed path is required.",
+        "Each is proven, missing or refuted; every piece of the claimed path is required, as far as it is about the",
+        "programs that speak Kaspa at the two ends.",
         "",
-        "| Piece | Direct | Relayed | What it proves | By |",
-        "| --- | --- | --- | --- | --- |",
+        "| Piece | Direct | Relayed | Programs | What it proves | By |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for piece in PIECES:
         marks = " | ".join("yes" if path in piece.paths else "" for path in (DIRECT, RELAYED))
-        lines.append(f"| `{piece.key}` | {marks} | {piece.proves} | {piece.source} |")
+        lines.append(f"| `{piece.key}` | {marks} | {piece.programs} | {piece.proves} | {piece.source} |")
     lines += ["", "## Figures", ""]
     lines += [
         f"- A host's time may miss the run's window by {CLOCK_SLACK:.0f} s, once its clock is set right.",
@@ -55,7 +63,12 @@ def verdicts() -> str:
         f"  has to move {path_proof.SESSION_FLOOR} bytes.",
         f"- Beside a direct session, a peer and the relay may exchange {path_proof.RELAY_ALLOWANCE} bytes, or a tenth",
         "  of the session's bytes where that is more.",
-        f"- What one end sent and the other received may differ by {path_proof.IN_FLIGHT} bytes, or a twentieth.",
+        f"- What one end sent and the other received may differ by {path_proof.IN_FLIGHT} bytes, or a twentieth;",
+        f"  {path_proof.NATIVE_IN_FLIGHT} bytes where the client's program is native.",
+        f"- A native program has to send and receive at least {native_proof.HANDSHAKE_BYTES} bytes, by both ends of",
+        f"  its socket, which may differ by {native_proof.LOCAL_IN_FLIGHT}. The direct connection has to carry what it",
+        "  sent and received, and beside it a peer and the relay may exchange half of that: through the relay it would",
+        "  be all.",
         f"- A hole punch has up to {path_proof.MAX_ATTEMPTS} attempts; the highest number that a source names counts.",
         "",
         "## Causes of a run without a session",
@@ -88,4 +101,14 @@ def milestones() -> str:
         sentence = milestone.sentence.replace("{{", "{").replace("}}", "}")
         fields = ", ".join(f"`{name}`" for name in milestone.fields)
         lines.append(f"| `{milestone.name}` | {', '.join(milestone.roles)} | {level} | `{sentence}` | {fields} |")
+    theirs = ", ".join(f"`{milestone}`" for milestone in MILESTONES)
+    lines += [
+        "",
+        "## In the logs of native programs",
+        "",
+        "kaspad and the seed's own two programs know nothing of `milestone=`. Some of these events stand in their logs",
+        f"all the same, and are known by kaspad's own sentences: {theirs}.",
+        "Their lines carry no field; the address in a sentence is that of a local socket, and `caller` in the journal",
+        "of the peer beside the program names the same.",
+    ]
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from kaspa_node.evidence.bundle import Failure, Host
 from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.endpoints import Endpoint, parse_endpoint
 from kaspa_node.evidence.findings import Contradiction, Lacking
-from kaspa_node.evidence.journal_lines import Line
+from kaspa_node.evidence.journal_lines import Journal, Line
 from kaspa_node.evidence.session_proof import expect, one, peer_id, the_session, within_run
 
 ROUNDING = 0.001
@@ -18,21 +18,48 @@ ROUNDING = 0.001
 def of_client(case: Case) -> str:
     """Version, Verack, Ready and Connected in the log of the dialing side's Kaspa program, during the run."""
     client = case.run.client
-    lines = _embedded(case, client, "outgoing") if client.native is None else _native(case, client, "outgoing")
-    for line in lines:
+    found = lines(case, client)
+    for line in found:
         within_run(case, client, line)
-    return _numbers(client, lines)
+    return _numbers(client, found)
 
 
 def of_server(case: Case) -> str:
     """Version, Verack, Ready and Connected in the log of the server's Kaspa program, for the very same session."""
-    server = case.run.server
-    native = server.native is not None
-    return _numbers(server, _native(case, server, "incoming") if native else _embedded(case, server, "incoming"))
+    return _numbers(case.run.server, lines(case, case.run.server))
 
 
-def _numbers(host: Host, lines: list[Line]) -> str:
-    return f"{program(host)}: lines " + ", ".join(str(line.number) for line in lines)
+def lines(case: Case, host: Host) -> list[Line]:
+    """Version, Verack, Ready and Connected of the session, as that peer's Kaspa program wrote them. Raises findings."""
+    direction = "outgoing" if host is case.run.client else "incoming"
+    return _embedded(case, host, direction) if host.native is None else _native(case, host)
+
+
+def versions(case: Case) -> str:
+    """Each native program accepted the very Version message that the other sent, by the random id in it."""
+    (sent, received), (sent_back, received_there) = (_ids(case, host) for host in (case.run.client, case.run.server))
+    if sent != received_there or sent_back != received:
+        raise Contradiction("the Version message that one native program sent is not the one that the other accepted")
+    return "both ids arrived as they were sent"
+
+
+def _ids(case: Case, host: Host) -> tuple[str, str]:
+    log, (direction, addr) = _native_log(case, host), _connection(case, host)
+    return native_log.version_ids(log.lines, f"the log of {program(host)}", direction, addr)
+
+
+def seconds(case: Case) -> float | None:
+    """Opening of the Kaspa stream to Ready, by the peer's word or a native program's log; None where neither tells."""
+    if case.session is None or case.run.client.native is None:
+        return case.session.timings.get("handshake") if case.session else None
+    try:
+        return round(lines(case, case.run.client)[-1].time - _carrying(case, case.run.client).time, 3)
+    except (Lacking, Contradiction):
+        return None
+
+
+def _numbers(host: Host, found: list[Line]) -> str:
+    return f"{program(host)}: lines " + ", ".join(str(line.number) for line in found)
 
 
 def program(host: Host) -> str:
@@ -43,36 +70,45 @@ def program(host: Host) -> str:
 def _embedded(case: Case, host: Host, direction: str) -> list[Line]:
     session = the_session(case)
     steps = (*native_log.STEPS, m.PEER_CONNECTED)
-    lines = [one(case, host, step, session=session.session) for step in steps]
-    for line in lines:
+    found = [one(case, host, step, session=session.session) for step in steps]
+    for line in found:
         expect(host, line, peer=peer_id(case.other(host)))
-    expect(host, lines[-1], path=session.path, direction=direction)
-    order = [(line.number, line.time) for line in lines]
+    expect(host, found[-1], path=session.path, direction=direction)
+    order = [(line.number, line.time) for line in found]
     if order != sorted(order) or [time for _, time in order] != sorted(time for _, time in order):
         raise Contradiction(f"the handshake's lines in the journal of {host.name} are out of order")
-    return lines
+    return found
 
 
-def _native(case: Case, host: Host, direction: str) -> list[Line]:
-    """The program's lines about the socket of the session's stream; the peer beside it names that socket."""
-    log = case.bundle.native[host.name]
+def _native_log(case: Case, host: Host) -> Journal:
+    log = case.bundle.native.get(host.name, Failure("there is no such program"))
     if isinstance(log, Failure):
         raise Lacking(f"no log of {program(host)}: {log.error}")
-    addr = door(case) if host is case.run.client else caller(case, host)
-    lines = native_log.handshake(log.lines, f"the log of {program(host)}", direction, str(addr))
-    for line in lines:
+    return log
+
+
+def _connection(case: Case, host: Host) -> tuple[str, str]:
+    """Direction and address by which the program's log names the session's connection: a local socket's."""
+    return ("outgoing", str(door(case))) if host is case.run.client else ("incoming", str(caller(case, host)))
+
+
+def _native(case: Case, host: Host) -> list[Line]:
+    """The program's lines about the socket of the session's stream; the peer beside it names that socket."""
+    log, (direction, addr) = _native_log(case, host), _connection(case, host)
+    found = native_log.handshake(log.lines, f"the log of {program(host)}", direction, addr)
+    for line in found:
         within_run(case, host, line)
-    _while_watched(case, host, lines)
-    return lines
+    _while_watched(case, host, found)
+    return found
 
 
-def _while_watched(case: Case, host: Host, lines: list[Line]) -> None:
+def _while_watched(case: Case, host: Host, found: list[Line]) -> None:
     """On the stream, and before the host was looked at last: all by one clock, the host's own."""
     stream = _carrying(case, host)
     first, last = (measure.complete(case, host, label).time for label in ("before", case.standing[-1]))
     if case.run.client.native is not None and stream.time < first - ROUNDING:
         raise Contradiction(f"{stream.milestone} in the journal of {host.name} is older than the look at it before")
-    if not stream.time - ROUNDING <= lines[0].time <= lines[-1].time <= last + ROUNDING:
+    if not stream.time - ROUNDING <= found[0].time <= found[-1].time <= last + ROUNDING:
         raise Contradiction(f"the handshake in the log of {program(host)} is not of the time of the session's stream")
 
 

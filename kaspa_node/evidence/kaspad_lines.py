@@ -93,6 +93,10 @@ _RULES: tuple[_Rule, ...] = (
 )
 
 
+MILESTONES = tuple(dict.fromkeys(milestone for _, milestone, _ in _RULES))
+"""Those that such a log can have."""
+
+
 def read_kaspad_journal(stream: BinaryIO) -> Journal:
     """Read a whole log of kaspad or p2p-lib; memory is bounded per line, and no content raises."""
     return read_lines(stream, parse_kaspad_line)

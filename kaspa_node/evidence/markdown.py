@@ -57,7 +57,7 @@ def _environment(report: dict[str, Any]) -> list[str]:
             ", ".join(code(a) for a in dict.fromkeys([*filter(None, [host["public"]]), *host["addresses"]])) or "–"
         )
         system = f"{text(host['os'] or 'unknown system')}, kaspa-node {text(host['version'] or 'unknown')}"
-        rows.append((part.capitalize(), text(host["name"]), address, code(host["service"]), system))
+        rows.append((part.capitalize(), text(host["name"]), address, _programs(host), system))
     lines = ["## Environment Snapshot", ""]
     lines += _table(("Role", "Host", "Addresses (public first)", "Service", "System"), rows)
     lines += ["", *(f"- {part.capitalize()} peer id: {code(h['peer_id'])}" for part, h in report["hosts"].items())]
@@ -71,10 +71,14 @@ _NETWORKS = {
 }
 _CHAPTERS = (
     ("Relay reservation + listener publication", ("node.", "reservation.", "relay.reservation.", "mapping.")),
-    ("Client dial & DCUtR", ("dial.", "circuit.", "punch.", "connection.", "path.")),
-    ("Kaspa handshake", ("stream.", "peer.", "kaspa.", "session.")),
+    ("Client dial & DCUtR", ("dial.", "circuit.", "punch.", "connection.", "path.", "remote.")),
+    ("Kaspa handshake", ("stream.", "peer.", "kaspa.", "session.", "backend.")),
     ("Relay trace", ("relay.circuit.",)),
 )
+
+
+def _programs(host: dict[str, Any]) -> str:
+    return " and ".join(code(unit) for unit in (host["service"], host["native"]) if unit is not None)
 
 
 def _timeline(report: dict[str, Any]) -> list[str]:
@@ -129,7 +133,7 @@ def _notes(report: dict[str, Any]) -> list[str]:
         ("The same in round trips between the peers", punch["round_trips"], ""),
         ("Kaspa stream opened to Ready", report["handshake"]["seconds"], " s"),
         ("Start of the relayed dial to Ready", dial["to_ready_seconds"], " s"),
-        ("Bytes of the exercise on the session's path", report["proof"]["session_bytes"], ""),
+        ("Bytes of the session, or of its exercise, on its path", report["proof"]["session_bytes"], ""),
         ("Bytes between the peers and the relay meanwhile", report["proof"]["relay_bytes"], ""),
     )
     lines = ["## Operational Notes", ""]
@@ -139,12 +143,17 @@ def _notes(report: dict[str, Any]) -> list[str]:
     )
     lines.append(f"- Clocks ahead of the controller's: {skews}. Times in the timeline are set right by it.")
     for host in report["hosts"].values():
-        journal = host["journal"]
-        if journal["lost"] is not None:
-            lines.append(f"- The journal of {text(host['name'])} is missing: {text(journal['lost'])}.")
-        for why, count in journal["malformed"].items():
-            lines.append(f"- {count} lines in the journal of {text(host['name'])} were not used: {text(why)}.")
+        lines += _unused(f"journal of {host['name']}", host["journal"])
+        if host["native_log"] is not None:
+            lines += _unused(f"log of {host['native']} on {host['name']}", host["native_log"])
     return lines
+
+
+def _unused(what: str, log: dict[str, Any]) -> list[str]:
+    lines = [f"- The {text(what)} is missing: {text(log['lost'])}."] if log["lost"] is not None else []
+    return lines + [
+        f"- {count} lines in the {text(what)} were not used: {text(why)}." for why, count in log["malformed"].items()
+    ]
 
 
 def _why(report: dict[str, Any]) -> list[str]:

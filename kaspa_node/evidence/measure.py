@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from kaspa_node.evidence.bundle import Failure, Host
@@ -74,14 +75,14 @@ def links(case: Case, host: Host, label: str) -> dict[Link, KernelSocket]:
 
 
 def growth(case: Case, host: Host, link: Link) -> Growth:
-    """What that connection carried between the snapshots; it has to be the same socket in both."""
+    """What that connection carried from the first snapshot to the last; it has to be the same socket in all."""
     ends: list[KernelSocket] = []
-    for label in ("before", "after"):
+    for label in case.labels(host):
         socket = links(case, host, label).get(link)
         if socket is None:
             raise Lacking(f"{host.name}: no established socket {_arrow(link)} of {host.service} {case.when(label)}")
         ends.append(socket)
-    return _between(host, link, *ends)
+    return sum((_between(host, link, *pair) for pair in itertools.pairwise(ends)), Growth(0, 0))
 
 
 def _between(host: Host, link: Link, before: KernelSocket, after: KernelSocket) -> Growth:

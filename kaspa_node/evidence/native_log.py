@@ -7,6 +7,8 @@ begins. Where two of them run at once, nobody can tell whose a line is, and then
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 
 from kaspa_node import milestones as m
@@ -14,6 +16,9 @@ from kaspa_node.evidence.findings import Contradiction, Lacking
 from kaspa_node.evidence.journal_lines import Line
 
 STEPS = (m.VERSION_RECEIVED, m.VERACK_RECEIVED, m.READY_RECEIVED)
+_OWN = (m.VERSION_SENT, *STEPS)
+# p2p-lib draws a new id at each start of a program; Rust's Debug prints its sixteen bytes.
+_VERSION_ID = re.compile(r" id: \[((?:[0-9]{1,3}, ){15}[0-9]{1,3})\], ")
 
 
 def handshake(lines: Sequence[Line], log: str, direction: str, addr: str) -> list[Line]:
@@ -22,35 +27,48 @@ def handshake(lines: Sequence[Line], log: str, direction: str, addr: str) -> lis
     log: how to name the log in errors. Lacking where a step is not there; Contradiction where the order is another,
     the connection was made more than once, or another handshake ran meanwhile.
     """
-    made = [line for line in lines if line.is_a(m.PEER_CONNECTED, direction=direction, addr=addr)]
-    if not made:
-        raise Lacking(f"{log} has no {m.PEER_CONNECTED} with direction={direction} addr={addr}")
-    if len(made) > 1:
-        raise Contradiction(f"{log} has {m.PEER_CONNECTED} {len(made)} times with direction={direction} addr={addr}")
-    steps = _steps_before(lines, made[0], log)
+    made = _connected(lines, log, direction, addr)
+    steps = [line for line in _steps_before(lines, made, log) if line.milestone in STEPS]
     for step in STEPS:
         if all(line.milestone is not step for line in steps):
-            raise Lacking(f"{log} has no {step} before line {made[0].number}, where {addr} is connected")
-    found = [*steps, made[0]]
+            raise Lacking(f"{log} has no {step} before line {made.number}, where {addr} is connected")
+    found = [*steps, made]
     times = [line.time for line in found]
     if [line.milestone for line in steps] != list(STEPS) or times != sorted(times):
         raise Contradiction(f"the handshake's lines in {log} are out of order")
     return found
 
 
+def version_ids(lines: Sequence[Line], log: str, direction: str, addr: str) -> tuple[str, str]:
+    """The ids in the Version messages that were sent and received in that handshake; Lacking where one is not there."""
+    made = _connected(lines, log, direction, addr)
+    found = {line.milestone: _VERSION_ID.search(line.sentence) for line in _steps_before(lines, made, log)}
+    ids = [found.get(kind) for kind in (m.VERSION_SENT, m.VERSION_RECEIVED)]
+    if ids[0] is None or ids[1] is None:
+        raise Lacking(f"{log} does not show both Version messages of the connection at {addr}")
+    return ids[0][1], ids[1][1]
+
+
+def _connected(lines: Sequence[Line], log: str, direction: str, addr: str) -> Line:
+    made = [line for line in lines if line.is_a(m.PEER_CONNECTED, direction=direction, addr=addr)]
+    if not made:
+        raise Lacking(f"{log} has no {m.PEER_CONNECTED} with direction={direction} addr={addr}")
+    if len(made) > 1:
+        raise Contradiction(f"{log} has {m.PEER_CONNECTED} {len(made)} times with direction={direction} addr={addr}")
+    return made[0]
+
+
 def _steps_before(lines: Sequence[Line], last: Line, log: str) -> list[Line]:
     """The steps of the one handshake that ran right before that line; none ran beside it, or beside one before it."""
     steps: list[Line] = []
-    for line in lines:
-        if line.milestone in STEPS:
-            if any(step.milestone is line.milestone for step in steps):
-                raise Contradiction(
-                    f"two handshakes run at once in {log}: {line.milestone} again in line {line.number}"
-                )
+    for line in itertools.takewhile(lambda line: line is not last, lines):
+        kinds = {step.milestone for step in steps}
+        if line.milestone in _OWN:
+            if line.milestone in kinds:
+                again = f"{line.milestone} again in line {line.number}"
+                raise Contradiction(f"two handshakes run at once in {log}: {again}")
             steps.append(line)
-        elif line is last:
-            break
-        elif line.milestone is m.PEER_CONNECTED and len(steps) < len(STEPS):
+        elif line.milestone is m.PEER_CONNECTED and not kinds.issuperset(STEPS):
             raise Contradiction(f"a handshake that {log} does not show whole ends in line {line.number}")
         elif line.milestone in (m.PEER_CONNECTED, m.HANDSHAKE_FAILED):
             steps = []

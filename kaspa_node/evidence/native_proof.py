@@ -38,9 +38,11 @@ def of_server(case: Case) -> str:
 
 
 def _joined(case: Case, host: Host) -> str:
-    starts = {_running(case, host, label).invocation for label in _labels(case, host)}
-    if len(starts) != 1:
+    services = [_running(case, host, label) for label in _labels(case, host)]
+    if len({(service.pid, service.invocation) for service in services}) != 1:
         raise Contradiction(f"{program(host)} was started again during the run")
+    if len({tuple(end.cookie for end in _ends(case, host, label)) for label in case.standing}) > 1:
+        raise Contradiction(f"the socket of {program(host)} was replaced by another between the snapshots")
     moved = carried(case, host)
     theirs, _ = _ends(case, host, case.standing[-1])
     return f"{program(host)}: {theirs.local} -> {theirs.remote}, {moved.sent} bytes out and {moved.received} in"

@@ -66,9 +66,13 @@ def _write(directory: Path, report: dict[str, Any], case: Case, redactor: Redact
     logs = directory / "logs"
     logs.mkdir(exist_ok=True)
     for host in case.run.hosts:
-        source = directory / "raw" / host.name / "journal.log"
-        if source.is_file():
-            _write_log(source, logs / f"{host.name}.log", redactor)
+        raw = directory / "raw" / host.name
+        for source, target in (
+            (raw / "journal.log", f"{host.name}.log"),
+            (raw / "native.log", f"{host.name}.native.log"),
+        ):
+            if source.is_file():
+                _write_log(source, logs / target, redactor)
     _replace(directory / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     _replace(directory / "report.md", markdown.render(report))
     _replace(directory / "junit.xml", junit.render(report))

@@ -14,12 +14,14 @@ from kaspa_node.evidence.findings import Contradiction, Finding, Lacking, Missin
 
 DIRECT, RELAYED = "direct", "relayed"
 _BOTH = (DIRECT, RELAYED)
-ANY, EMBEDDED_CLIENT, NATIVE_CLIENT, NATIVE_SERVER = "any", "embedded client", "native client", "native server"
+ANY, EMBEDDED_CLIENT = "any", "embedded client"
+NATIVE_CLIENT, NATIVE_SERVER, NATIVE_BOTH = "native client", "native server", "both native"
 _SIDES: dict[str, Callable[[Set[str]], bool]] = {
     ANY: lambda native: True,
     EMBEDDED_CLIENT: lambda native: "client" not in native,
     NATIVE_CLIENT: lambda native: "client" in native,
     NATIVE_SERVER: lambda native: "server" in native,
+    NATIVE_BOTH: lambda native: native >= {"client", "server"},
 }
 
 
@@ -60,6 +62,7 @@ PIECES: tuple[Piece, ...] = (
     Piece("exercise", _BOTH, "the client's reply", session.exercised, EMBEDDED_CLIENT),
     Piece("native.client", _BOTH, "kernel and journal of the client", native.of_client, NATIVE_CLIENT),
     Piece("native.server", _BOTH, "kernel and journal of the server", native.of_server, NATIVE_SERVER),
+    Piece("native.versions", _BOTH, "logs of the two native programs", handshake.versions, NATIVE_BOTH),
     Piece("native.bytes", _BOTH, "kernels and status of the two peers", native.counted, NATIVE_CLIENT),
     Piece("punch", (DIRECT,), _LOGS, path.punched),
     Piece("connection", (DIRECT,), _LOGS, path.logged),

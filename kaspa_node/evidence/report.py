@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kaspa_node import milestones as m
-from kaspa_node.evidence import measure, path_proof
+from kaspa_node.evidence import handshake_proof, measure, path_proof
 from kaspa_node.evidence.bundle import Failure, Host, Session
 from kaspa_node.evidence.causes import Breakdown, break_down
 from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.findings import Contradiction, Finding, Lacking, Proven
-from kaspa_node.evidence.journal_lines import Line
+from kaspa_node.evidence.journal_lines import Journal, Line
 from kaspa_node.evidence.proof import look_for_all, required
 from kaspa_node.evidence.story import tell
 from kaspa_node.evidence.verdict import Facts, Verdict, judge
@@ -77,8 +77,10 @@ def relayed_because(case: Case) -> str:
 
 def _report(case: Case, facts: Facts, verdict: Verdict, breakdown: Breakdown | None) -> dict[str, Any]:
     run, session = case.run, case.session
-    punch = _punch(case, session)
-    timings = session.timings if session else {}
+    # What the dialer said of the path holds also where no program came to use it.
+    said = run.session if isinstance(run.session, Session) else None
+    punch = _punch(case, said)
+    timings = said.timings if said else {}
     return {
         "verdict": verdict.word,
         "path": verdict.path,
@@ -94,11 +96,12 @@ def _report(case: Case, facts: Facts, verdict: Verdict, breakdown: Breakdown | N
         "seconds": round(run.ended - run.started, 3),
         "session": session.session if session else None,
         "punch": punch,
-        "handshake": {"seconds": timings.get("handshake")},
+        "handshake": {"seconds": handshake_proof.seconds(case)},
         "dial": {
             "relayed_seconds": timings.get("relayed_dial"),
             "first_direct_seconds": timings.get("first_direct"),
-            "to_ready_seconds": timings.get("dial_to_ready"),
+            # Where a native program takes the path later, the peer's answer knows only when that was ready.
+            "to_ready_seconds": None if "client" in run.native else timings.get("dial_to_ready"),
         },
         "proof": _proof(case, facts, verdict),
         "failure": _failure(breakdown),
@@ -123,7 +126,7 @@ def _punch(case: Case, session: Session | None) -> dict[str, Any]:
     rtts = [rtt for line in lines if (rtt := line.seconds("relay_rtt"))]
     first = timings.get("first_direct")
     return {
-        "attempts": case.attempts() if lines else (session.punch_attempts if session else None),
+        "attempts": case.attempts() if lines and case.session else (session.punch_attempts if session else None),
         "seconds": timings.get("punch"),
         "relay_rtt": rtts[0] if rtts else None,
         "round_trips": round(first / (rtts[0] / 2), 1) if first is not None and rtts else None,
@@ -194,14 +197,21 @@ def _failure(breakdown: Breakdown | None) -> dict[str, Any] | None:
 
 
 def timeline(case: Case) -> list[dict[str, Any]]:
-    """The run's milestones of all hosts in the order of time, each host's clock set right by its skew."""
-    entries: list[tuple[float, Host, Line]] = []
+    """The run's milestones of all hosts in the order of time, each host's clock set right by its skew.
+
+    Of a native program's log these are all that it holds: it begins with the run.
+    """
+    entries: list[tuple[float, Host, str, Line]] = []
     for _, host in _parts(case):
-        recent, skew = case.recent(host), case.skew(host) or 0.0
+        skew = case.skew(host) or 0.0
         own = {line.number for line in case.of_run(host)}
-        for line in recent:
-            if line.milestone is not m.PING_ANSWERED and (line.number in own or line.milestone in _SETTING):
-                entries.append((line.time - skew, host, line))
+        for line in case.recent(host):
+            if line.number in own or line.milestone in _SETTING:
+                entries.append((line.time - skew, host, _log(host), line))
+        for line in case.native_lines(host):
+            if line.milestone is not None:
+                entries.append((line.time - skew, host, native_file(host), line))
+    entries = [entry for entry in entries if entry[3].milestone is not m.PING_ANSWERED]
     entries.sort(key=lambda entry: entry[0])
     return [
         {
@@ -210,34 +220,44 @@ def timeline(case: Case) -> list[dict[str, Any]]:
             "role": host.role,
             "time": stamp(line.time),
             "offset": round(time - case.run.started, 3),
-            "log": f"logs/{host.name}.log",
+            "log": log,
             "line": line.number,
             "sentence": line.sentence,
         }
-        for time, host, line in entries[:MAX_TIMELINE]
+        for time, host, log, line in entries[:MAX_TIMELINE]
     ]
 
 
+def _log(host: Host) -> str:
+    return f"logs/{host.name}.log"
+
+
+def native_file(host: Host) -> str:
+    """The log of the host's native program, below the run's directory."""
+    return f"logs/{host.name}.native.log"
+
+
 def _host(case: Case, host: Host) -> dict[str, Any]:
-    journal = case.bundle.journals[host.name]
-    lost = journal.error if isinstance(journal, Failure) else None
     return {
         "name": host.name,
         "role": host.role,
         "peer_id": host.peer_id,
         "service": host.service,
+        "native": host.native,
         "addresses": list(host.addresses),
         "public": host.public,
         "os": host.os,
         "version": host.version,
         "unreachable": host.unreachable,
-        "journal": {
-            "file": f"logs/{host.name}.log",
-            "lost": lost,
-            "lines": len(case.lines(host)),
-            "malformed": {} if isinstance(journal, Failure) else journal.malformed,
-        },
+        "journal": _read(_log(host), case.bundle.journals[host.name]),
+        "native_log": None if host.native is None else _read(native_file(host), case.bundle.native[host.name]),
     }
+
+
+def _read(file: str, journal: Journal | Failure) -> dict[str, Any]:
+    if isinstance(journal, Failure):
+        return {"file": file, "lost": journal.error, "lines": 0, "malformed": {}}
+    return {"file": file, "lost": None, "lines": len(journal.lines), "malformed": journal.malformed}
 
 
 def stamp(time: float) -> str:

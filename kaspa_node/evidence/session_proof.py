@@ -5,7 +5,7 @@ from __future__ import annotations
 from kaspa_node import milestones as m
 from kaspa_node.evidence import measure
 from kaspa_node.evidence.bundle import Exercise, Failure, Host, Session
-from kaspa_node.evidence.correlate import CLOCK_SLACK, LABELS, Case
+from kaspa_node.evidence.correlate import CLOCK_SLACK, Case
 from kaspa_node.evidence.findings import Contradiction, Lacking
 from kaspa_node.evidence.journal_lines import Line
 from kaspa_node.milestones import Milestone
@@ -19,10 +19,7 @@ def hosts(case: Case) -> str:
         journal = case.bundle.journals[host.name]
         if isinstance(journal, Failure):
             raise Lacking(f"no journal from {host.name}: {journal.error}")
-        for label in ("before", "after"):
-            measure.complete(case, host, label)
-    for host in (case.run.server, case.run.client):
-        for label in case.standing:
+        for label in case.labels(host):
             measure.complete(case, host, label)
         log = case.bundle.native.get(host.name)
         if isinstance(log, Failure):
@@ -34,7 +31,7 @@ def identity(case: Case) -> str:
     """Three different peer ids, and each program says itself that it is the one that the inventory knows."""
     for host in case.run.hosts:
         known = peer_id(host)
-        for label in ("before", "after"):
+        for label in case.labels(host):
             own = measure.status(case, host, label).peer_id
             if own != known:
                 raise Contradiction(f"{host.name} runs as {own}, but is known as {known}")
@@ -54,7 +51,7 @@ def services(case: Case) -> str:
     """Each service is active and was not restarted between the snapshots."""
     for host in case.run.hosts:
         starts = []
-        for label in ("before", "after"):
+        for label in case.labels(host):
             service = measure.complete(case, host, label).service
             if service is None:
                 raise Lacking(f"{host.name} said nothing of its service {case.when(label)}")
@@ -65,7 +62,7 @@ def services(case: Case) -> str:
             if service.pid is None or service.invocation is None:
                 raise Lacking(f"{host.name} did not say which start of {service.name} this is (pid, invocation)")
             starts.append((service.pid, service.invocation))
-        if starts[0] != starts[1]:
+        if len(set(starts)) > 1:
             # A new process says nothing against the path; but what it counts does not begin where the old one ended.
             raise Lacking(f"{host.service} on {host.name} was restarted between the snapshots, its counts began anew")
     return f"the same three processes before and {case.when('after')}"
@@ -75,9 +72,7 @@ def clocks(case: Case) -> str:
     """The snapshots were taken within the run, in order, so that each host's clock can be held against the run's."""
     skews = []
     for host in case.run.hosts:
-        stood = case.standing if host is not case.run.relay else ()
-        labels = sorted({"before", *stood, "after"}, key=LABELS.index)
-        looks = [measure.complete(case, host, label) for label in labels]
+        looks = [measure.complete(case, host, label) for label in case.labels(host)]
         # No slack: all these times are of one clock, and the runs before and after this one may be a second away.
         times = [case.run.started, *(look.controller_time for look in looks), case.run.ended]
         if times != sorted(times):

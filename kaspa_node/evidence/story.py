@@ -11,6 +11,7 @@ from typing import Any
 from kaspa_node import milestones as m
 from kaspa_node.evidence.bundle import Exercise, Failure, Host
 from kaspa_node.evidence.correlate import Case
+from kaspa_node.evidence.handshake_proof import program
 from kaspa_node.evidence.snapshot import Snapshot
 from kaspa_node.evidence.status import Observed, Status
 
@@ -28,6 +29,11 @@ _GIST = {
     "relayed": "both journals name one and the same connection, it is one through the relay, and the relay and the "
     "kernels counted the pings there",
 }
+_NATIVE = (
+    "{programs} speak Kaspa, unmodified programs that know nothing of relays and punches: each has a socket to the "
+    "peer beside it, which carries what it says."
+)
+_ALONE = " speaks Kaspa there, an unmodified program that knows nothing"
 
 
 def tell(case: Case, report: dict[str, Any]) -> list[str]:
@@ -38,6 +44,7 @@ def tell(case: Case, report: dict[str, Any]) -> list[str]:
     """
     return [
         *_scene(case),
+        *_programs(case),
         *_lost(case),
         *_reservations(case),
         *_addresses(case),
@@ -68,6 +75,13 @@ def _scene(case: Case) -> Iterator[str]:
         f"{client.name} was to open a Kaspa session with {server.name}{where}.{walls} "
         f"{relay.name} is a third host that both can reach: the relay."
     )
+
+
+def _programs(case: Case) -> Iterator[str]:
+    native = [program(host) for host in (case.run.client, case.run.server) if host.native is not None]
+    if native:
+        said = _NATIVE.format(programs=" and ".join(native))
+        yield said if len(native) > 1 else said.replace(" speak Kaspa, unmodified programs that know nothing", _ALONE)
 
 
 def _lost(case: Case) -> Iterator[str]:
@@ -183,20 +197,24 @@ def _punch(case: Case, report: dict[str, Any]) -> Iterator[str]:
 def _session(case: Case, report: dict[str, Any]) -> Iterator[str]:
     client, server, session = case.run.client, case.run.server, case.session
     if session is None:
-        error = case.run.session.error if isinstance(case.run.session, Failure) else ""
+        error = case.run.session.error if isinstance(case.run.session, Failure) else client.unreachable
         said = f" {client.name} said: {error}." if error != client.unreachable else ""
         yield f"No Kaspa session came about.{said}"
         return
     proven = {piece["piece"] for piece in report["proof"]["pieces"] if piece["found"] == "proven"}
     over = f"the {session.path} connection"
     if not {"handshake.client", "handshake.server"} <= proven:
-        yield f"{client.name} says that it had a session over {over}, but the journals don't show its whole handshake."
+        who, logs = (client.name, "journals") if client.native is None else (program(client), "logs")
+        yield f"{who} says that it had a session over {over}, but the {logs} don't show its whole handshake."
         return
     took, ready = report["handshake"]["seconds"], report["dial"]["to_ready_seconds"]
     within = f" in {took:.2f} s" if took is not None else ""
     since = f", {ready:.2f} s after the dial began" if ready is not None else ""
+    logs = "By both journals"
+    if case.run.native:
+        logs = f"By the logs of {program(client)} and {program(server)}"
     yield (
-        f"By both journals, Kaspa's handshake (Version, Verack, Ready) went over {over}{within}; {client.name} and "
+        f"{logs}, Kaspa's handshake (Version, Verack, Ready) went over {over}{within}; {client.name} and "
         f"{server.name} were connected{since}."
     )
     for host in (client, server):
@@ -209,7 +227,7 @@ def _traffic(case: Case, report: dict[str, Any]) -> Iterator[str]:
     if case.session is None:
         return
     exercise = case.run.exercise
-    if not isinstance(exercise, Exercise):
+    if case.run.client.native is None and not isinstance(exercise, Exercise):
         yield f"No pings went over it to be counted: {exercise.error}."
         return
     proof = report["proof"]
@@ -220,7 +238,11 @@ def _traffic(case: Case, report: dict[str, Any]) -> Iterator[str]:
     ]
     known = [f"{count:,} bytes {where}" for count, where in counted if count is not None]
     kernels = f" Meanwhile the hosts counted {' and '.join(known)}." if known else " Nobody counted their bytes."
-    yield f"To make its traffic stand out, {_count(exercise.pings, 'ping')} went over it, each answered.{kernels}"
+    if isinstance(exercise, Exercise):
+        yield f"To make its traffic stand out, {_count(exercise.pings, 'ping')} went over it, each answered.{kernels}"
+        return
+    moved = next((piece["detail"] for piece in proof["pieces"] if piece["piece"] == "native.bytes"), "")
+    yield f"The kernels counted what the handshake moved on the native program's own socket: {moved}.{kernels}"
 
 
 def _verdict(case: Case, report: dict[str, Any]) -> Iterator[str]:
@@ -228,13 +250,21 @@ def _verdict(case: Case, report: dict[str, Any]) -> Iterator[str]:
         path, pieces = case.session.path, report["proof"]["pieces"]
         proven = sum(piece["found"] == "proven" for piece in pieces)
         if proven == len(pieces):
-            yield f"All {proven} pieces of proof that a {path} session needs were found: {_GIST[path]}."
+            yield f"All {proven} pieces of proof that a {path} session needs were found: {_gist(case, path)}."
         else:
             lacking = ", ".join(report["proof"]["missing"])
             yield f"Of {len(pieces)} pieces of proof that a {path} session needs, {proven} were found; not: {lacking}."
     yield f"So the verdict is {report['verdict']}, path {report['path']}. {report['reason']}."
     if report["exit_code"]:
         yield f"What to do: {report['hint']}"
+
+
+def _gist(case: Case, path: str) -> str:
+    counted = "the pings" if case.run.client.native is None else "what the native program moved"
+    gist = _GIST[path].replace("the pings", counted)
+    if case.run.native:
+        gist += "; and the kernel says that the sockets which the peers carried are the native programs' own"
+    return gist
 
 
 def _count(number: int, what: str) -> str:

@@ -21,14 +21,19 @@ def render(report: dict[str, Any], report_path: str) -> str:
         trips = f", {punch['round_trips']} round trips to the first byte" if punch["round_trips"] is not None else ""
         rows.append(("hole punch", f"attempt {punch['attempts']}, {_seconds(punch['seconds'])}{trips}"))
     if report["session"] is not None:
-        rows.append(
-            ("handshake", f"{_seconds(report['handshake']['seconds'])}, {_seconds(dial['to_ready_seconds'])} from dial")
-        )
+        native = any(host["native"] is not None for host in report["hosts"].values())
+        rows.append(("handshake", _handshake(report["handshake"]["seconds"], dial["to_ready_seconds"], native)))
         missing = ", ".join(proof["missing"]) or "complete"
         rows.append(("bytes", f"session {_count(proof['session_bytes'])}, by relay {_count(proof['relay_bytes'])}"))
         rows.append(("proof", missing if missing == "complete" else f"lacks {missing}"))
     rows += [("network", report["network_mode"]), ("run", report["run_id"]), ("report", report_path)]
     return "\n".join(line for name, text in rows for line in _row(name, text)) + "\n"
+
+
+def _handshake(seconds: float | None, since_dial: float | None, native: bool) -> str:
+    if native and since_dial is None:
+        return f"{_seconds(seconds)}, by the native programs' logs"
+    return f"{_seconds(seconds)}, {_seconds(since_dial)} from dial"
 
 
 def _row(name: str, text: str) -> list[str]:

@@ -92,7 +92,18 @@ def _relayed_hint(facts: Facts) -> str:
 
 
 def _piece_hint(kind: type[Missing] | type[Refuted]) -> Callable[[Facts], str]:
-    return lambda facts: _PIECE_HINTS.get(_lacking(facts, kind)[0][0], _ANY_PIECE)
+    return lambda facts: _hints(facts).get(_lacking(facts, kind)[0][0], _ANY_PIECE)
+
+
+def _hints(facts: Facts) -> dict[str, str]:
+    """A native program sends what it sends: nobody can make its session's traffic stand out more."""
+    return {**_PIECE_HINTS, "bytes.session": _ANY_PIECE} if "client" in facts.native else _PIECE_HINTS
+
+
+def _handshake(facts: Facts) -> str:
+    of = {frozenset({"client", "server"}): "the two native programs", frozenset({"client"}): "the native client"}
+    of[frozenset({"server"})] = "the native server"
+    return f"The Kaspa handshake of {of[facts.native]}" if facts.native else "The Kaspa handshake"
 
 
 RULES: tuple[Rule, ...] = (
@@ -153,7 +164,7 @@ RULES: tuple[Rule, ...] = (
         DIRECT,
         EXIT_SATISFIED,
         "Every piece of proof for the direct path holds, and the first hole punch succeeded.",
-        lambda facts: "The Kaspa handshake ran over a direct connection, punched at the first attempt",
+        lambda facts: f"{_handshake(facts)} ran over a direct connection, punched at the first attempt",
         lambda facts: "Nothing to do.",
     ),
     Rule(
@@ -163,7 +174,7 @@ RULES: tuple[Rule, ...] = (
         DIRECT,
         EXIT_SATISFIED,
         "Every piece of proof for the direct path holds, but the hole punch needed a second or third attempt.",
-        lambda facts: f"The Kaspa handshake ran over a direct connection, punched at attempt {facts.attempts}",
+        lambda facts: f"{_handshake(facts)} ran over a direct connection, punched at attempt {facts.attempts}",
         lambda facts: "Watch it: run verify a few times; a loaded host or a slow NAT makes punches miss each other.",
     ),
     Rule(

@@ -4,7 +4,8 @@
 
 puts a run into `runs/NAME`, its peer ids replaced by those of the made-up evidence. The lab's addresses are private or
 for documentation; a run with any other address, or with a path in it, is refused. direct and relay-only are a run and
-the next one of the same programs, and so are earlier and later.
+the next one of the same programs, and so are earlier and later, and native and native-later. In the native ones the
+seed's own programs speak Kaspa: on both sides, or on that one.
 """
 
 from __future__ import annotations
@@ -16,15 +17,21 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from kaspa_node.evidence.correlate import LABELS
 from tests.unit.evidence.builder import CLIENT, HOSTS, RELAY, SERVER, Evidence
 
 RUNS = Path(__file__).parent / "runs"
 DIRECT, RELAY_ONLY, NOT_PUNCHED, NO_SERVER = "direct", "relay-only", "not-punched", "no-server"
 EARLIER, LATER = "earlier", "later"
 NOT_PASSING = (RELAY_ONLY, NOT_PUNCHED, NO_SERVER)
+NATIVE, NATIVE_LATER, NATIVE_RELAYED, NATIVE_DOWN = "native", "native-later", "native-relayed", "native-down"
+NATIVE_CLIENT, NATIVE_SERVER = "native-client", "native-server"
+NATIVE_PASSING = (NATIVE, NATIVE_CLIENT, NATIVE_SERVER)
 
 IDS = {"client": CLIENT, "server": SERVER, "relay": RELAY}
-_NETWORKS = [ipaddress.ip_network(text) for text in ("203.0.113.0/24", "10.0.0.0/8", "fdff::/16", "0.0.0.0/32")]
+_NETWORKS = [
+    ipaddress.ip_network(text) for text in ("203.0.113.0/24", "10.0.0.0/8", "fdff::/16", "0.0.0.0/32", "::1/128")
+]
 _PEER_ID = re.compile(r"12D3Koo[1-9A-HJ-NP-Za-km-z]{45}")
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}|(?<=\[)[0-9a-f:]+(?=\])")
 _FOREIGN = re.compile(r"/(?:home|root|tmp|work|usr|srv|mnt)/")
@@ -43,13 +50,17 @@ def _files(raw: Path) -> dict[str, str]:
 def read(raw: Path) -> Evidence:
     """The evidence in a `raw` directory."""
     files = _files(raw)
-    journals = {h: files[f"{h}/journal.log"].split("\n")[:-1] for h in HOSTS if f"{h}/journal.log" in files}
+    logs = {
+        name: {h: files[f"{h}/{name}.log"].split("\n")[:-1] for h in HOSTS if f"{h}/{name}.log" in files}
+        for name in ("journal", "native")
+    }
     snapshots = {
         (host, label): json.loads(files[f"{host}/snapshot-{label}.json"])
         for host in HOSTS
-        for label in ("before", "after")
+        for label in LABELS
+        if f"{host}/snapshot-{label}.json" in files
     }
-    return Evidence(json.loads(files["run.json"]), journals, snapshots)
+    return Evidence(json.loads(files["run.json"]), logs["journal"], snapshots, native=logs["native"])
 
 
 def anonymous(texts: dict[str, str]) -> dict[str, str]:

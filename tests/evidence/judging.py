@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kaspa_node.evidence.bundle import BundleError, load
-from kaspa_node.evidence.correlate import Case
+from kaspa_node.evidence.correlate import LABELS, Case
 from kaspa_node.evidence.report import examine
 from tests.unit.evidence.builder import HOSTS, Evidence
 
@@ -47,10 +47,11 @@ class Workbench:
     def _files(evidence: Evidence) -> dict[str, bytes | None]:
         files: dict[str, bytes | None] = {"run.json": json.dumps(evidence.run).encode()}
         for host in HOSTS:
-            lines = evidence.journals.get(host)
-            text = None if lines is None else "".join(f"{line}\n" for line in lines)
-            files[f"{host}/journal.log"] = None if text is None else text.encode("utf-8", "surrogateescape")
-            for label in ("before", "after"):
+            for name, logs in (("journal", evidence.journals), ("native", evidence.native)):
+                lines = logs.get(host)
+                text = None if lines is None else "".join(f"{line}\n" for line in lines)
+                files[f"{host}/{name}.log"] = None if text is None else text.encode("utf-8", "surrogateescape")
+            for label in LABELS:
                 snapshot = evidence.snapshots.get((host, label))
                 files[f"{host}/snapshot-{label}.json"] = None if snapshot is None else json.dumps(snapshot).encode()
         return files | evidence.files

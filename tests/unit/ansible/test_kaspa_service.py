@@ -83,6 +83,14 @@ def test_the_journal_is_read_after_the_cursor_and_of_the_unit_only(monkeypatch: 
     assert "kaspa-relay.service" in asked[0]
 
 
+def test_of_a_native_program_only_its_own_lines_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(kaspa_service, "command", lambda argv: asked.append(argv) or "")
+    kaspa_service.NativeService("kaspa-native-client").log_since(kaspa_service.Mark("s=1", 0))
+    assert asked[0][-3:] == ["_SYSTEMD_UNIT=kaspa-native-client.service", "--after-cursor", "s=1"]
+    assert "--unit" not in asked[0]
+
+
 def test_a_command_that_fails_says_which_and_why() -> None:
     with pytest.raises(OSError, match=r"`sh -c echo no >&2; exit 3` failed \(3\): no"):
         kaspa_service.command(["sh", "-c", "echo no >&2; exit 3"])

@@ -108,3 +108,89 @@ def test_sockets_that_can_not_be_listed_are_unknown_and_not_none(monkeypatch: py
 def test_the_operating_system() -> None:
     text = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\n'
     assert kaspa_snapshot.operating_system(text) == "Debian 12"
+
+
+NATIVE = "kaspa-native-client"
+BY_NATIVE = (
+    'ESTAB 0 0 [::1]:40000 [::1]:50051 users:(("kaspa_p2p_clien",pid=99,fd=9)) uid:997 ino:7 sk:c '
+    "cgroup:/system.slice/kaspa-native-client.service <-> rto:204 bytes_sent:342 bytes_acked:343 bytes_received:259"
+)
+STAMP = "2026-11-23 10:15:00.000+00:00"
+AWAITED = {"conn": "9f3a51c20b77d0e4", "start": True, "timeout": 60}
+
+
+class Native:
+    """The native program, which is connected."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def state(self) -> State:
+        return State(self.name, True, 99, "def")
+
+    def mark(self) -> Mark:
+        return Mark("s=4", 0)
+
+    def log_since(self, mark: Mark) -> str:
+        return f"{STAMP} [INFO ] P2P Connected to outgoing peer [::1]:50051 after {mark.cursor}\n".replace(
+            " after s=3", ""
+        )
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Which commands were run to start something; the session stands from then on."""
+    commands: list[list[str]] = []
+
+    def command(argv: list[str]) -> str:
+        if argv[0] == "systemctl":
+            commands.append(argv)
+        return {"ss": f"{BY_UNIT}\n{BY_NATIVE}\n", "ip": ""}.get(argv[0], "")
+
+    sessions = [{"conn": AWAITED["conn"], "state": "carried"}]
+    monkeypatch.setattr(kaspa_snapshot, "command", command)
+    monkeypatch.setattr(kaspa_snapshot, "NativeService", Native)
+    monkeypatch.setattr(kaspa_snapshot.client, "request", lambda *_: {"status": {"sessions": sessions}})
+    return commands
+
+
+def test_a_native_program_is_looked_at_too(started: list[list[str]]) -> None:
+    taken = kaspa_snapshot.take({**WANTED, "native": NATIVE, "native_since": {"cursor": "s=3"}})
+    assert taken["snapshot"]["native"]["service"] == {"name": NATIVE, "active": True, "pid": 99, "invocation": "def"}
+    assert [entry["cookie"] for entry in taken["snapshot"]["native"]["sockets"]] == ["c"]
+    assert [entry["cookie"] for entry in taken["snapshot"]["sockets"]] == ["a"]
+    assert taken["native_mark"] == {"cursor": "s=4", "offset": 0}
+    assert "P2P Connected to outgoing peer" in taken["native_log"]
+    assert started == []
+
+
+def test_a_session_is_waited_for_and_the_program_started_afresh(started: list[list[str]]) -> None:
+    wanted = {**WANTED, "native": NATIVE, "native_since": {"cursor": "s=3"}, "session": AWAITED}
+    snapshot = kaspa_snapshot.take(wanted)["snapshot"]
+    assert started == [["systemctl", "restart", f"{NATIVE}.service"]]
+    assert snapshot["error"] is None
+    assert 1000.0 <= snapshot["controller_time"] < 1060.0
+
+
+def test_a_session_of_an_embedded_peer_is_waited_for_without_starting_anything(started: list[list[str]]) -> None:
+    snapshot = kaspa_snapshot.take({**WANTED, "session": {**AWAITED, "start": False}})["snapshot"]
+    assert snapshot["error"] is None
+    assert snapshot["native"] is None
+    assert started == []
+
+
+def test_a_session_that_never_stood_is_an_incomplete_look(started: list[list[str]]) -> None:
+    wanted = {**WANTED, "native": NATIVE, "session": {"conn": "0" * 16, "start": False, "timeout": 0}}
+    error = kaspa_snapshot.take(wanted)["snapshot"]["error"]
+    assert error == f"no session stands on connection {'0' * 16} after 0 s"
+
+
+def test_a_program_that_can_not_be_started_is_said(monkeypatch: pytest.MonkeyPatch, started: list[list[str]]) -> None:
+    def command(argv: list[str]) -> str:
+        if argv[0] == "systemctl":
+            raise OSError("`systemctl restart kaspa-native-client.service` failed (1): unit not found")
+        return ""
+
+    monkeypatch.setattr(kaspa_snapshot, "command", command)
+    error = kaspa_snapshot.take({**WANTED, "native": NATIVE, "session": AWAITED})["snapshot"]["error"]
+    assert error.startswith("session: `systemctl restart kaspa-native-client.service` failed")

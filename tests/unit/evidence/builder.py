@@ -64,6 +64,7 @@ class Evidence:
     journals: dict[str, list[str]]
     snapshots: dict[tuple[str, str], dict[str, Any]]
     files: dict[str, bytes] = field(default_factory=dict)
+    native: dict[str, list[str]] = field(default_factory=dict)
 
     def edit(self, host: str, milestone: Milestone, change: Callable[[str], str | None]) -> None:
         """Change each line of that kind in the host's journal; None takes it away."""
@@ -98,8 +99,9 @@ class Evidence:
         for host in HOSTS:
             (raw / host).mkdir(parents=True, exist_ok=True)
         (raw / "run.json").write_text(json.dumps(self.run))
-        for host, lines in self.journals.items():
-            (raw / host / "journal.log").write_text("".join(f"{line}\n" for line in lines))
+        for name, logs in (("journal", self.journals), ("native", self.native)):
+            for host, lines in logs.items():
+                (raw / host / f"{name}.log").write_text("".join(f"{line}\n" for line in lines))
         for (host, label), snapshot in self.snapshots.items():
             (raw / host / f"snapshot-{label}.json").write_text(json.dumps(snapshot))
         for name, data in self.files.items():
