@@ -44,6 +44,11 @@ def write_new(path: Path, content: bytes) -> None:
         raise UsageProblem(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from error
 
 
+def load_libp2p() -> None:
+    """Load it before many threads need it at the same time: two that import it can deadlock."""
+    import kaspa_node.identity  # noqa: F401
+
+
 def read_key(link: Link, node: Node) -> Entry:
     """A host's key, and whose it is. Raises HostProblem."""
     try:

@@ -53,8 +53,7 @@ def end(link: Link, node: Node) -> None:
 def _program(link: Link, node: Node, *words: str) -> dict[str, Any]:
     what, *more = words
     as_user = ["runuser", "-u", node.paths.user, "--"] if node.paths.user else []
-    python = node.paths.command[0] if node.manager == "systemd" else node.way.interpreter
-    ran = link.run([*as_user, python, "-I", "-B", "-c", PROGRAM, what, node.paths.state_dir, *more])
+    ran = link.run([*as_user, node.paths.command[0], "-I", "-B", "-c", PROGRAM, what, node.paths.state_dir, *more])
     if not ran.ok:
         raise HostProblem(f"its key can't be changed: {ran.complaint}", node.name)
     found: dict[str, Any] = json.loads(ran.out)

@@ -29,6 +29,7 @@ def backup_keys(call: Call, to: str | None = None, host: str | None = None, pass
     file = backup.file_to_write(to, now)
     nodes = call.inventory.some(host)
     secret = None if call.dry_run else passphrase.passphrase(passphrase_file, new=True)
+    backup.load_libp2p()
     keys = settled(call.report, on_all(nodes, lambda node, link: backup.read_key(link, node), timeout=call.timeout))
     for name, entry in keys.items():
         call.report.host(name, {"peer_id": entry.peer_id, "role": entry.role})

@@ -95,6 +95,18 @@ def test_another_log_level_restarts_the_nodes_and_only_once() -> None:
     assert second.changed == NOTHING
 
 
+def test_an_upgrade_of_what_runs_this_checkout_changes_nothing() -> None:
+    played = play("playbooks/upgrade.yml", "local", "-e", "kaspa_node_log_level=debug")
+    well(played)
+    assert played.changed == NOTHING
+
+
+def test_plain_processes_have_no_release_to_go_back_to() -> None:
+    played = play("playbooks/rollback.yml", "local")
+    assert played.exit_code != 0
+    assert "plain processes run the checkout itself, so no release is kept; check the earlier one out" in played.output
+
+
 def test_uninstall_leaves_nothing() -> None:
     well(play("playbooks/uninstall.yml", "local"))
     assert left() == set()

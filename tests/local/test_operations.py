@@ -126,6 +126,25 @@ def test_following_ends_without_a_trace(number: signal.Signals, code: int) -> No
     assert until(lambda: not followers(), timeout=PATIENCE), followers()
 
 
+def test_a_key_is_changed_for_a_new_one_and_comes_back(fab: Fab, tmp_path: Path) -> None:
+    secret = tmp_path / "passphrase"
+    secret.write_text("four words of mine\n")
+    backup = ("--passphrase-file", str(secret), *LOCAL, "--json")
+    old = fab("backup-keys", "--to", str(tmp_path / "keys.json"), *backup).document["hosts"]["server"]["peer_id"]
+
+    done = fab("rotate-key", "server", *LOCAL, "--json")
+    assert (done.code, done.complaints) == (0, [])
+    new = done.document["rotation"]["new"]
+    assert {path.name for path in (PATHS.local / "server" / "state").iterdir()} == {"identity.key"}
+    named = [path for path in PATHS.local.rglob("*") if path.suffix in (".toml", ".fact") and old in path.read_text()]
+    assert named == []
+    assert fab("status", "--json", *LOCAL).document["hosts"]["server"]["status"]["peer_id"] == new
+
+    restored = fab("restore-keys", "--from", str(tmp_path / "keys.json"), "--replace", *backup).document
+    assert [each["before"] for each in restored["hosts"].values()] == ["same", "other", "same"]
+    assert fab("status", "--json", *LOCAL).document["hosts"]["server"]["status"]["peer_id"] == old
+
+
 def test_a_lab_that_is_not_up(fab: Fab) -> None:
     local.down(PATHS)
     done = fab("status", *LOCAL)
