@@ -8,6 +8,7 @@ KaspaNodeError            1
 ├── RunError              2   there is no such run of verify, or its evidence can't be used
 ├── ControlError          1   the running node can't be reached, or its answer can't be understood
 └── RequestFailed         1   the running node was reached, and what was asked for did not succeed
+    └── RequestRefused    2   it can't be done with the node's input: its configuration, its key file
 
 The figures are the exit codes of `kaspa-node`.
 """
@@ -103,6 +104,12 @@ class ControlError(KaspaNodeError):
 
 class RequestFailed(KaspaNodeError):
     """The running node says that what was asked for did not succeed; the text is its own."""
+
+
+class RequestRefused(RequestFailed):
+    """The running node says that its input can't be used: its configuration, its key file. The text is its own."""
+
+    exit_code = EXIT_BAD_INPUT
 
 
 def first_error(group: BaseExceptionGroup[KaspaNodeError]) -> KaspaNodeError:

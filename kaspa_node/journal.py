@@ -114,6 +114,10 @@ class Journal:
         pairs = "".join(f" {name}={quote(value)}" for name, value in values.items() if value is not None)
         self._logger.log(milestone.level, "%s", sentence, extra={_FIELDS_ATTRIBUTE: f"{_MARK}{milestone.name}{pairs}"})
 
+    def set_level(self, level: str) -> None:
+        """Log from that level up: a name of the standard logging module, in whatever case."""
+        self._logger.setLevel(level.upper())
+
     def debug(self, text: str, *args: object) -> None:
         """A line for developers."""
         self._logger.debug(text, *args)

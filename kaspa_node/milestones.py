@@ -57,6 +57,16 @@ NODE_STOPPED = _define("node.stopped", _BOTH, _INFO, "Stopped after {seconds} s"
 NODE_OPEN = _define(
     "node.open_to_any", _BOTH, _WARN, "The allow list is `any`: {what} are accepted from every peer id", "what"
 )
+NODE_RELOADED = _define(
+    "node.reloaded", _BOTH, _INFO, "The configuration was read again; applied: {applied}", "applied"
+)
+NODE_RELOAD_REFUSED = _define(
+    "node.reload_refused",
+    _BOTH,
+    _WARN,
+    "The configuration was read again, and nothing of it applied: {reason}",
+    "reason",
+)
 PEER_REFUSED = _define(
     "peer.refused", _BOTH, _WARN, "Refused {what} from peer {peer}: not on the allow list", "what peer count"
 )
@@ -122,6 +132,9 @@ RESERVATION_FAILED = _define(
 )
 RESERVATION_LOST = _define(
     "reservation.lost", (PEER,), _WARN, "Relay reservation with {relay} lost: {reason}", "relay reason"
+)
+RESERVATION_GIVEN_UP = _define(
+    "reservation.given_up", (PEER,), _INFO, "Relay reservation with {relay} given up: {reason}", "relay reason"
 )
 MAPPING_OBSERVED = _define(
     "mapping.observed", (PEER,), _INFO, "Observed address {addr} (reported by {relay})", "addr relay"

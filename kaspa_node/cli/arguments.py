@@ -15,6 +15,7 @@ POLICIES = ("prefer-direct", "direct-only", "relay-only")
 SESSION_TIMEOUT = 60.0
 EXERCISE_TIMEOUT = 60.0
 STATUS_TIMEOUT = 5.0
+RELOAD_TIMEOUT = 15.0
 MOST_PINGS = 100_000
 
 
@@ -46,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(timeout=STATUS_TIMEOUT)
     _control(status)
     _json(status)
+
+    text = "have the running node read its configuration again, without ending sessions; SIGHUP does the same"
+    reload = _command(commands, "reload", text)
+    _timeout(reload, RELOAD_TIMEOUT)
+    _control(reload)
+    _json(reload)
 
     session = _command(commands, "session", "ask the running peer for a fresh session with a remote")
     session.add_argument("remote", metavar="REMOTE", help="a peer id, or the name of a configured remote")

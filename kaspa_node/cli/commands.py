@@ -12,6 +12,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,13 @@ def status(arguments: Namespace, environ: Environ) -> int:
     return _print(arguments, reply, render.status(reply, time.time()))
 
 
+def reload(arguments: Namespace, environ: Environ) -> int:
+    """Have the running node read its configuration again."""
+    reply = _ask(arguments, environ, {"do": "reload"}, "reload")
+    shown = _print(arguments, reply, render.reload(reply))
+    return EXIT_FAILED if reply.get("restart") else shown
+
+
 def session(arguments: Namespace, environ: Environ) -> int:
     """Ask the running peer for a fresh session."""
     optional = {"run": arguments.run, "policy": arguments.policy, "stream": arguments.stream or None}
@@ -87,6 +95,7 @@ COMMANDS: Mapping[str, Callable[[Namespace, Environ], int]] = {
     "peer": peer,
     "identity": identity,
     "status": status,
+    "reload": reload,
     "session": session,
     "exercise": exercise,
     "explain": explain,
@@ -98,7 +107,8 @@ def _run(role: str, config: str | None, environ: Environ) -> int:
     from kaspa_node.identity import load_or_create
     from kaspa_node.settings import Settings
 
-    settings = Settings.load(role, config, environ)
+    load = partial(Settings.load, role, config, environ)
+    settings = load()
     own = load_or_create(settings.state_dir)
     settings.check(own.peer_id)
 
@@ -108,7 +118,7 @@ def _run(role: str, config: str | None, environ: Environ) -> int:
     from kaspa_node.node import run_peer, run_relay
 
     log = journal.configure(settings.log_level)
-    trio.run(run_relay if role == "relay" else run_peer, settings, own, log)
+    trio.run(run_relay if role == "relay" else run_peer, settings, own, log, load)
     return EXIT_OK
 
 

@@ -29,6 +29,15 @@ def status(reply: Row, now: float) -> str:
     return "\n\n".join(parts)
 
 
+def reload(reply: Row) -> str:
+    """The answer to `reload`."""
+    if restart := _words(reply.get("restart")):
+        return f"Nothing was applied: only a restart changes {restart}"
+    if applied := _words(reply.get("applied")):
+        return f"Applied: {applied}"
+    return "Nothing has changed"
+
+
 def session(reply: Row) -> str:
     """The answer to `session`."""
     punch = _mapping(reply.get("punch"))
@@ -213,6 +222,11 @@ def duration(seconds: float) -> str:
 def _rows(reply: Row, key: str) -> list[Row]:
     value = reply.get(key)
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def _words(value: object) -> str:
+    """A list of texts as one."""
+    return ", ".join(cell(word) for word in value) if isinstance(value, list) else ""
 
 
 def _mapping(value: object) -> Row:

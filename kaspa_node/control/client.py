@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kaspa_node.control import protocol
-from kaspa_node.errors import ControlError, RequestFailed, one_line
+from kaspa_node.errors import EXIT_BAD_INPUT, ControlError, RequestFailed, RequestRefused, one_line
 
 _CHUNK = 65536
 
@@ -19,7 +19,8 @@ def request(path: str | Path, payload: Mapping[str, Any], timeout: float) -> dic
     """The node's answer to a request, without its `ok`.
 
     path: of the control socket. payload: such as {"do": "status"}. timeout: seconds for all of it.
-    Raises RequestFailed with the node's own words where it says no, ControlError where it can't be asked.
+    Raises RequestFailed with the node's own words where it says no (RequestRefused where the reason is its input),
+    ControlError where it can't be asked.
     """
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -38,7 +39,8 @@ def request(path: str | Path, payload: Mapping[str, Any], timeout: float) -> dic
     except protocol.BadMessage as error:
         raise ControlError(f"the answer on {path} can't be read ({error}); is it a kaspa-node's socket?") from error
     if answer.pop("ok", False) is not True:
-        raise RequestFailed(one_line(str(answer.get("error", "the node gives no reason"))))
+        kind = RequestRefused if answer.get("code") == EXIT_BAD_INPUT else RequestFailed
+        raise kind(one_line(str(answer.get("error", "the node gives no reason"))))
     return answer
 
 

@@ -15,7 +15,10 @@ from kaspa_node.control.endpoint import listening
 from kaspa_node.errors import KaspaNodeError, first_error
 
 Handler = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
-"""Takes a request, returns the fields of its answer beside `ok`; a KaspaNodeError becomes the answer's `error`."""
+"""Takes a request, returns the fields of its answer beside `ok`.
+
+A KaspaNodeError becomes the answer's `error`, and its exit code the answer's `code`.
+"""
 
 MAX_CONNECTIONS = 64
 WRITE_TIMEOUT = 5.0
@@ -89,7 +92,8 @@ async def _handled(handler: Handler, stream: trio.SocketStream, request: dict[st
         try:
             answer = {"ok": True, **await handler(request)}
         except* KaspaNodeError as group:
-            answer = _refusal(str(first_error(group)))
+            error = first_error(group)
+            answer = _refusal(str(error)) | {"code": error.exit_code}
         nursery.cancel_scope.cancel()
     return answer
 

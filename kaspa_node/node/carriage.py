@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from kaspa_node.p2p.channel.connection import DIRECT, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.refusals import Refusals
-from kaspa_node.settings.values import AllowList
+from kaspa_node.settings import Settings
 
 # Newest first: that of the fork's current branches, then that of the seed's binaries. Both are served and offered.
 STREAM_PROTOCOLS = ("/kaspad/transport/1.0.0", "/kaspa/p2p/bridge/1.0")
@@ -80,11 +81,14 @@ class Standing(Protocol):
 
 
 class Carriage(ABC):
-    """Opens and accepts Kaspa streams. carried: those that stand, by session id. refusals: who was not let in."""
+    """Opens and accepts Kaspa streams, those of peers that `may_open` lets in.
 
-    def __init__(self, host: Host, allow: AllowList, journal: Journal) -> None:
+    carried: those that stand, by session id. refusals: who was not let in.
+    """
+
+    def __init__(self, host: Host, may_open: Callable[[str], bool], journal: Journal) -> None:
         self.carried: dict[str, Carried] = {}
-        self.refusals = Refusals(allow.permits, journal)
+        self.refusals = Refusals(may_open, journal)
         self._host = host
         self._journal = journal
         for protocol in STREAM_PROTOCOLS:
@@ -93,6 +97,17 @@ class Carriage(ABC):
     @abstractmethod
     async def start(self, nursery: trio.Nursery) -> None:
         """Start what speaks Kaspa, or the way to it, in `nursery`. Raises ListenError."""
+
+    @abstractmethod
+    def prepare(self, settings: Settings) -> Callable[[], None]:
+        """Get ready for settings, after `start`; what is returned goes by them: call it at once. Raises ListenError.
+
+        Where it raises, everything is as it was.
+        """
+
+    @abstractmethod
+    async def end(self, sessions: Mapping[str, str]) -> None:
+        """End sessions, ids with their reasons, and wait until nothing is left of them."""
 
     @abstractmethod
     async def stop(self) -> None:
@@ -117,6 +132,10 @@ class Carriage(ABC):
     @abstractmethod
     async def _accept(self, stream: Stream) -> None:
         """Carry a stream that a remote has opened."""
+
+    def uses(self, connection: Connection) -> bool:
+        """Whether a stream is carried on that connection."""
+        return any(carried.connection is connection for carried in self.carried.values())
 
     def _permits(self, peer: str) -> bool:
         return self.refusals.permit(peer, "Kaspa stream")

@@ -27,7 +27,7 @@ STOP_SECONDS = 4.0
 async def open_host(settings: Settings, identity: Identity) -> Host:
     """A host that listens where the settings say. Raises ListenError."""
     host = Host(identity.key_pair, identity.peer_id, agent=AGENT, version=IDENTIFY_VERSION)
-    host.announced = [await _resolved(address.host, address.port) for address in settings.announce]
+    host.announced = await announced(settings)
     try:
         host.bind(SocketAddress(address.host, address.port) for address in settings.listen)
     except p2p_errors.ListenError as error:
@@ -35,6 +35,11 @@ async def open_host(settings: Settings, identity: Identity) -> Host:
         problem, _, remedy = problem.partition("; ")
         raise ListenError(address, problem, f"{remedy or 'choose another address'} in `listen`") from error
     return host
+
+
+async def announced(settings: Settings) -> list[SocketAddress]:
+    """The addresses to announce, names looked up. Raises ListenError."""
+    return [await _resolved(address.host, address.port) for address in settings.announce]
 
 
 async def _resolved(name: str, port: int) -> SocketAddress:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from kaspa_node.node.requests import ExerciseRequest
 from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.host import Host
-from kaspa_node.settings.values import AllowList
+from kaspa_node.settings import Settings
 
 # A stream on which gRPC opens no call in this time carries no Kaspa. grpcio has limits of its own, and does not always
 # keep them: of bytes that are no HTTP/2 it may read on without an end.
@@ -72,8 +74,10 @@ class EmbeddedSession:
 class EmbeddedCarriage(Carriage):
     """Carries the sessions of the embedded Kaspa peer over unix sockets in the directory `runtime`."""
 
-    def __init__(self, host: Host, config: KaspaConfig, allow: AllowList, runtime: Path, journal: Journal) -> None:
-        super().__init__(host, allow, journal)
+    def __init__(
+        self, host: Host, config: KaspaConfig, may_open: Callable[[str], bool], runtime: Path, journal: Journal
+    ) -> None:
+        super().__init__(host, may_open, journal)
         self._kaspa = KaspaService(config, journal, self._let_go)
         self._runtime = runtime
         self._server = runtime / "kaspa.sock"
@@ -88,9 +92,25 @@ class EmbeddedCarriage(Carriage):
 
     async def stop(self) -> None:
         """End the sessions, telling the remotes."""
+        await self.end(dict.fromkeys(self._kaspa.sessions, "this node is shutting down"))
+
+    def prepare(self, settings: Settings) -> Callable[[], None]:
+        """Sessions that begin from then on go by the settings."""
+
+        def commit() -> None:
+            self._kaspa.config = dataclasses.replace(self._kaspa.config, ping_interval=settings.ping_interval)
+
+        return commit
+
+    async def end(self, sessions: Mapping[str, str]) -> None:
+        """Close sessions; a stream without a call is reset."""
         async with trio.open_nursery() as nursery:
-            for session in list(self._kaspa.sessions.values()):
-                nursery.start_soon(session.disconnect, "this node is shutting down")
+            for session, reason in sessions.items():
+                kaspa, carried = self._kaspa.sessions.get(session), self.carried.get(session)
+                if kaspa is not None:
+                    nursery.start_soon(kaspa.disconnect, reason)
+                elif carried is not None:
+                    carried.stream.reset()
 
     def _let_go(self, session: KaspaSession) -> None:
         """End what carried a session that is over: grpcio would keep its connection for another ten seconds."""

@@ -7,9 +7,8 @@ a connection to it becomes a stream to the remote, on the path that the remote's
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import trio
 
@@ -19,23 +18,28 @@ from kaspa_node.journal import Journal
 from kaspa_node.node import local_sockets
 from kaspa_node.node.backend import Backend
 from kaspa_node.node.carriage import STREAM_PROTOCOLS, Carriage, Carried, Standing, carrier_of, session_row
+from kaspa_node.node.doors import Doors
 from kaspa_node.node.requests import ExerciseRequest
 from kaspa_node.node.way import Way
 from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ConnectionLost, P2PError
 from kaspa_node.p2p.host import Host
-from kaspa_node.settings.values import AllowList, LocalAddress, Remote
-
-if TYPE_CHECKING:
-    # trio's stubs of that package, which libp2p brings along, hide trio.TaskStatus from type checkers.
-    from trio_typing import TaskStatus
+from kaspa_node.settings import Settings
+from kaspa_node.settings.values import LocalAddress, Remote
 
 # tonic, under kaspad, gives a call ten seconds until the response's headers: a longer wait would serve nobody.
 WAIT_SECONDS = 10.0
-MAX_CALLERS = 256
-
 Progress = Callable[[str], str]
+
+
+class _End:
+    """How a stream that is carried is ended from here. over: set when it is."""
+
+    def __init__(self) -> None:
+        self.reason = "stopped here"
+        self.scope = trio.CancelScope()
+        self.over = trio.Event()
 
 
 class ExternalCarriage(Carriage):
@@ -48,23 +52,48 @@ class ExternalCarriage(Carriage):
         self,
         host: Host,
         backend: LocalAddress | None,
-        remotes: Sequence[Remote],
-        allow: AllowList,
+        may_open: Callable[[str], bool],
         progress: Progress,
         journal: Journal,
     ) -> None:
-        super().__init__(host, allow, journal)
+        super().__init__(host, may_open, journal)
         self._backend = Backend(backend, journal)
-        self._remotes = remotes
+        self._doors = Doors(self._carry, self._turn_away, journal)
         self._progress = progress
+        self._nursery: trio.Nursery | None = None
+        self._ends: dict[str, _End] = {}
         self._ways: dict[str, Way] = {}
         self._changed = trio.Event()
 
     async def start(self, nursery: trio.Nursery) -> None:
-        """Open the door of each remote. Raises ListenError."""
-        for remote in self._remotes:
-            if remote.listen is not None:
-                await nursery.start(self._keep_door, remote, remote.listen)
+        """The doors are those of the settings that come."""
+        self._nursery = nursery
+        await trio.lowlevel.checkpoint()
+
+    def prepare(self, settings: Settings) -> Callable[[], None]:
+        """Open the doors of new remotes. Raises ListenError."""
+        assert self._nursery is not None
+        doors = self._doors.prepare(self._nursery, settings.remotes)
+        remotes = {remote.peer_id for remote in settings.remotes}
+
+        def commit() -> None:
+            doors()
+            for peer in self._ways.keys() - remotes:
+                way = self._ways.pop(peer)
+                if not self.uses(way.connection):
+                    way.connection.close("no longer the way to a remote")
+
+        return commit
+
+    async def end(self, sessions: Mapping[str, str]) -> None:
+        """Break off what is carried; the programs at both ends see an error."""
+        for session, reason in sessions.items():
+            if (end := self._ends.get(session)) is not None:
+                end.reason = reason
+                end.scope.cancel()
+        for session in sessions:
+            if (end := self._ends.get(session)) is not None:
+                await end.over.wait()
 
     async def stop(self) -> None:
         """Nothing is said here: the programs at both ends see their connections end."""
@@ -84,26 +113,6 @@ class ExternalCarriage(Carriage):
         await self._splice(local, Carried(stream, carrier, None, time.time()))
 
     # Streams to remotes
-
-    async def _keep_door(
-        self, remote: Remote, address: LocalAddress, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        slots = trio.CapacityLimiter(MAX_CALLERS)
-        with local_sockets.listening(address, f"`listen` of the remote {remote.name}") as listener:
-            self._journal.record(milestones.REMOTE_LISTENING, addr=str(address), name=remote.name, peer=remote.peer_id)
-            task_status.started()
-            await trio.serve_listeners(partial(self._let_in, remote, slots), [listener])
-
-    async def _let_in(self, remote: Remote, slots: trio.CapacityLimiter, local: trio.SocketStream) -> None:
-        try:
-            slots.acquire_nowait()
-        except trio.WouldBlock:
-            self._turn_away(remote, local, f"{MAX_CALLERS} connections to it stand already")
-            return
-        try:
-            await self._carry(remote, local)
-        finally:
-            slots.release()
 
     async def _carry(self, remote: Remote, local: trio.SocketStream) -> None:
         try:
@@ -148,17 +157,21 @@ class ExternalCarriage(Carriage):
     async def _splice(self, local: trio.SocketStream, carried: Carried) -> None:
         carrier, stream = carried.carrier, carried.stream
         self.carried[carrier.session] = carried
-        reason = "stopped here"
+        end = self._ends[carrier.session] = _End()
+        reason = ""
         try:
-            reason = await bridge.splice(local, stream)
+            with end.scope:
+                reason = await bridge.splice(local, stream)
         finally:
             del self.carried[carrier.session]
+            del self._ends[carrier.session]
+            end.over.set()
             self._journal.record(
                 milestones.STREAM_CLOSED,
                 peer=carrier.peer,
                 session=carrier.session,
                 path=carrier.path,
-                reason=reason,
+                reason=reason or end.reason,
                 sent=stream.bytes_sent,
                 received=stream.bytes_received,
             )

@@ -14,17 +14,90 @@ from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.identity import Identity
 from kaspa_node.journal import Journal
 from kaspa_node.milestones import RELAY
-from kaspa_node.node.common import Answer, announce_start, open_host, run_until_stopped, unix_time
+from kaspa_node.node.common import Answer, announce_start, announced, open_host, run_until_stopped, unix_time
+from kaspa_node.node.reload import Commit, Load, Reloader
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.relay.ledger import Ledger, RelayLimits
 from kaspa_node.p2p.relay.service import RelayService
-from kaspa_node.settings import Settings
+from kaspa_node.settings import AllowList, Settings
 
 
-async def run_relay(settings: Settings, identity: Identity, journal: Journal) -> None:
-    """Run a relay until SIGTERM. Raises KaspaNodeError where it can't start."""
-    host = await open_host(settings, identity)
-    limits = RelayLimits(
+async def run_relay(settings: Settings, identity: Identity, journal: Journal, load: Load) -> None:
+    """Run a relay until SIGTERM. load: reads the settings anew. Raises KaspaNodeError where it can't start."""
+    relay = Relay(settings, await open_host(settings, identity), journal, load)
+    await run_until_stopped(journal, relay.start, relay.stop)
+
+
+class Relay:
+    """A relay's parts, put together."""
+
+    def __init__(self, settings: Settings, host: Host, journal: Journal, load: Load) -> None:
+        self.host = host
+        self.since = time.time()
+        self._journal = journal
+        self._allow = AllowList()
+        self.reloader = Reloader(settings, host.peer_id, load, self._prepare, journal)
+        self.service = RelayService(host, Ledger(limits(settings)), self._permits, journal)
+        self._go_by(settings)
+
+    def _permits(self, peer: str) -> bool:
+        return self._allow.permits(peer)
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Start every part. Raises KaspaNodeError where one can't."""
+        settings = self.reloader.settings
+        nursery.start_soon(self.host.run)
+        await self.host.running.wait()
+        nursery.start_soon(self.service.run)
+        await nursery.start(self.reloader.on_hangup)
+        await nursery.start(
+            lambda task_status: serve_control(
+                settings.control, self._answer, group=settings.control_group, task_status=task_status
+            )
+        )
+        announce_start(self.host, "relay", self._journal)
+
+    async def stop(self) -> None:
+        """End the connections."""
+        self.host.close("the relay is stopping")
+        await trio.lowlevel.checkpoint()
+
+    # Settings
+
+    async def _prepare(self, settings: Settings) -> Commit:
+        """Get ready for other settings; what is returned makes the relay go by them. Raises ListenError."""
+        addresses = await announced(settings)
+
+        def commit() -> None:
+            self.host.announced = addresses
+            self._go_by(settings)
+
+        return commit
+
+    def _go_by(self, settings: Settings) -> None:
+        """Who is not allowed any more loses its connection, and with it its reservation and circuits."""
+        if settings.allow.any and not self._allow.any:
+            self._journal.record(milestones.NODE_OPEN, what="reservations and circuits")
+        self._allow = settings.allow
+        self.service.ledger.limits = limits(settings)
+        for connection in self.host.all_connections():
+            if not self._permits(connection.remote):
+                connection.close("no longer on the allow list")
+
+    # Control
+
+    async def _answer(self, request: dict[str, Any]) -> Answer:
+        what = request.get("do")
+        if what == "status":
+            return {"status": relay_status(self.host, self.service, self.since)}
+        if what == "reload":
+            return {"reload": await self.reloader.reload()}
+        raise RequestFailed(f"a relay does not know how to {shown(what)}; it answers `status`, `reload`")
+
+
+def limits(settings: Settings) -> RelayLimits:
+    """What the relay gives."""
+    return RelayLimits(
         max_reservations=settings.max_reservations,
         reservation_ttl=settings.reservation_ttl,
         max_circuits=settings.max_circuits,
@@ -32,32 +105,6 @@ async def run_relay(settings: Settings, identity: Identity, journal: Journal) ->
         circuit_duration=settings.circuit_duration,
         circuit_bytes=settings.circuit_bytes,
     )
-    service = RelayService(host, Ledger(limits), settings.allow.permits, journal)
-    since = time.time()
-
-    async def answer(request: dict[str, Any]) -> Answer:
-        if request.get("do") != "status":
-            raise RequestFailed(f"a relay does not know how to {shown(request.get('do'))}; it answers `status`")
-        return {"status": relay_status(host, service, since)}
-
-    async def work(nursery: trio.Nursery) -> None:
-        if settings.allow.any:
-            journal.record(milestones.NODE_OPEN, what="reservations and circuits")
-        nursery.start_soon(host.run)
-        await host.running.wait()
-        nursery.start_soon(service.run)
-        await nursery.start(
-            lambda task_status: serve_control(
-                settings.control, answer, group=settings.control_group, task_status=task_status
-            )
-        )
-        announce_start(host, "relay", journal)
-
-    async def stop() -> None:
-        host.close("the relay is stopping")
-        await trio.lowlevel.checkpoint()
-
-    await run_until_stopped(journal, work, stop)
 
 
 def relay_status(host: Host, service: RelayService, since: float) -> dict[str, Any]:

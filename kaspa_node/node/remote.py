@@ -14,8 +14,8 @@ from kaspa_node.kaspa.errors import KaspaError
 from kaspa_node.node.carriage import Carriage, Standing
 from kaspa_node.node.requests import SessionRequest
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, Connection
-from kaspa_node.p2p.dial import PREFER_DIRECT, Dialer, Reached
-from kaspa_node.p2p.errors import P2PError
+from kaspa_node.p2p.dial import RELAY_ONLY, Dialer, Reached
+from kaspa_node.p2p.errors import DialError, P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.settings.values import Remote
 
@@ -83,10 +83,14 @@ class RemoteKeeper:
         self._host = host
         self._journal = journal
         self._latest: Standing | None = None
+        # Under the latest.
+        self._connection: Connection | None = None
         self._retry_direct = FIRST_RETRY_DIRECT
         self._busy = False
+        self._dismissed = False
         self._turn = trio.Lock()
         self._attempt = trio.CancelScope()
+        self._rest = trio.CancelScope()
 
     @property
     def state(self) -> str:
@@ -98,6 +102,28 @@ class RemoteKeeper:
 
     def _standing(self) -> Standing | None:
         return self._latest if self._latest is not None and not self._latest.closed.is_set() else None
+
+    # Told by the settings
+
+    def aim(self, remote: Remote, policy: str, dialer: Dialer) -> None:
+        """Go by these from the next dial on. What stands where they don't want it is moved, once that can be done."""
+        self.remote, self._policy, self._dialer = remote, policy, dialer
+        self._retry_direct = FIRST_RETRY_DIRECT
+        self._attempt.cancel()
+        self._rest.cancel()
+
+    def dismiss(self) -> None:
+        """The remote is wanted no more: whoever still waits for a session with it gets none."""
+        self._dismissed = True
+
+    def _misplaced(self, standing: Standing) -> bool:
+        """Whether what stands is to be moved."""
+        wanted = RELAYED if self._policy == RELAY_ONLY else DIRECT
+        return standing.path != wanted or (wanted == RELAYED and not self._well_relayed())
+
+    def _well_relayed(self) -> bool:
+        """Whether what stands runs over a relay that is dialed through now."""
+        return self._connection is not None and self._dialer.runs_over(self._connection)
 
     # By itself
 
@@ -111,11 +137,11 @@ class RemoteKeeper:
                 await self._hold(standing)
                 continue
             with trio.CancelScope() as self._attempt:
-                failed = not await self._try()
-            if self._attempt.cancelled_caught or not failed:
-                continue
-            await trio.sleep(pause * (1 + random.random() / 5))
-            pause = min(pause * 2, LONGEST_PAUSE)
+                if not await self._try():
+                    await trio.sleep(pause * (1 + random.random() / 5))
+                    pause = min(pause * 2, LONGEST_PAUSE)
+            if self._attempt.cancelled_caught:
+                pause = FIRST_PAUSE
 
     async def _try(self) -> bool:
         async with self._turn:
@@ -130,22 +156,37 @@ class RemoteKeeper:
         return True
 
     async def _hold(self, standing: Standing) -> None:
-        """Until it ends. What is relayed against the policy's wish is tried again on the direct path."""
-        wants_direct = self._policy == PREFER_DIRECT and standing.path == RELAYED
-        with trio.move_on_after(self._retry_direct if wants_direct else float("inf")):
+        """Until it ends, or is to be looked at again. What stands on the wrong path is tried again on the right one."""
+        patience = self._retry_direct if self._misplaced(standing) else float("inf")
+        with trio.move_on_after(patience) as self._rest:
             await standing.closed.wait()
+            return
+        if not self._misplaced(standing):
             return
         self._retry_direct = min(self._retry_direct * 2, LONGEST_RETRY_DIRECT)
         async with self._turn:
+            if self._standing() is not standing:
+                return
             try:
-                reached = await self._dialer.reach(self._policy, None)
-                if reached.connection.route.path == DIRECT:
-                    await self._hand_over(reached, None)
-                    await standing.retire("moved to the direct path")
-                else:
-                    reached.relayed.close("not needed: still no direct path")
+                await self._move(standing, await self._dialer.reach(self._policy, None))
             except (P2PError, KaspaError, OSError) as error:
                 self._failed(error, None)
+
+    async def _move(self, standing: Standing, reached: Reached) -> None:
+        """From where it stands to where the dial has led, if that is better."""
+        old, path = self._connection, reached.connection.route.path
+        if path != standing.path:
+            await self._hand_over(reached, None)
+            await standing.retire(f"moved to the {'direct path' if path == DIRECT else 'relay'}")
+        elif path == RELAYED and not self._well_relayed():
+            # Kaspa knows a relayed peer by one address, whatever the relay: the remote would refuse a second session.
+            await standing.retire("moved to another relay")
+            await self._hand_over(reached, None)
+        else:
+            reached.relayed.close("not needed: still no direct path")
+            return
+        if old is not None and not self._carriage.uses(old):
+            old.close("the session has moved")
 
     def _failed(self, error: Exception, run: str | None) -> None:
         self.reason = str(error)
@@ -216,7 +257,11 @@ class RemoteKeeper:
 
     async def _hand_over(self, reached: Reached, run: str | None) -> Established:
         """Use the connection that was reached."""
+        if self._dismissed:
+            reached.relayed.close("no longer one of the remotes")
+            raise DialError("no longer one of the remotes")
         self._latest = standing = await self._carriage.open(reached.connection, run)
+        self._connection = reached.connection
         self.reason = reached.reason
         if standing.path == DIRECT:
             self._host.start_soon(self._close_relayed, reached.relayed)

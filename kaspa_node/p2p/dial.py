@@ -59,6 +59,10 @@ class Dialer:
         self._puncher = puncher
         self._journal = journal
 
+    def runs_over(self, connection: Connection) -> bool:
+        """Whether a relayed connection runs over one of the relays as they stand now."""
+        return any(link.carries(connection) for link in self._links)
+
     async def reach(self, policy: str, run: str | None) -> Reached:
         """A connection to the remote by `policy`. Waits for its reservation as long as it takes. Raises P2PError."""
         self.reason = None

@@ -18,7 +18,7 @@ END = "<!-- settings end -->"
 
 def table() -> str:
     """The table as markdown, a row for each setting."""
-    head = ["| Key | Programs | Default | Meaning | Value | Seed's variables |", "|---|---|---|---|---|---|"]
+    head = ["| Key | Programs | Live | Default | Meaning | Value | Seed's variables |", "|---|---|---|---|---|---|---|"]
     return "\n".join([*head, *map(_row, definitions())])
 
 
@@ -35,6 +35,7 @@ def _row(definition: Definition) -> str:
     cells = (
         f"`{definition.key}`",
         ", ".join(definition.roles),
+        "yes" if definition.live else "",
         _default(definition),
         definition.meaning,
         definition.kind.expected,

@@ -34,13 +34,17 @@ _BOTH, _RELAY, _PEER = (RELAY, PEER), (RELAY,), (PEER,)
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One setting: its key in TOML, which programs have it, its kind and meaning, the seed's variables for it."""
+    """One setting: its key in TOML, which programs have it, its kind and meaning, the seed's variables for it.
+
+    live: whether a running node takes another value without ending a session that it still allows.
+    """
 
     key: str
     roles: tuple[str, ...]
     kind: Kind
     meaning: str
     seed: tuple[str, ...]
+    live: bool
     default: Any
 
     @property
@@ -49,8 +53,8 @@ class Definition:
         return ENV_PREFIX + self.key.upper()
 
 
-def _setting(roles: tuple[str, ...], kind: Kind, default: Any, meaning: str, *seed: str) -> Any:
-    metadata = {"roles": roles, "kind": kind, "meaning": meaning, "seed": seed}
+def _setting(roles: tuple[str, ...], kind: Kind, default: Any, meaning: str, *seed: str, live: bool = False) -> Any:
+    metadata = {"roles": roles, "kind": kind, "meaning": meaning, "seed": seed, "live": live}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -72,7 +76,7 @@ class Settings:
         "LIBP2P_LISTEN_MULTIADDR",
     )
     announce: tuple[TcpAddress, ...] = _setting(
-        _BOTH, kinds.external_addresses(), (), "Further addresses at which others reach this node."
+        _BOTH, kinds.external_addresses(), (), "Further addresses at which others reach this node.", live=True
     )
     relays: tuple[RelayAddress, ...] = _setting(
         _PEER,
@@ -81,9 +85,10 @@ class Settings:
         "Relays to reserve on and to dial through. The relay must answer with the peer id in the address.",
         "LIBP2P_RELAY_MULTIADDRS",
         "LIBP2P_RELAY_MULTIADDR",
+        live=True,
     )
     reserve: bool = _setting(
-        _PEER, kinds.boolean(), True, "Keep a reservation on every relay, so that others can dial us."
+        _PEER, kinds.boolean(), True, "Keep a reservation on every relay, so that others can dial us.", live=True
     )
     remotes: tuple[Remote, ...] = _setting(
         _PEER,
@@ -94,6 +99,7 @@ class Settings:
         "LIBP2P_REMOTE_PEER_ID",
         "LIBP2P_REMOTE_MULTIADDRS",
         "LIBP2P_REMOTE_MULTIADDR",
+        live=True,
     )
     allow: AllowList = _setting(
         _BOTH,
@@ -101,6 +107,7 @@ class Settings:
         AllowList(),
         "Who is served: on a peer, who may open Kaspa streams; on a relay, who may reserve and open circuits. "
         "Empty: nobody.",
+        live=True,
     )
     backend: str = _setting(
         _PEER,
@@ -120,6 +127,7 @@ class Settings:
         kinds.choice(*PATH_POLICIES),
         "prefer-direct",
         "What carries the Kaspa stream: the punched connection, else the relay; only the former; only the latter.",
+        live=True,
     )
     state_dir: Path = _setting(
         _BOTH, kinds.absolute_path(), Path("/var/lib/kaspa-node"), "Holds the key file `identity.key`."
@@ -130,19 +138,25 @@ class Settings:
     control_group: str = _setting(
         _BOTH, kinds.name("a group of the system"), "", "Members of this group may use the control socket, too."
     )
-    log_level: str = _setting(_BOTH, kinds.choice(*LOG_LEVELS), "info", "The least level that is logged.")
+    log_level: str = _setting(_BOTH, kinds.choice(*LOG_LEVELS), "info", "The least level that is logged.", live=True)
 
-    max_reservations: int = _setting(_RELAY, kinds.integer(1, 65535), 128, "Reservations at a time.")
+    max_reservations: int = _setting(_RELAY, kinds.integer(1, 65535), 128, "Reservations at a time.", live=True)
     reservation_ttl: int = _setting(
-        _RELAY, kinds.integer(1, _UINT32, "seconds"), 3600, "How long a reservation lasts; peers renew at half of it."
+        _RELAY,
+        kinds.integer(1, _UINT32, "seconds"),
+        3600,
+        "How long a reservation lasts; peers renew at half of it.",
+        live=True,
     )
-    max_circuits: int = _setting(_RELAY, kinds.integer(1, 65535), 64, "Circuits at a time.")
-    max_circuits_per_peer: int = _setting(_RELAY, kinds.integer(1, 65535), 8, "Circuits at a time of one peer.")
+    max_circuits: int = _setting(_RELAY, kinds.integer(1, 65535), 64, "Circuits at a time.", live=True)
+    max_circuits_per_peer: int = _setting(
+        _RELAY, kinds.integer(1, 65535), 8, "Circuits at a time of one peer.", live=True
+    )
     circuit_duration: int = _setting(
-        _RELAY, kinds.integer(0, _UINT32, "seconds", "unlimited"), 0, "How long a circuit may last."
+        _RELAY, kinds.integer(0, _UINT32, "seconds", "unlimited"), 0, "How long a circuit may last.", live=True
     )
     circuit_bytes: int = _setting(
-        _RELAY, kinds.integer(0, _INT63, "bytes", "unlimited"), 0, "How much a circuit may carry each way."
+        _RELAY, kinds.integer(0, _INT63, "bytes", "unlimited"), 0, "How much a circuit may carry each way.", live=True
     )
 
     protocol_version: int = _setting(
@@ -155,7 +169,7 @@ class Settings:
         _PEER, kinds.text(256), f"/kaspa-node:{__version__}/", "What we call ourselves in Version."
     )
     ping_interval: int = _setting(
-        _PEER, kinds.integer(1, 86400, "seconds"), 120, "The time between two Kaspa pings on a session."
+        _PEER, kinds.integer(1, 86400, "seconds"), 120, "The time between two Kaspa pings on a session.", live=True
     )
 
     @classmethod
@@ -176,10 +190,6 @@ class Settings:
         found = {relay.peer_id: relay for remote in reversed(self.remotes) for relay in reversed(remote.addrs)}
         first = {relay.peer_id: relay for relay in self.relays}
         return tuple((first | {peer_id: r for peer_id, r in found.items() if peer_id not in first}).values())
-
-    def remote(self, name: str) -> Remote | None:
-        """The remote of that name or peer id, or None."""
-        return next((remote for remote in self.remotes if name in (remote.name, remote.peer_id)), None)
 
     def check(self, peer_id: str) -> None:
         """What can be checked only once this node's own peer id is known: that it does not dial itself.

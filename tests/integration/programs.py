@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -30,13 +31,17 @@ Fields = dict[str, str]
 
 
 class Program:
-    """One `kaspa-node`. number: of the party whose identity it has; settings: as KASPA_NODE_* variables."""
+    """One `kaspa-node`.
+
+    number: of the party whose identity it has. settings: as KASPA_NODE_* variables; what the file has comes after them.
+    """
 
     def __init__(self, directory: Path, name: str, role: str, number: int, **settings: str) -> None:
         self.name = name
         self.peer_id = peer_id(number)
         self.home = directory / name
         self.control = self.home / "c.sock"
+        self.file = self.home / "node.toml"
         self.lines: list[str] = []
         self._role = role
         self._changed = threading.Condition()
@@ -50,14 +55,20 @@ class Program:
         self._environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
         self._environment |= {f"KASPA_NODE_{key.upper()}": value for key, value in (own | settings).items()}
         self.home.mkdir(mode=0o700, exist_ok=True)
+        self.configure()
         key = self.home / identity_module.KEY_FILE
         key.write_bytes(identity_module.encode(seed(number)))
         key.chmod(0o600)
 
+    def configure(self, **settings: object) -> Program:
+        """Write the configuration file anew; a value is a text, a number or a list of texts."""
+        self.file.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
+        return self
+
     def start(self) -> Program:
         """Start the process and watch its log."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "kaspa_node", self._role],
+            [sys.executable, "-m", "kaspa_node", self._role, "--config", str(self.file)],
             env=self._environment,
             stderr=subprocess.PIPE,
             text=True,
@@ -144,9 +155,15 @@ class Programs:
 
     def start(self, name: str, role: str, number: int, **settings: str) -> Program:
         """A running program."""
+        return self.configured(name, role, number, settings, {})
+
+    def configured(
+        self, name: str, role: str, number: int, settings: dict[str, str], file: dict[str, object]
+    ) -> Program:
+        """A running program with some of its settings in a file."""
         program = Program(self._directory, name, role, number, **settings)
         self._all.append(program)
-        return program.start()
+        return program.configure(**file).start()
 
     def end(self) -> None:
         """Kill what still runs."""

@@ -24,7 +24,6 @@ from kaspa_node.p2p.channel.negotiate import HEADER, token
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import P2PError
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
-from kaspa_node.settings.values import AllowList
 from tests.integration.programs import Program, programs
 from tests.integration.rude import end_of, pour
 from tests.integration.world import PATIENCE, WatchedJournal, make_host, read_all, until, world
@@ -208,7 +207,7 @@ async def test_whatever_is_said_a_stream_without_a_call_ends_in_its_time(
     monkeypatch.setattr(embedded, "CALL_SECONDS", 0.2)
     async with world() as w:
         a, b, connection = await w.pair()
-        carriage = EmbeddedCarriage(b, KaspaConfig(), AllowList(any=True), tmp_path, WatchedJournal())
+        carriage = EmbeddedCarriage(b, KaspaConfig(), lambda peer: True, tmp_path, WatchedJournal())
         async with trio.open_nursery() as nursery:
             await carriage.start(nursery)
             stream = await a.open_stream(connection, [KASPA])

@@ -115,7 +115,8 @@ class Ledger:
         """Count up to `wanted` bytes; returns how many of them the circuit may still carry."""
         limit = self.limits.circuit_bytes
         carried = circuit.bytes_forward if forward else circuit.bytes_backward
-        allowed = min(wanted, limit - carried) if limit else wanted
+        # What has been carried may exceed a limit that was lowered meanwhile.
+        allowed = min(wanted, max(0, limit - carried)) if limit else wanted
         totals = self._totals(circuit)
         if forward:
             circuit.bytes_forward += allowed

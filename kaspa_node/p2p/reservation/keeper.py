@@ -71,13 +71,25 @@ class ReservationKeeper:
             self.state = CONNECTING
             return Connect()
         if not self._wanted:
-            return Wait(float("inf"))
+            return self._lapse(now)
         if self.expires is None:
             self.state = RESERVING
             return Reserve(renewal=False)
         if now >= self._renew_at:
             return Reserve(renewal=now < self.expires)
         return Wait(self._renew_at)
+
+    def _lapse(self, now: float) -> Wait:
+        """A reservation can't be given back by itself: what is left of it is waited for, and not renewed."""
+        if self.expires is not None and now < self.expires:
+            return Wait(self.expires)
+        self.expires = None
+        self.state = CONNECTED
+        return Wait(float("inf"))
+
+    def want(self, wanted: bool) -> None:
+        """Whether a reservation is kept from now on; ask `next` again."""
+        self._wanted = wanted
 
     def connected(self) -> None:
         """The connection stands."""

@@ -22,6 +22,8 @@ from kaspa_node.settings.values import RelayAddress
 REQUEST_SECONDS = 10.0
 # How long a port is busy: the kernel holds the addresses of a closed connection for a minute (TIME_WAIT).
 BUSY_SECONDS = 61.0
+# How long a relay that is given up is still kept for the circuits over it: time for the remotes to hear of another one.
+LEAVE_SECONDS = 60.0
 
 
 class RelayLink:
@@ -39,6 +41,7 @@ class RelayLink:
         self._connection: Connection | None = None
         self._up = trio.Event()
         self._move_at = float("inf")
+        self._nap = trio.CancelScope()
 
     @property
     def peer_id(self) -> str:
@@ -71,9 +74,40 @@ class RelayLink:
             else:
                 await self._wait(action.until)
 
+    def want(self, reserve: bool) -> None:
+        """Whether a reservation is kept from now on. One that stands is left to end by itself."""
+        self.keeper.want(reserve)
+        self._nap.cancel()
+
+    async def leave(self, reason: str) -> None:
+        """Give the reservation up and end the connection, once no circuit runs over it; call it instead of `run`.
+
+        After LEAVE_SECONDS the circuits that are left end with it.
+        """
+        connection = self.standing
+        if connection is None:
+            return
+        had = self.keeper.expires is not None
+        with trio.move_on_after(LEAVE_SECONDS):
+            while circuits := self._circuits(connection):
+                await circuits[0].closed.wait()
+        for circuit in self._circuits(connection):
+            circuit.close(reason)
+        connection.close(reason)
+        if had:
+            self._journal.record(milestones.RESERVATION_GIVEN_UP, relay=self.peer_id, reason=reason)
+
+    def carries(self, circuit: Connection) -> bool:
+        """Whether a relayed connection runs over the connection to this relay."""
+        return self.standing is not None and _over(self.standing, circuit)
+
+    def _circuits(self, connection: Connection) -> list[Connection]:
+        """The relayed connections that run over this one."""
+        return [c for c in self._host.all_connections() if not c.closed.is_set() and _over(connection, c)]
+
     async def _wait(self, until: float) -> None:
         connection = self._connection
-        with trio.move_on_at(min(until, self._move_at)):
+        with trio.move_on_at(min(until, self._move_at)) as self._nap:
             if connection is None:
                 await trio.sleep_forever()
             else:
@@ -88,8 +122,7 @@ class RelayLink:
         Not while circuits run over it: they would end with it.
         """
         self._move_at = trio.current_time() + BUSY_SECONDS
-        routes = [c.route for c in self._host.all_connections() if c.route.path == RELAYED]
-        if any((route.relay, route.local) == (self.peer_id, old.route.local) for route in routes):
+        if self._circuits(old):
             return
         try:
             address = await tcp.resolve(self.address.host, self.address.port)
@@ -186,3 +219,9 @@ class RelayLink:
         if status != wire.OK:
             raise RelayRefused(status)
         return float(answer.reservation.expire) - time.time()
+
+
+def _over(relay: Connection, circuit: Connection) -> bool:
+    at = (RELAYED, relay.remote, relay.route.local, relay.route.remote)
+    route = circuit.route
+    return (route.path, route.relay, route.local, route.remote) == at

@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -62,7 +62,8 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     found = SimpleNamespace(started=[], failure=None)
 
     def program(role: str) -> Any:
-        async def run(settings: Settings, identity: Identity, journal: Journal) -> None:
+        async def run(settings: Settings, identity: Identity, journal: Journal, load: Callable[[], Settings]) -> None:
+            assert load() == settings
             found.started.append((role, settings, identity, journal))
             if found.failure is not None:
                 raise found.failure
@@ -99,6 +100,29 @@ def test_a_session_is_asked_for_with_what_was_given(node: Node, capsys: pytest.C
     assert node.asked[0][1:] == ({"do": "session", "remote": "server", "timeout": 60.0}, 65)
     full = {"do": "session", "remote": "server", "timeout": 9.0, "run": "r1", "policy": "relay-only", "stream": True}
     assert node.asked[1][1:] == (full, 14)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "text"),
+    [
+        ({"applied": ["relays", "allow"], "restart": []}, 0, "Applied: relays, allow"),
+        ({"applied": [], "restart": []}, 0, "Nothing has changed"),
+        (
+            {"applied": [], "restart": ["listen", "network"]},
+            1,
+            "Nothing was applied: only a restart changes listen, network",
+        ),
+    ],
+)
+def test_what_came_of_a_reload_is_told(
+    node: Node, capsys: pytest.CaptureFixture[str], answer: dict[str, list[str]], code: int, text: str
+) -> None:
+    node.answer = {"reload": answer}
+    assert main(["reload"]) == code
+    assert capsys.readouterr().out == f"{text}\n"
+    assert main(["reload", "--json"]) == code
+    assert json.loads(capsys.readouterr().out) == answer
+    assert node.asked[0][1:] == ({"do": "reload"}, 20)
 
 
 def test_an_exercise_is_asked_for_with_its_pings(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,7 +242,8 @@ def test_a_bad_configuration_writes_nothing(
 
 
 def test_every_command_is_known() -> None:
-    assert set(commands.COMMANDS) == {"relay", "peer", "identity", "status", "session", "exercise", "explain"}
+    known = {"relay", "peer", "identity", "status", "reload", "session", "exercise", "explain"}
+    assert set(commands.COMMANDS) == known
 
 
 def in_a_process(*argv: str, code: str = "import sys; from kaspa_node.cli import main; sys.exit(main())") -> Any:

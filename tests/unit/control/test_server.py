@@ -80,7 +80,7 @@ async def test_an_error_for_people_is_the_answer(path: Path) -> None:
         async with serving(path, handler) as connect:
             stream = await connect()
             await stream.send_all(b"{}\n")
-            assert await rest(stream) == {"ok": False, "error": "no such remote"}
+            assert await rest(stream) == {"ok": False, "error": "no such remote", "code": 1}
 
 
 async def test_a_defect_of_the_handler_is_not_hidden(path: Path) -> None:

@@ -12,10 +12,10 @@ import trio
 from trio.testing import MockClock
 
 from kaspa_node import milestones
-from kaspa_node.node import external
+from kaspa_node.node import doors, external
 from kaspa_node.node.external import ExternalCarriage
 from kaspa_node.p2p.host import Host
-from kaspa_node.settings.values import AllowList, LocalAddress, Remote
+from kaspa_node.settings import LocalAddress, Remote, Settings
 from tests.unit.kaspa.shells import RecordingJournal
 from tests.unit.p2p.parties import identity, peer_id
 
@@ -36,10 +36,11 @@ async def door(directory: Path, journal: RecordingJournal) -> AsyncIterator[Path
     """A door to a remote that is never reached."""
     path = directory / "door.sock"
     host = Host(identity(1), peer_id(1), agent="party/1", version="/test/1")
-    remote = Remote("server", REMOTE, listen=LocalAddress(path=path))
-    carriage = ExternalCarriage(host, None, [remote], AllowList(), lambda peer: "waiting (no reservation)", journal)
+    settings = Settings(role="peer", remotes=(Remote("server", REMOTE, listen=LocalAddress(path=path)),))
+    carriage = ExternalCarriage(host, None, settings.allow.permits, lambda peer: "waiting (no reservation)", journal)
     async with trio.open_nursery() as nursery:
         await carriage.start(nursery)
+        carriage.prepare(settings)()
         yield path
         nursery.cancel_scope.cancel()
 
@@ -69,7 +70,7 @@ async def test_a_caller_is_turned_away_when_the_remote_is_not_reached_in_time(
 
 
 async def test_one_caller_too_many_is_turned_away_at_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(external, "MAX_CALLERS", 1)
+    monkeypatch.setattr(doors, "MAX_CALLERS", 1)
     journal = RecordingJournal()
     async with (
         door(directory, journal) as path,

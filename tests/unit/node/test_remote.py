@@ -9,11 +9,13 @@ import pytest
 import trio
 import trio.testing
 
+from kaspa_node.errors import RequestFailed
 from kaspa_node.journal import Journal
 from kaspa_node.node.remote import FIRST_RETRY_DIRECT, LONGEST_RETRY_DIRECT, RemoteKeeper
 from kaspa_node.node.requests import SessionRequest
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED
-from kaspa_node.p2p.dial import PREFER_DIRECT, Reached
+from kaspa_node.p2p.dial import PREFER_DIRECT, RELAY_ONLY, Reached
+from kaspa_node.p2p.errors import DialError
 from kaspa_node.settings.values import Remote
 
 pytestmark = pytest.mark.trio
@@ -48,19 +50,22 @@ class Session:
 
 
 class World:
-    """A dialer that reaches what `paths` says, one after another and then the last for ever; and the rest."""
+    """A dialer that reaches what `paths` says (nothing, where empty), at last the same for ever; and the rest."""
 
     def __init__(self, *paths: str) -> None:
         self.paths = list(paths)
         self.dialed_at: list[float] = []
         self.sessions: list[Session] = []
         self.state, self.reason = "dialing", None
+        self.relays = {"relay"}
         self.connections: dict[str, list[Any]] = {}
 
     async def reach(self, policy: str, run: str | None) -> Reached:
         now = trio.current_time()
         self.dialed_at.append(now)
         path = self.paths.pop(0) if len(self.paths) > 1 else self.paths[0]
+        if not path:
+            raise DialError("nobody answers")
         reason = None if path == DIRECT else "no answer"
         return Reached(Wire(path), Wire(RELAYED), now, now, None, 3, reason)  # type: ignore[arg-type]
 
@@ -70,6 +75,12 @@ class World:
 
     def start_soon(self, function: Any, *arguments: Any) -> None:
         pass
+
+    def runs_over(self, connection: Any) -> bool:
+        return connection.route.relay in self.relays
+
+    def uses(self, connection: Any) -> bool:
+        return False
 
     def connection_to(self, peer: str) -> None:
         return None
@@ -122,3 +133,67 @@ async def test_a_session_that_was_asked_for_is_left_alone_longer(autojump_clock:
     world = World(RELAYED)
     await until(LONGEST_RETRY_DIRECT - 1, world, SessionRequest(remote="server", run=None, policy=None, timeout=5.0))
     assert world.pauses == [0.0]
+
+
+# Told by the settings
+
+
+async def told(world: World, policy: str, *, relays: set[str] | None = None) -> RemoteKeeper:
+    """A keeper that holds its first session for a second, then hears of a policy or of other relays."""
+    kept = keeper(world)
+    with trio.move_on_after(5.0):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(kept.run)
+            await trio.testing.wait_all_tasks_blocked()
+            await trio.sleep(1.0)
+            world.relays = relays if relays is not None else world.relays
+            kept.aim(kept.remote, policy, world)  # type: ignore[arg-type]
+    return kept
+
+
+async def test_what_stands_well_stays(autojump_clock: trio.testing.MockClock) -> None:
+    world = World(DIRECT)
+    kept = await told(world, PREFER_DIRECT, relays={"another"})
+    assert (len(world.dialed_at), kept.state) == (1, DIRECT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "policy", "relays"),
+    [
+        (RELAYED, DIRECT, PREFER_DIRECT, None),
+        (DIRECT, RELAYED, RELAY_ONLY, None),
+        (RELAYED, RELAYED, PREFER_DIRECT, {"another"}),
+    ],
+)
+async def test_what_stands_elsewhere_is_moved_at_once(
+    autojump_clock: trio.testing.MockClock, before: str, after: str, policy: str, relays: set[str] | None
+) -> None:
+    world = World(before, after)
+    kept = await told(world, policy, relays=relays)
+    assert world.pauses[:1] == [1.0]
+    first, second = world.sessions
+    assert first.closed.is_set()
+    assert not second.closed.is_set()
+    assert kept.state == after
+
+
+async def test_what_has_failed_is_tried_again_at_once_on_other_ways(autojump_clock: trio.testing.MockClock) -> None:
+    world = World("", DIRECT)
+    kept = keeper(world)
+    with trio.move_on_after(60.0):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(kept.run)
+            await trio.testing.wait_all_tasks_blocked()
+            assert kept.state == "backoff"
+            kept.aim(kept.remote, PREFER_DIRECT, world)  # type: ignore[arg-type]
+    assert world.pauses == [0.0]
+    assert kept.state == DIRECT
+
+
+async def test_a_dismissed_keeper_brings_about_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    world = World(DIRECT)
+    kept = keeper(world)
+    kept.dismiss()
+    with pytest.raises(RequestFailed, match="no longer one of the remotes"):
+        await kept.fresh(SessionRequest(remote="server", run=None, policy=None, timeout=5.0))
+    assert world.sessions == []

@@ -210,3 +210,23 @@ def test_it_always_knows_what_to_do_and_never_waits_for_the_past(
             k.lost("x", now)
         elif step == "time":
             now += amount
+
+
+def test_a_reservation_that_is_not_wanted_any_more_is_left_to_its_end() -> None:
+    k = reserved(3600.0, 100.0)
+    k.want(False)
+    assert k.next(1900.0) == Wait(3700.0)
+    assert k.state == RESERVED
+    assert k.next(3700.0) == Wait(FOREVER)
+    assert (k.state, k.expires) == (CONNECTED, None)
+
+
+def test_one_that_is_wanted_again_is_renewed_or_asked_for() -> None:
+    k = reserved(3600.0, 100.0)
+    k.want(False)
+    k.want(True)
+    assert k.next(1900.0) == Reserve(renewal=True)
+    k.want(False)
+    k.next(3700.0)
+    k.want(True)
+    assert k.next(3701.0) == Reserve(renewal=False)

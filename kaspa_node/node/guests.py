@@ -1,0 +1,104 @@
+"""Who may connect to a peer, and open Kaspa streams to it: others' connections are let in, told of, and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kaspa_node import milestones
+from kaspa_node.journal import Journal
+from kaspa_node.node.carriage import Carriage, Carried
+from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, Connection
+from kaspa_node.p2p.host import Host
+from kaspa_node.settings import Settings
+from kaspa_node.settings.values import AllowList
+
+NOT_ALLOWED = "not on the allow list"
+NO_LONGER_ALLOWED = "no longer on the allow list"
+NO_LONGER_A_REMOTE = "no longer one of the remotes"
+
+
+class Guests:
+    """Decides by the settings as they are now, and keeps the log of connections.
+
+    is_relay: whether a peer id is that of a relay, whose connections are not looked at here.
+    """
+
+    def __init__(self, host: Host, is_relay: Callable[[str], bool], journal: Journal) -> None:
+        self._host = host
+        self._is_relay = is_relay
+        self._journal = journal
+        self._allow = AllowList()
+        self._remotes: frozenset[str] = frozenset()
+        host.observers.up.append(self._up)
+        host.observers.down.append(self._down)
+
+    def apply(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        if settings.allow.any and not self._allow.any:
+            self._journal.record(milestones.NODE_OPEN, what="Kaspa streams")
+        self._allow = settings.allow
+        self._remotes = frozenset(remote.peer_id for remote in settings.remotes)
+
+    def may_open(self, peer: str) -> bool:
+        """Whether `peer` may open Kaspa streams to us."""
+        return self._allow.permits(peer)
+
+    def may_connect(self, peer: str) -> bool:
+        """Whether `peer` may connect: also those that we dial."""
+        return self._allow.permits(peer) or peer in self._remotes
+
+    async def show_out(self, carriage: Carriage) -> None:
+        """End what the settings no longer want: sessions first, then the connections of those who may not be here."""
+        unwanted = {
+            carried.carrier.session: reason
+            for carried in carriage.carried.values()
+            if (reason := self._why_not(carried))
+        }
+        under = {carriage.carried[session].connection: reason for session, reason in unwanted.items()}
+        await carriage.end(unwanted)
+        for connection in self._host.all_connections():
+            peer = connection.remote
+            if self._is_relay(peer):
+                continue
+            if not self.may_connect(peer):
+                connection.close(NO_LONGER_ALLOWED)
+            elif connection in under and not carriage.uses(connection):
+                connection.close(under[connection])
+
+    def _why_not(self, carried: Carried) -> str | None:
+        peer, incoming = carried.carrier.peer, carried.carrier.direction == "incoming"
+        if incoming and not self.may_open(peer):
+            return NO_LONGER_ALLOWED
+        if not incoming and peer not in self._remotes:
+            return NO_LONGER_A_REMOTE
+        return None
+
+    def _up(self, connection: Connection) -> None:
+        if self._is_relay(connection.remote):
+            return
+        route = connection.route
+        if not self.may_connect(connection.remote):
+            self._host.close_later(connection, NOT_ALLOWED)
+        elif route.path == DIRECT:
+            self._journal.record(
+                milestones.CONNECTION_DIRECT,
+                peer=connection.remote,
+                conn=connection.id,
+                local=route.local,
+                remote=route.remote,
+                direction=route.direction,
+            )
+        elif route.direction == INCOMING:
+            self._journal.record(
+                milestones.CIRCUIT_INBOUND, peer=connection.remote, relay=route.relay, conn=connection.id
+            )
+
+    def _down(self, connection: Connection) -> None:
+        if not self._is_relay(connection.remote):
+            self._journal.record(
+                milestones.CONNECTION_CLOSED,
+                peer=connection.remote,
+                conn=connection.id,
+                path=connection.route.path,
+                reason=connection.reason,
+            )

@@ -1,0 +1,104 @@
+"""Reading the configuration again while the node runs: all of it is applied, or nothing.
+
+    read and check it whole ─▶ compare ─▶ get ready: what may fail ─▶ commit: what can't
+
+A node that can't take a change without a restart takes none of them, so that the file and the program never agree in
+part only.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from kaspa_node import identity, milestones
+from kaspa_node.errors import IdentityError, KaspaNodeError
+from kaspa_node.identity import KEY_FILE
+from kaspa_node.journal import Journal
+from kaspa_node.settings import Settings, changes
+
+if TYPE_CHECKING:
+    # trio's stubs of that package, which libp2p brings along, hide trio.TaskStatus from type checkers.
+    from trio_typing import TaskStatus
+
+IDENTITY = "identity"
+"""Stands among what needs a restart where the key file holds another key than the node has."""
+
+Load = Callable[[], Settings]
+Commit = Callable[[], None]
+Prepare = Callable[[Settings], Awaitable[Commit]]
+
+
+class Reloader:
+    """Brings a running node to what its configuration says now.
+
+    settings: those that the node goes by. load: reads them anew; raises ConfigError.
+    prepare: does for new settings what may fail, and returns what makes the node go by them, without waiting; raises
+    KaspaNodeError with everything as it was.
+    """
+
+    def __init__(self, settings: Settings, peer_id: str, load: Load, prepare: Prepare, journal: Journal) -> None:
+        self.settings = settings
+        self._peer_id = peer_id
+        self._load = load
+        self._prepare = prepare
+        self._journal = journal
+        self._turn = trio.Lock()
+
+    async def reload(self) -> dict[str, Any]:
+        """What was applied and what needs a restart, as keys of settings; with any of the latter nothing is applied.
+
+        Raises KaspaNodeError where the configuration can't be used; then nothing is applied either.
+        """
+        async with self._turn:
+            try:
+                found = await self._apply()
+            except KaspaNodeError as error:
+                self._journal.record(milestones.NODE_RELOAD_REFUSED, reason=str(error))
+                raise
+        if found.restart:
+            reason = f"only a restart changes {', '.join(found.restart)}"
+            self._journal.record(milestones.NODE_RELOAD_REFUSED, reason=reason)
+        else:
+            self._journal.record(milestones.NODE_RELOADED, applied=", ".join(found.live) or "nothing, all is the same")
+        return {"applied": [] if found.restart else list(found.live), "restart": list(found.restart)}
+
+    async def _apply(self) -> changes.Changes:
+        new = self._load()
+        new.check(self._peer_id)
+        found = changes.between(self.settings, new)
+        if not self._same_key():
+            found = changes.Changes(found.live, (*found.restart, IDENTITY))
+        if found.live and not found.restart:
+            commit = await self._prepare(new)
+            # Nothing is waited for from here on: who asked may hang up, and that would end it half-way.
+            commit()
+            self._journal.set_level(new.log_level)
+            self.settings = new
+        return found
+
+    def _same_key(self) -> bool:
+        """Whether the key file still holds the key that this node has. One that is missing would be made anew."""
+        path = self.settings.state_dir / KEY_FILE
+        try:
+            return identity.load(path).peer_id == self._peer_id
+        except FileNotFoundError as error:
+            remedy = "put it back: a restart would make a new key, and with it another peer id"
+            raise IdentityError(path, "is missing", remedy) from error
+
+    async def on_hangup(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Reload at each SIGHUP, until cancelled; what comes of it stands in the log."""
+        with trio.open_signal_receiver(signal.SIGHUP) as received:
+            task_status.started()
+            await self._follow(received)
+
+    async def _follow(self, received: AsyncIterator[int]) -> None:
+        async for _ in received:
+            try:
+                await self.reload()
+            except KaspaNodeError:
+                # The log has it already, and there is nobody else to tell.
+                continue
