@@ -18,7 +18,11 @@ description:
 options:
   name: {type: str, required: true, description: The service's name.}
   directory: {type: path, required: true, description: Where its log and its record are.}
-  state: {type: str, choices: [started, stopped], default: started, description: What is wanted.}
+  state:
+    type: str
+    choices: [started, stopped, restarted]
+    default: started
+    description: What is wanted. C(restarted) starts it again as it was started last, and takes no other words.
   argv: {type: list, elements: str, default: [], description: The program and its arguments.}
   environment: {type: dict, default: {}, description: Variables added to the environment.}
   token: {type: str, default: "", description: "Anything; another value restarts the process."}
@@ -49,7 +53,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "directory": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+            "state": {"type": "str", "choices": ["started", "stopped", "restarted"], "default": "started"},
             "argv": {"type": "list", "elements": "str", "default": []},
             "environment": {"type": "dict", "default": {}},
             "token": {"type": "str", "default": "", "no_log": False},
@@ -65,6 +69,8 @@ def main() -> None:
     before = service.state()
     if wanted["state"] == "stopped":
         changed = before.active or bool(service.record())
+    elif wanted["state"] == "restarted":
+        changed = True
     else:
         changed = not before.active or service.record().get("fingerprint") != mark
     pid = before.pid
@@ -74,10 +80,11 @@ def main() -> None:
         if wanted["state"] == "stopped":
             service.forget()
         else:
+            again = wanted["state"] == "restarted"
             try:
-                pid = service.start(wanted["argv"], environment, mark)
+                pid = service.start_again() if again else service.start(wanted["argv"], environment, mark)
             except OSError as error:
-                module.fail_json(msg=f"{wanted['argv'][0]} can't be started: {error.strerror}")
+                module.fail_json(msg=f"{wanted['name']} can't be started: {error.strerror or error}")
     module.exit_json(changed=changed, pid=pid)
 
 
