@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,13 +87,30 @@ def test_verify_fails_where_another_path_was_expected_than_came_about() -> None:
     assert (report()["path"], report()["exit_code"]) == ("relayed", 3)
 
 
-def test_another_log_level_restarts_the_nodes_and_only_once() -> None:
-    words = ("-e", "kaspa_node_log_level=debug")
-    first, second = play("deploy.yml", "local", *words), play("deploy.yml", "local", *words)
+def processes() -> dict[str, int]:
+    """The process of each host's node."""
+    return {name: json.loads(next((PATHS.local / name).glob("kaspa-*.json")).read_text())["pid"] for name in NAMES}
+
+
+def restarted_by(setting: str) -> set[str]:
+    """Whose node another setting has restarted; the same once more changes nothing."""
+    before = processes()
+    first, second = play("deploy.yml", "local", "-e", setting), play("deploy.yml", "local", "-e", setting)
     well(first)
     well(second)
-    assert all(first.changed.values())
     assert second.changed == NOTHING
+    after = processes()
+    return {name for name in NAMES if after[name] != before[name]}
+
+
+def test_another_log_level_is_taken_by_the_nodes_as_they_run() -> None:
+    assert restarted_by("kaspa_node_log_level=debug") == set()
+    for name in NAMES:
+        assert "applied: log_level" in next((PATHS.local / name).glob("kaspa-*.log")).read_text()
+
+
+def test_another_network_restarts_the_peers() -> None:
+    assert restarted_by("kaspa_peer_network=simnet") == {"server", "client"}
 
 
 def test_an_upgrade_of_what_runs_this_checkout_changes_nothing() -> None:
