@@ -191,6 +191,10 @@ class Settings:
         first = {relay.peer_id: relay for relay in self.relays}
         return tuple((first | {peer_id: r for peer_id, r in found.items() if peer_id not in first}).values())
 
+    def remote(self, name: str) -> Remote | None:
+        """The remote of that name or peer id, or None."""
+        return next((remote for remote in self.remotes if name in (remote.name, remote.peer_id)), None)
+
     def check(self, peer_id: str) -> None:
         """What can be checked only once this node's own peer id is known: that it does not dial itself.
 

@@ -68,6 +68,8 @@ def test_a_file_with_everything_a_peer_has(load: Loader) -> None:
         f"{RELAY}/p2p-circuit/p2p/{SERVER_ID}",
         f"{RELAY_2}/p2p-circuit/p2p/{SERVER_ID}",
     )
+    assert peer.remote("server") is peer.remote(SERVER_ID) is peer.remotes[0]
+    assert peer.remote("nobody") is None
     assert peer.allow.permits(SERVER_ID)
 
 
