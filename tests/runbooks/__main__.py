@@ -1,19 +1,23 @@
 """Writes into runbook pages what their commands print: python -m tests.runbooks docs/runbooks/PAGE.md [--fill]
 
 Each page is followed in the lab. Where a command prints what the page shows, what differs from run to run is brought up
-to date. With --fill a command that is followed by nothing, or that prints something else, gets the whole of its output:
-then shorten it by hand, with `...` for what nobody needs to read.
+to date. With --fill a command that is followed by nothing, or that prints something else, gets its output, without the
+tasks of a playbook: then shorten it further by hand, with `...` for what nobody needs to read.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.runbooks.compare import aligned
+from tests.runbooks.compare import ANY, aligned
 from tests.runbooks.follow import Shell, Strayed, follow, shell
 from tests.runbooks.page import Step, steps
+
+_TASK = re.compile(r"PLAY \[|TASK \[|(ok|changed|included|skipping): ")
 
 
 def refresh(page: Path, at: Shell, *, fill: bool) -> None:
@@ -35,7 +39,18 @@ def _filled(step: Step, at: Shell) -> list[str]:
     if printed.code != step.code:
         print(f"  exit code {printed.code}, the page says {step.code}", flush=True)
     lines = aligned(step.shown, printed.lines) if step.shown else None
-    return printed.lines if lines is None else lines
+    return _shortened(printed.lines) if lines is None else lines
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    """The lines with `...` for a playbook's tasks that did as they should."""
+    found: list[str] = []
+    for line in lines:
+        if _TASK.match(line) is None:
+            found.append(line)
+        elif found[-1:] != [ANY]:
+            found.append(ANY)
+    return found
 
 
 def main() -> int:

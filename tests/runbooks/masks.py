@@ -22,6 +22,12 @@ _MASKS = (
         "N ",
     ),
     (re.compile(r"\b(pid|bytes|sent|received|lines?|nonce|seconds|pings)([ =:]+)[0-9,.]+"), r"\1\2N"),
+    (
+        re.compile(r"\bsession [0-9,]+, by relay (0|[1-9][0-9,]*)"),
+        lambda match: f"session N, by relay {match[1][0] > '0'}",
+    ),
+    # How many tasks a playbook has is nothing that a page is about; what it changed is.
+    (re.compile(r"\b(ok|skipped)=[0-9]+"), r"\1=N"),
     (re.compile(r"[-─=]{4,}"), "----"),
     (re.compile(r"\*{4,}"), ""),
     (re.compile(r"\s+"), " "),
