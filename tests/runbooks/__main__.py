@@ -17,7 +17,7 @@ from tests.runbooks.compare import ANY, aligned
 from tests.runbooks.follow import Shell, Strayed, follow, shell
 from tests.runbooks.page import Step, steps
 
-_TASK = re.compile(r"PLAY \[|TASK \[|(ok|changed|included|skipping): ")
+_TASK = re.compile(r"PLAY \[|TASK \[|RUNNING HANDLER \[|(ok|changed|included|skipping): ")
 
 
 def refresh(page: Path, at: Shell, *, fill: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _MASKS = (
+    # A relay's own counts since its start, in `fab status`: how often who tried what depends on who was first.
+    (re.compile(r"^( *\S+ +[0-9]+ +[0-9]+ +)[0-9]+( +\S+ [KM]?i?B) +[0-9]+ +[0-9]+$"), r"\1N\2 N N"),
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (re.compile(r"12D3Koo[1-9A-HJ-NP-Za-km-z]+"), "PEER"),
     (re.compile(r"[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{4})?"), "RUN"),
