@@ -188,7 +188,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "native program down",
         "A native program is not running while its session should stand.",
-        "Look at its unit: systemctl status, journalctl -u; verify starts it, and it has to live for some seconds.",
+        "Look at its unit: systemctl status, journalctl -u. The server's has to run; verify starts the client's.",
         native_causes.down,
     ),
     Cause(
