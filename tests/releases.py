@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,18 +30,19 @@ def next_release(place: Path, version: str, *, broken_peer: bool = False) -> Pat
     (place / ".cache").mkdir()
     for name in (".venv", ".lab", ".cache/collections", ".cache/lab-base"):
         (place / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / ".cache/wheels", place / ".cache/wheels")
-    _change(place / VERSION, '__version__ = "', f'__version__ = "{version}"  # was "')
+    if (ROOT / ".cache/wheels").is_dir():
+        shutil.copytree(ROOT / ".cache/wheels", place / ".cache/wheels")
+    _change(place / VERSION, r'(__version__ = )".*"', rf'\1"{version}"')
     setting = f'    {NEW_SETTING}: bool = _setting(_BOTH, kinds.boolean(), False, "Of {version}.")\n'
-    _change(place / MODEL, "    network: str = _setting(", setting + "    network: str = _setting(")
-    _change(place / SETTINGS, "      log_level:", f"      {NEW_SETTING}: true\n      log_level:")
+    _change(place / MODEL, r"(    network: str = _setting\()", rf"{setting}\1")
+    _change(place / SETTINGS, r"(      log_level:)", rf"      {NEW_SETTING}: true\n\1")
     if broken_peer:
-        begin = "journal: Journal) -> None:\n"
-        _change(place / PEER, begin, f"{begin}    raise SystemExit('broken on purpose')\n")
+        end = "    raise SystemExit('broken on purpose')\\n"
+        _change(place / PEER, r"(async def run_peer\(.*?\) -> None:\n)", rf"\1{end}")
     return place
 
 
 def _change(file: Path, old: str, new: str) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert old in text, f"{file}: {old!r}"
-    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    text, found = re.subn(old, new, file.read_text(encoding="utf-8"), count=1, flags=re.DOTALL)
+    assert found, f"{file}: {old}"
+    file.write_text(text, encoding="utf-8")

@@ -41,3 +41,10 @@ def test_also_as_a_part_of_an_address(tmp_path: Path) -> None:
 
 def test_others_are_nobodys_business(tmp_path: Path) -> None:
     rotation.refuse_hand_written(written(tmp_path, f"{OLD}x".replace("Old", "New")), OLD)
+
+
+def test_what_a_relay_has_carried_once_is_history() -> None:
+    status = {"role": "relay", "reservations": [{"peer_id": "new"}], "pairs": [{"src": "old", "dst": "server"}]}
+    assert not rotation.holds(status, "old")
+    assert rotation.holds(status, "new")
+    assert rotation.holds({"sessions": [{"peer_id": "old"}]}, "old")
