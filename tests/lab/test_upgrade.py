@@ -23,7 +23,8 @@ RESTARTED = re.compile(r"^changed: \[(\w+)\]$", re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory: pytest.TempPathFactory, deployed: None) -> Iterator[Path]:
-    """A checkout of the next release; ours is on the hosts at the end again."""
+    """A checkout of the next release; ours is on the hosts, and at the end again."""
+    well(play("deploy.yml", "lab"))
     yield next_release(tmp_path_factory.mktemp("newer"), "0.1.1")
     well(play("deploy.yml", "lab"))
     mend()
