@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
+
+# A run in a shell's background begins with SIGINT ignored, and what the tests start would inherit that: nobody could be
+# interrupted then.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Directory → marker; what stands in none of them is a unit test. In the order in which they run.
 KINDS = {
