@@ -157,6 +157,22 @@ async def test_a_standing_direct_connection_is_taken() -> None:
         assert await punched(a, again) is direct
 
 
+async def test_a_direct_connection_that_does_not_answer_is_not_taken_for_a_punch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(puncher_module, "STANDING_SECONDS", 0.01)
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        await punched(a, connection)
+        left_over = await standing(b.host, a.peer_id, DIRECT)
+        monkeypatch.setattr(left_over, "ping", trio.sleep_forever)
+        again = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+        await left_over.closed.wait()
+        assert left_over.reason.startswith("no answer")
+        fresh = await punched(a, again)
+        assert fresh.id != left_over.id
+
+
 # Failure
 
 

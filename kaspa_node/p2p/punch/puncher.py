@@ -21,6 +21,8 @@ from kaspa_node.p2p.wire import delimited
 
 MAX_ATTEMPTS = 3
 EXCHANGE_SECONDS = 10.0
+# A direct connection that stands already must answer a ping within this, or it is what the remote has left behind.
+STANDING_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 # A remote that wants to punch begins at once; after this long without a word it does not speak DCUtR.
 SILENCE_SECONDS = EXCHANGE_SECONDS + simultaneous.WINDOW_SECONDS + MAX_ATTEMPTS * PAUSE_SECONDS
@@ -121,6 +123,7 @@ class Puncher:
     async def _drive(self, relayed: Connection) -> None:
         progress = self.progress(relayed)
         with progress.scope:
+            await self._check_standing(relayed.remote)
             for attempt in range(1, MAX_ATTEMPTS + 1):
                 progress.attempts = attempt
                 if await self._succeeds(relayed, attempt, progress):
@@ -128,6 +131,22 @@ class Puncher:
                 await trio.sleep(PAUSE_SECONDS * attempt)
         progress.over = True
         progress.changed.unpark_all()
+
+    async def _check_standing(self, peer: str) -> None:
+        """End a direct connection to `peer` that is none any more: it would be taken for the punch's success.
+
+        A remote that dials through the relay again has mostly lost or closed it, and its reset may not have arrived.
+        """
+        standing = self._host.connection_to(peer, DIRECT)
+        if standing is None:
+            return
+        try:
+            with trio.move_on_after(STANDING_SECONDS) as waiting:
+                await standing.ping()
+        except ConnectionLost:
+            return
+        if waiting.cancelled_caught:
+            standing.close(f"no answer for {STANDING_SECONDS:.0f} s, and the peer comes through the relay again")
 
     async def _succeeds(self, relayed: Connection, attempt: int, progress: Progress) -> bool:
         """One attempt; True where no other is needed, or makes sense."""
