@@ -19,9 +19,9 @@ NODE = "/opt/kaspa-node/bin/kaspa-node"
 
 @pytest.fixture
 def direct_again() -> Iterator[None]:
-    """Afterwards there is a direct session again, whatever happened."""
+    """Afterwards there is a direct session again; a first dial may still meet what a cut has left behind."""
     yield
-    assert fab("dial", "client", "server").code == 0
+    assert 0 in (fab("dial", "client", "server").code for _ in range(3))
 
 
 def session(name: str = "client") -> dict[str, Any]:
