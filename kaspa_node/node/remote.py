@@ -14,7 +14,7 @@ from kaspa_node.kaspa.errors import KaspaError
 from kaspa_node.node.carriage import Carriage, Standing
 from kaspa_node.node.requests import SessionRequest
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, Connection
-from kaspa_node.p2p.dial import RELAY_ONLY, Dialer, Reached
+from kaspa_node.p2p.dial import PUNCHING, RELAY_ONLY, Dialer, Reached
 from kaspa_node.p2p.errors import DialError, P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.settings.values import Remote
@@ -26,6 +26,8 @@ RELAY_GRACE_SECONDS = 0.2
 # A relayed session is worth another punch: soon, where packets were lost or a machine was slow, and then now and then,
 # as NAT and firewall rules change, and laptops move.
 FIRST_RETRY_DIRECT, LONGEST_RETRY_DIRECT = 10.0, 300.0
+# A punch that is broken off costs the next one its first attempt (p2p/punch/spare_port.py); most take a moment only.
+PUNCH_PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +201,11 @@ class RemoteKeeper:
 
         What it waited for when the time is over stands in the error.
         """
-        self._attempt.cancel()
         run = request.run
         established: Established | None = None
         try:
             with trio.fail_after(request.timeout):
+                await self._break_off()
                 async with self._turn:
                     # Whoever asked is going to look at this session, and at what the relay counts.
                     self._retry_direct = LONGEST_RETRY_DIRECT
@@ -222,6 +224,14 @@ class RemoteKeeper:
             raise RequestFailed(str(error)) from error
         return established.reply(self.remote.peer_id, run)
 
+    async def _break_off(self) -> None:
+        """End the attempt that runs, but let a punch that has begun come to its end."""
+        if self._busy and self._dialer.state == PUNCHING:
+            with trio.move_on_after(PUNCH_PATIENCE):
+                async with self._turn:
+                    pass
+        self._attempt.cancel()
+
     def _lacking(self, established: Established | None) -> str:
         if established is None:
             return f"{self._dialer.state} ({self._dialer.reason or 'no answer'})"
@@ -230,10 +240,11 @@ class RemoteKeeper:
     async def _circuit_gone(self, relayed: Connection) -> None:
         """Until the relay has seen the end of the circuit: whoever asked is going to look at the relay's counters."""
         await relayed.closed.wait()
-        relay = self._host.connection_to(relayed.route.relay or "")
-        if relay is not None:
-            # Its answer comes behind the end of the circuit's stream, on the same connection.
-            await relay.ping()
+        for relay in self._host.connections.get(relayed.route.relay or "", []):
+            if relay.route.local == relayed.route.local:
+                # Its answer comes behind the end of the circuit's stream, on the same connection.
+                await relay.ping()
+                return
 
     async def _drop(self, reason: str) -> None:
         standing = self._standing()

@@ -23,6 +23,12 @@ class SocketAddress(NamedTuple):
     def __str__(self) -> str:
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
+    @classmethod
+    def parse(cls, text: str) -> SocketAddress:
+        """From the form that `str` gives, such as `203.0.113.20:4012` or `[2001:db8::1]:4012`."""
+        ip, _, port = text.rpartition(":")
+        return cls(ip.strip("[]"), int(port))
+
     @property
     def is_ipv6(self) -> bool:
         """True for an IPv6 address."""

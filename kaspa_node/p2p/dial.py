@@ -20,6 +20,8 @@ PREFER_DIRECT = "prefer-direct"
 DIRECT_ONLY = "direct-only"
 RELAY_ONLY = "relay-only"
 
+WAITING, DIALING, PUNCHING = "waiting", "dialing", "punching"
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 
 
@@ -51,7 +53,7 @@ class Dialer:
     """Finds the way to one remote. `state` says how far it is: waiting, dialing, punching."""
 
     def __init__(self, host: Host, peer: str, links: Sequence[RelayLink], puncher: Puncher, journal: Journal) -> None:
-        self.state = "dialing"
+        self.state = DIALING
         self.reason: str | None = None
         self._host = host
         self._peer = peer
@@ -79,7 +81,7 @@ class Dialer:
         )
         if policy == RELAY_ONLY:
             return Reached(relayed, relayed, started, relayed_at, None, 0, "the policy is relay-only")
-        self.state = "punching"
+        self.state = PUNCHING
         try:
             direct = await self._puncher.direct(relayed)
         except DialError as error:
@@ -100,7 +102,7 @@ class Dialer:
         while True:
             missing: list[RelayLink] = []
             problems: list[str] = []
-            self.state = "dialing"
+            self.state = DIALING
             await self._any_relay()
             for link in self._links:
                 relay = link.standing
@@ -118,7 +120,7 @@ class Dialer:
                     problems.append(f"through {link.address.addr}: {error}")
             if not missing:
                 raise DialError("; ".join(problems) or "no relay is configured for it")
-            self.state = "waiting"
+            self.state = WAITING
             self.reason = "the relay has no reservation for it"
             self._journal.record(
                 milestones.DIAL_WAITING, peer=self._peer, relay=missing[0].peer_id, delay=pause, run=run

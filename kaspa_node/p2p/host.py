@@ -16,7 +16,7 @@ from kaspa_node.p2p import identify, tcp
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits, Places
 from kaspa_node.p2p.channel import select, yamux
-from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
+from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, RELAYED, Connection, Route
 from kaspa_node.p2p.channel.negotiate import Answerer
 from kaspa_node.p2p.channel.noise import NoiseKeys
 from kaspa_node.p2p.channel.pipe import Pipe, SocketPipe
@@ -274,8 +274,7 @@ class Host:
         """
         connection.mux.most_incoming = self.limits.stranger_streams
         connection.mux.growth = 0
-        ip = connection.route.remote.rpartition(":")[0].strip("[]")
-        displaced = self._strangers.take(connection, ip)
+        displaced = self._strangers.take(connection, SocketAddress.parse(connection.route.remote).ip)
         if displaced is not None:
             displaced.close("another stranger took its place")
 
@@ -293,12 +292,20 @@ class Host:
                 return connection
         return None
 
-    async def dial(self, address: SocketAddress, peer: str, *, reuse_port: bool = True) -> Connection:
-        """A direct connection to `peer` at `address`, from the listening port if wanted. Raises P2PError."""
-        local = self.local_for(address) if reuse_port else None
+    def circuits_over(self, connection: Connection) -> list[Connection]:
+        """The standing relayed connections that run over a direct one to their relay."""
+        end = (RELAYED, connection.remote, connection.route.local, connection.route.remote)
+        standing = [each for each in self.all_connections() if not each.closed.is_set()]
+        return [c for c in standing if (c.route.path, c.route.relay, c.route.local, c.route.remote) == end]
+
+    async def dial(self, address: SocketAddress, peer: str, *, port: int | None = None) -> Connection:
+        """A direct connection to `peer` at `address`, from the listening port, or from `port`; 0 is any free one.
+
+        Raises P2PError.
+        """
         try:
             with trio.fail_after(self.limits.connect):
-                sock = await tcp.connect(address, local)
+                sock = await tcp.connect(address, self.local_for(address, port))
         except trio.TooSlowError as error:
             raise DialError(f"{address}: no answer within {self.limits.connect:.0f} s") from error
         return await self.secure(sock, peer, initiator=True, direction=OUTGOING)
@@ -317,9 +324,12 @@ class Host:
         self.adopt(connection)
         return connection
 
-    def local_for(self, remote: SocketAddress) -> SocketAddress | None:
-        """The listening address of the family of `remote`, to dial from."""
-        return next((address for address in self.listening if address.is_ipv6 == remote.is_ipv6), None)
+    def local_for(self, remote: SocketAddress, port: int | None = None) -> SocketAddress | None:
+        """The address to dial `remote` from: that on which this host listens, with another port where one is named."""
+        listening = next((address for address in self.listening if address.is_ipv6 == remote.is_ipv6), None)
+        if port is None:
+            return listening
+        return SocketAddress(listening.ip if listening else "::" if remote.is_ipv6 else "0.0.0.0", port)
 
     async def _tell(self, stream: Stream) -> None:
         await self._identify.tell(stream, sorted(self._served), self.announced)

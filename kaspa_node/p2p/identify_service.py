@@ -62,8 +62,7 @@ class IdentifyService:
     def _about_us(self, connection: Connection, protocols: list[str], listen: list[SocketAddress]) -> bytes:
         observed = None
         if connection.route.path == DIRECT:
-            ip, _, port = connection.route.remote.rpartition(":")
-            observed = SocketAddress(ip.strip("[]"), int(port))
+            observed = SocketAddress.parse(connection.route.remote)
         return identify.encode(
             key=self._key,
             agent=self._agent,

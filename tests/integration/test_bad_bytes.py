@@ -103,7 +103,7 @@ async def guest(number: int, program: Program) -> AsyncIterator[tuple[Host, Conn
     async with trio.open_nursery() as nursery:
         nursery.start_soon(host.run)
         await host.running.wait()
-        yield host, await host.dial(place(program), program.peer_id, reuse_port=False)
+        yield host, await host.dial(place(program), program.peer_id, port=0)
         nursery.cancel_scope.cancel()
 
 

@@ -227,7 +227,7 @@ async def test_a_second_dial_between_the_same_two_ports_is_told_apart() -> None:
         a, b, _ = await w.pair()
         with pytest.raises(PortBusy):
             await a.dial(b.listening[0], b.peer_id)
-        await a.dial(b.listening[0], b.peer_id, reuse_port=False)
+        await a.dial(b.listening[0], b.peer_id, port=0)
 
 
 async def test_a_busy_port_is_told_with_a_way_out() -> None:

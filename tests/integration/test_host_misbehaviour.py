@@ -114,7 +114,7 @@ async def test_a_host_outlives_remotes_that_leave_at_every_moment() -> None:
         a, b = await w.host(1), await w.host(2)
         for passes in range(12):
             for leave in (Connection.close, lambda c, reason: c._pipe.abort()):
-                connection = await a.dial(b.listening[0], b.peer_id, reuse_port=False)
+                connection = await a.dial(b.listening[0], b.peer_id, port=0)
                 for _ in range(passes):
                     await trio.lowlevel.checkpoint()
                 leave(connection, "gone")

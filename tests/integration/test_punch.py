@@ -16,8 +16,9 @@ from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch import exchange, simultaneous
 from kaspa_node.p2p.punch import puncher as puncher_module
 from kaspa_node.p2p.relay import circuit
+from kaspa_node.p2p.relay.service import RelayService
 from kaspa_node.p2p.wire import delimited
-from tests.integration.world import Party, World, read_all, say, standing, world
+from tests.integration.world import Party, World, read_all, say, standing, until, world
 from tests.unit.p2p.parties import peer_id
 
 pytestmark = pytest.mark.trio
@@ -94,11 +95,11 @@ async def test_whichever_side_dials_first(monkeypatch: pytest.MonkeyPatch, first
     dialing = simultaneous.dial
     one_is_through = trio.Event()
 
-    async def in_turn(host: Host, peer: str, plan: exchange.Dial) -> Connection:
+    async def in_turn(host: Host, peer: str, plan: exchange.Dial, port: int | None) -> Connection:
         if plan.role != first:
             await one_is_through.wait()
         try:
-            return await dialing(host, peer, plan)
+            return await dialing(host, peer, plan, port)
         finally:
             one_is_through.set()
 
@@ -130,6 +131,63 @@ def make_slow(connection: Connection) -> None:
     """Have a relayed connection believe that it takes an hour there and back."""
     if connection.route.path == RELAYED:
         connection.mux.round_trip = 3600.0
+
+
+class SecondAttempts:
+    """First attempts come to nothing; later ones dial once `may_dial` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_dial = trio.Event()
+        self._dial = simultaneous.dial
+        self._dialed = set[str]()
+        monkeypatch.setattr(simultaneous, "dial", self._in_turn)
+
+    async def _in_turn(self, host: Host, peer: str, plan: exchange.Dial, port: int | None) -> Connection:
+        if host.peer_id not in self._dialed:
+            self._dialed.add(host.peer_id)
+            raise DialError("no answer")
+        await self.may_dial.wait()
+        return await self._dial(host, peer, plan, port)
+
+
+async def test_a_second_attempt_goes_from_a_port_of_which_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    SecondAttempts(monkeypatch).may_dial.set()
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        direct = await punched(a, connection)
+        theirs = await standing(b.host, a.peer_id, DIRECT)
+        assert theirs.id == direct.id
+        assert direct.route.local == str(a.host.listening[0])
+        assert SocketAddress.parse(direct.route.remote).port != b.host.listening[0].port
+        assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"
+        assert (await a.journal.seen(milestones.PUNCH_SUCCEEDED))["attempt"] == 2
+
+
+@pytest.mark.parametrize("newest", [False, True], ids=["over the one that has reserved", "over the newest"])
+async def test_who_comes_through_the_relay_meanwhile_stays(monkeypatch: pytest.MonkeyPatch, newest: bool) -> None:
+    """A peer has two connections to the relay while it punches from another port; our relay takes the first."""
+    attempts = SecondAttempts(monkeypatch)
+    if newest:
+        monkeypatch.setattr(RelayService, "_way_to", lambda service, peer: service._host.connection_to(peer))
+    async with world() as w:
+        relay = await w.relay()
+        a = await w.party(1, relay, reserve=False)
+        b = await w.party(2, relay)
+        c = await w.party(3, relay, reserve=False, punches=False)
+        [reserved] = b.host.connections[relay.host.peer_id]
+        relayed = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+        await until(lambda: len(b.host.connections[relay.host.peer_id]) == 2)
+        guest = await circuit.dial(c.host, await c.links[0].connection(), b.peer_id)
+        attempts.may_dial.set()
+        await punched(a, relayed)
+        if newest:
+            relayed.close("not needed any more")
+            assert await say(c.host, b.peer_id, b"still there") == b"still there"
+            assert len(b.host.connections[relay.host.peer_id]) == 2
+            guest.close("the end")
+        await until(lambda: b.host.connections[relay.host.peer_id] == [reserved])
+        if not newest:
+            assert await say(c.host, b.peer_id, b"still there") == b"still there"
 
 
 async def test_several_remotes_punch_at_once() -> None:

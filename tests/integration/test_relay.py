@@ -280,7 +280,7 @@ async def test_counters_of_a_pair_only_grow_and_hold_what_closed_circuits_carrie
 
 async def refused_by(relay: Relay, host: Host, request: HopMessage) -> str:
     """The relay's status for a stranger's request."""
-    connection = await host.dial(relay.host.listening[0], relay.host.peer_id, reuse_port=False)
+    connection = await host.dial(relay.host.listening[0], relay.host.peer_id, port=0)
     stream = await host.open_stream(connection, [wire.HOP_PROTOCOL])
     await wire.write(stream, request)
     return wire.status_name((await wire.read_hop(stream)).status)

@@ -134,7 +134,7 @@ async def test_each_notices_that_the_other_has_left() -> None:
         await say(ours, other.peer_id, b"hello")
         await other.host.disconnect(ID.from_string(ours.peer_id))
         await connection.closed.wait()
-        await ours.dial(other.at, other.peer_id, reuse_port=False)
+        await ours.dial(other.at, other.peer_id, port=0)
         await say(ours, other.peer_id, b"hello")
         await w.stop(ours)
         await until(lambda: not other.host.get_network().connections.get(ID.from_string(ours.peer_id)))

@@ -130,8 +130,20 @@ def peer_id(name: str) -> str:
     return found
 
 
+def punches_are_over() -> None:
+    """Until no peer punches: one that is broken off leaves something in the routers, and the next one's first attempt
+    fails."""
+    node = "/opt/kaspa-node/bin/kaspa-node"
+
+    def punching(name: str) -> bool:
+        return '"punching"' in on(name, f"{node} status --json || true")
+
+    assert until(lambda: not any(map(punching, PEERS)), timeout=PATIENCE, pause=0.1)
+
+
 def restart(*names: str, until_reserved: bool = True) -> None:
     """Restart services; peers are waited for until the relay has accepted their reservations."""
+    punches_are_over()
     for name in names:
         on(name, f"systemctl reset-failed {UNITS[name]}; systemctl restart {UNITS[name]}")
     for name in names:
@@ -163,6 +175,7 @@ def settings(environment: dict[str, dict[str, str]], *, until_reserved: bool = T
 @contextmanager
 def stopped(*names: str) -> Iterator[None]:
     """Services that do not run; they are started in the order of the names at the end, and the peers wait for it."""
+    punches_are_over()
     for name in names:
         on(name, f"systemctl stop {UNITS[name]}")
     try:

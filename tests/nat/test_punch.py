@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from lab.local import lab
+from lab.topology import router
 from tests.nat.nodes import Nodes, nodes
 
 ROUTERS = ("nat-client", "nat-server")
@@ -25,8 +28,8 @@ def world() -> Iterator[Nodes]:
 def behind(world: Nodes) -> Iterator[Nodes]:
     """The three programs; the NATs are plain again afterwards, and the mappings those of plain NATs."""
     yield world
-    for router in ROUTERS:
-        world.set_nat(router, "plain")
+    for name in ROUTERS:
+        world.set_nat(name, "plain")
 
 
 def restart_behind(world: Nodes, client: str, server: str) -> None:
@@ -45,6 +48,36 @@ def test_the_first_attempt_succeeds(behind: Nodes, mode: str) -> None:
         reply = behind.session(f"{mode}-{number}")
         assert reply["path"] == "direct"
         assert reply["punch"] == {"attempts": 1, "succeeded": True, "reason": None}
+
+
+SYN_AND_NO_MORE = """
+import errno, socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(("0.0.0.0", 4012))
+    assert sock.connect_ex((sys.argv[1], 4012)) == errno.EINPROGRESS
+"""
+
+
+def test_what_a_broken_off_punch_leaves_in_a_router_costs_one_attempt(behind: Nodes) -> None:
+    """A SYN from each side, the second while nobody sends any more: the server's listener answers, with a sequence
+    number that the server's router takes for wrong, and with it all that follows between these two ports."""
+    behind.stop("client", "server")
+    for name in ROUTERS:
+        behind.set_nat(name, "plain")
+    behind.start("server")
+    behind.wait_reserved("server")
+    for name, other in (("server", "client"), ("client", "server")):
+        words = [sys.executable, "-c", SYN_AND_NO_MORE, router(other).public]
+        subprocess.run([*behind.inside(name), *words], check=True)
+    behind.start("client")
+    status = behind.wait_for("client", lambda status: status["sessions"])
+    assert [session["path"] for session in status["sessions"]] == ["direct"]
+    told = behind.log("client").splitlines()
+    assert [line for line in told if "punch.failed" in line and "attempt=1" in line]
+    conn, _, _ = status["sessions"][0]["session"].partition(".")
+    assert [line for line in told if "punch.succeeded" in line and f"conn={conn}" in line and "attempt=2" in line]
 
 
 def test_both_ends_name_the_session_alike_and_nothing_of_it_crosses_the_relay(behind: Nodes) -> None:

@@ -42,7 +42,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Dial all of `targets` from the listening port at `at` (seconds, the caller's clock).
+    """Dial all of `targets` at `at` (seconds, the caller's clock).
 
     role: SERVER answers the security handshake, CLIENT opens it. round_trip: over the relay, in seconds.
     """

@@ -17,6 +17,7 @@ from kaspa_node.p2p.errors import ConnectionLost, DialError, NegotiationError, P
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch import exchange, simultaneous
 from kaspa_node.p2p.punch.exchange import Dial, Expect, Initiator, Responder, Send
+from kaspa_node.p2p.punch.spare_port import spare_port
 from kaspa_node.p2p.wire import delimited
 
 MAX_ATTEMPTS = 3
@@ -162,14 +163,24 @@ class Puncher:
         return True
 
     async def _attempt(self, relayed: Connection, attempt: int) -> None:
-        machine = Initiator(self._ours(), agreed=attempt == 1)
+        if attempt == 1:
+            await self._punch(relayed, attempt, self._ours(), None)
+            return
+        async with spare_port(self._host, relayed.route.relay or "") as spare:
+            if spare is None:
+                await self._punch(relayed, attempt, self._ours(), None)
+            else:
+                await self._punch(relayed, attempt, [spare.observed], spare.port)
+
+    async def _punch(self, relayed: Connection, attempt: int, ours: list[SocketAddress], port: int | None) -> None:
+        machine = Initiator(ours, agreed=attempt == 1)
         with trio.fail_after(EXCHANGE_SECONDS):
             stream = await self._host.open_stream(relayed, [exchange.PROTOCOL])
             try:
                 plan = await self._converse(stream, machine, machine.start(trio.current_time()), [])
             finally:
                 stream.dismiss()
-        await self._dial(relayed, plan, attempt)
+        await self._dial(relayed, plan, attempt, port)
 
     # As A
 
@@ -223,7 +234,7 @@ class Puncher:
             raw = await select.read_message(stream, exchange.MAX_BYTES)
             events = machine.receive(raw, trio.current_time())
 
-    async def _dial(self, relayed: Connection, plan: Dial, attempt: int) -> None:
+    async def _dial(self, relayed: Connection, plan: Dial, attempt: int, port: int | None = None) -> None:
         self._journal.record(
             milestones.PUNCH_STARTED,
             role=plan.role,
@@ -233,7 +244,7 @@ class Puncher:
             relayed=relayed.id,
         )
         await trio.sleep_until(plan.at)
-        direct = await simultaneous.dial(self._host, relayed.remote, plan)
+        direct = await simultaneous.dial(self._host, relayed.remote, plan, port)
         if direct.closed.is_set():
             raise ConnectionLost(f"the direct connection ended at once: {direct.reason}")
         self._journal.record(

@@ -1,4 +1,4 @@
-"""The simultaneous dial of one attempt: from the listening port to every address, until one connection stands."""
+"""The simultaneous dial of one attempt: from one port to every address, until one connection stands."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ HANDSHAKE_SECONDS = 3.0
 FIRST_GAP, LONGEST_GAP = 0.02, 0.1
 
 
-async def dial(host: Host, peer: str, plan: Dial) -> Connection:
-    """A direct connection to `peer` within the window. Raises DialError with what each address answered."""
+async def dial(host: Host, peer: str, plan: Dial, port: int | None = None) -> Connection:
+    """A direct connection to `peer` within the window, from the listening port, or from `port`.
+
+    Raises DialError with what each address answered.
+    """
     if not plan.targets:
         raise DialError("the remote named no address that can be dialed")
     standing = host.connection_to(peer, DIRECT)
@@ -39,7 +42,7 @@ async def dial(host: Host, peer: str, plan: Dial) -> Connection:
         with trio.move_on_after(WINDOW_SECONDS):
             async with trio.open_nursery() as nursery:
                 for target in plan.targets:
-                    nursery.start_soon(_keep_dialing, host, peer, target, initiator, problems)
+                    nursery.start_soon(_keep_dialing, host, peer, target, port, initiator, problems)
                 await up.wait()
                 nursery.cancel_scope.cancel()
     finally:
@@ -52,12 +55,17 @@ async def dial(host: Host, peer: str, plan: Dial) -> Connection:
 
 
 async def _keep_dialing(
-    host: Host, peer: str, target: SocketAddress, initiator: bool, problems: dict[SocketAddress, str]
+    host: Host,
+    peer: str,
+    target: SocketAddress,
+    port: int | None,
+    initiator: bool,
+    problems: dict[SocketAddress, str],
 ) -> None:
     gap = FIRST_GAP
     while True:
         try:
-            sock = await tcp.connect(target, host.local_for(target))
+            sock = await tcp.connect(target, host.local_for(target, port))
             # The remote may have chosen this very connection: once TCP stands, the end of the window does not interrupt
             # the upgrade. Nor may one that has chosen another and says nothing hold up the attempt.
             deadline = trio.current_time() + HANDSHAKE_SECONDS

@@ -100,8 +100,7 @@ class RelayService:
         """Where this relay is reached: what it was told to announce, else the address that the peer has reached."""
         if self._host.announced:
             return [address.encode() for address in self._host.announced]
-        ip, _, port = connection.route.local.rpartition(":")
-        return [SocketAddress(ip.strip("[]"), int(port)).encode()]
+        return [SocketAddress.parse(connection.route.local).encode()]
 
     def _set_limit(self, message: HopMessage | StopMessage) -> None:
         """Name the limits, if there are any: go-libp2p refuses ordinary streams on a circuit that carries a Limit."""
@@ -172,7 +171,7 @@ class RelayService:
 
     async def _stop(self, circuit: Circuit) -> Stream | None:
         """The stream to the destination of a circuit, once the destination has agreed."""
-        connection = self._host.connection_to(circuit.dst, DIRECT)
+        connection = self._way_to(circuit.dst)
         if connection is None:
             return None
         onward: Stream | None = None
@@ -192,6 +191,14 @@ class RelayService:
             if onward is not None and not agreed:
                 onward.reset()
         return onward if agreed else None
+
+    def _way_to(self, peer: str) -> Connection | None:
+        """The connection over which `peer` has reserved, while it stands: it may have others that it closes soon."""
+        reservation = self.ledger.reservations.get(peer)
+        for connection in self._host.connections.get(peer, []):
+            if reservation is not None and connection.route.remote == reservation.observed:
+                return connection
+        return self._host.connection_to(peer, DIRECT)
 
     async def _carry(self, circuit: Circuit, src: Stream, dst: Stream) -> str:
         """Carry bytes until an end, a limit or the time is over; returns why it ended."""

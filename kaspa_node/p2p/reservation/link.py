@@ -12,7 +12,7 @@ from kaspa_node import milestones
 from kaspa_node.journal import Journal
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.channel.connection import RELAYED, Connection
+from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.errors import DialError, P2PError, PortBusy, ProtocolError, RelayRefused, WrongPeer
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.relay import messages as wire
@@ -89,9 +89,9 @@ class RelayLink:
             return
         had = self.keeper.expires is not None
         with trio.move_on_after(LEAVE_SECONDS):
-            while circuits := self._circuits(connection):
+            while circuits := self._host.circuits_over(connection):
                 await circuits[0].closed.wait()
-        for circuit in self._circuits(connection):
+        for circuit in self._host.circuits_over(connection):
             circuit.close(reason)
         connection.close(reason)
         if had:
@@ -99,11 +99,7 @@ class RelayLink:
 
     def carries(self, circuit: Connection) -> bool:
         """Whether a relayed connection runs over the connection to this relay."""
-        return self.standing is not None and _over(self.standing, circuit)
-
-    def _circuits(self, connection: Connection) -> list[Connection]:
-        """The relayed connections that run over this one."""
-        return [c for c in self._host.all_connections() if not c.closed.is_set() and _over(connection, c)]
+        return self.standing is not None and circuit in self._host.circuits_over(self.standing)
 
     async def _wait(self, until: float) -> None:
         connection = self._connection
@@ -122,7 +118,7 @@ class RelayLink:
         Not while circuits run over it: they would end with it.
         """
         self._move_at = trio.current_time() + BUSY_SECONDS
-        if self._circuits(old):
+        if self._host.circuits_over(old):
             return
         try:
             address = await tcp.resolve(self.address.host, self.address.port)
@@ -161,7 +157,7 @@ class RelayLink:
                 self._journal.info(
                     "Relay %s can't be dialed from the listening port (%s): another port is used", address, error
                 )
-                connection = await self._host.dial(address, self.peer_id, reuse_port=False)
+                connection = await self._host.dial(address, self.peer_id, port=0)
                 self._move_at = trio.current_time() + BUSY_SECONDS
         except WrongPeer as error:
             self._failed(DialError(f"{error}; correct the peer id of {self.address.addr} in `relays`"))
@@ -219,9 +215,3 @@ class RelayLink:
         if status != wire.OK:
             raise RelayRefused(status)
         return float(answer.reservation.expire) - time.time()
-
-
-def _over(relay: Connection, circuit: Connection) -> bool:
-    at = (RELAYED, relay.remote, relay.route.local, relay.route.remote)
-    route = circuit.route
-    return (route.path, route.relay, route.local, route.remote) == at

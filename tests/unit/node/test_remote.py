@@ -11,10 +11,10 @@ import trio.testing
 
 from kaspa_node.errors import RequestFailed
 from kaspa_node.journal import Journal
-from kaspa_node.node.remote import FIRST_RETRY_DIRECT, LONGEST_RETRY_DIRECT, RemoteKeeper
+from kaspa_node.node.remote import FIRST_RETRY_DIRECT, LONGEST_RETRY_DIRECT, PUNCH_PATIENCE, RemoteKeeper
 from kaspa_node.node.requests import SessionRequest
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED
-from kaspa_node.p2p.dial import PREFER_DIRECT, RELAY_ONLY, Reached
+from kaspa_node.p2p.dial import PREFER_DIRECT, PUNCHING, RELAY_ONLY, Reached
 from kaspa_node.p2p.errors import DialError
 from kaspa_node.settings.values import Remote
 
@@ -56,13 +56,20 @@ class World:
         self.paths = list(paths)
         self.dialed_at: list[float] = []
         self.sessions: list[Session] = []
-        self.state, self.reason = "dialing", None
+        self.state, self.reason = PUNCHING, None
         self.relays = {"relay"}
         self.connections: dict[str, list[Any]] = {}
+        self.takes = 0.0
+        self.broken_off = 0
 
     async def reach(self, policy: str, run: str | None) -> Reached:
         now = trio.current_time()
         self.dialed_at.append(now)
+        try:
+            await trio.sleep(self.takes)
+        except trio.Cancelled:
+            self.broken_off += 1
+            raise
         path = self.paths.pop(0) if len(self.paths) > 1 else self.paths[0]
         if not path:
             raise DialError("nobody answers")
@@ -73,8 +80,8 @@ class World:
         self.sessions.append(Session(connection.route.path))
         return self.sessions[-1]
 
-    def start_soon(self, function: Any, *arguments: Any) -> None:
-        pass
+    def start_soon(self, function: Any, relayed: Any) -> None:
+        relayed.close("the direct connection carries the session")
 
     def runs_over(self, connection: Any) -> bool:
         return connection.route.relay in self.relays
@@ -133,6 +140,17 @@ async def test_a_session_that_was_asked_for_is_left_alone_longer(autojump_clock:
     world = World(RELAYED)
     await until(LONGEST_RETRY_DIRECT - 1, world, SessionRequest(remote="server", run=None, policy=None, timeout=5.0))
     assert world.pauses == [0.0]
+
+
+@pytest.mark.parametrize(("takes", "broken_off"), [(PUNCH_PATIENCE / 2, 0), (PUNCH_PATIENCE * 2, 1)])
+async def test_a_punch_that_has_begun_may_end_before_a_session_is_asked_for(
+    autojump_clock: trio.testing.MockClock, takes: float, broken_off: int
+) -> None:
+    world = World(DIRECT)
+    world.takes = takes
+    await until(60.0, world, SessionRequest(remote="server", run=None, policy=None, timeout=30.0))
+    assert world.broken_off == broken_off
+    assert world.pauses == [min(takes, PUNCH_PATIENCE)]
 
 
 # Told by the settings
