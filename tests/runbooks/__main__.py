@@ -8,16 +8,12 @@ tasks of a playbook: then shorten it further by hand, with `...` for what nobody
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from tests.runbooks.compare import ANY, aligned
+from tests.runbooks.compare import aligned, shortened
 from tests.runbooks.follow import Shell, Strayed, follow, shell
 from tests.runbooks.page import Step, steps
-
-_TASK = re.compile(r"PLAY \[|TASK \[|RUNNING HANDLER \[|(ok|changed|included|skipping): ")
 
 
 def refresh(page: Path, at: Shell, *, fill: bool) -> None:
@@ -39,18 +35,7 @@ def _filled(step: Step, at: Shell) -> list[str]:
     if printed.code != step.code:
         print(f"  exit code {printed.code}, the page says {step.code}", flush=True)
     lines = aligned(step.shown, printed.lines) if step.shown else None
-    return _shortened(printed.lines) if lines is None else lines
-
-
-def _shortened(lines: Sequence[str]) -> list[str]:
-    """The lines with `...` for a playbook's tasks that did as they should."""
-    found: list[str] = []
-    for line in lines:
-        if _TASK.match(line) is None:
-            found.append(line)
-        elif found[-1:] != [ANY]:
-            found.append(ANY)
-    return found
+    return shortened(printed.lines) if lines is None else lines
 
 
 def main() -> int:

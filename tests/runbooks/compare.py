@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tests.runbooks.masks import masked, progress
 
 ANY = "..."
+
+_TASK = re.compile(r"PLAY \[|TASK \[|RUNNING HANDLER \[|(ok|changed|included|skipping): ")
 
 
 def told(output: str) -> list[str]:
@@ -32,6 +35,17 @@ def aligned(shown: Sequence[str], printed: Sequence[str]) -> list[str] | None:
         number = next(answers)
         result.append(ANY if number is None else printed[number])
     return result
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """The lines with `...` for a playbook's tasks that did as they should."""
+    found: list[str] = []
+    for line in lines:
+        if _TASK.match(line) is None:
+            found.append(line)
+        elif found[-1:] != [ANY]:
+            found.append(ANY)
+    return found
 
 
 def _matches(wanted: Sequence[str], printed: Sequence[str]) -> list[int | None] | None:

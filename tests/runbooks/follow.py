@@ -12,7 +12,7 @@ from difflib import unified_diff
 from pathlib import Path
 
 from tests.playbooks import ROOT
-from tests.runbooks.compare import aligned, told
+from tests.runbooks.compare import aligned, shortened, told
 from tests.runbooks.masks import masked
 from tests.runbooks.page import Step
 
@@ -76,7 +76,7 @@ def follow(step: Step, at: Shell) -> list[str]:
     lines = aligned(step.shown, printed.lines)
     if lines is None:
         shown = [masked(line) for line in step.shown if line.strip()]
-        found = [masked(line) for line in printed.lines]
+        found = [masked(line) for line in shortened(printed.lines)]
         difference = "\n".join(unified_diff(shown, found, "the page", "the command", lineterm="", n=2))
         raise Strayed(f"line {step.first}: `{step.command}` does not print what the page shows:\n{difference}")
     return lines

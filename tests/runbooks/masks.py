@@ -8,7 +8,11 @@ _MASKS = (
     # A relay's own counts since its start, in `fab status`: how often who tried what depends on who was first.
     (re.compile(r"^( *\S+ +[0-9]+ +[0-9]+ +)[0-9]+( +\S+ [KM]?i?B) +[0-9]+ +[0-9]+$"), r"\1N\2 N N"),
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
-    (re.compile(r"12D3Koo[1-9A-HJ-NP-Za-km-z]+"), "PEER"),
+    (re.compile(r"12D3Koo[1-9A-HJ-NP-Za-km-z]+(…[1-9A-HJ-NP-Za-km-z]{8})?"), "PEER"),
+    (re.compile(r"…[1-9A-HJ-NP-Za-km-z]{8}\b"), "PEER"),
+    # A duration and a size have other units when they pass a limit; nothing at all stays nothing.
+    (re.compile(r"\b[0-9]+ (min|h|d)( [0-9]+ (s|min|h))?\b"), "N s"),
+    (re.compile(r"\b(?!0 B)[0-9][0-9,]*(\.[0-9]+)? ([KMG]i|k)?B\b"), "N B"),
     (re.compile(r"[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{4})?"), "RUN"),
     (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+(\+00:00|Z| UTC)?)?"), "TIME"),
     (re.compile(r"\b[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?\b(?!/)"), "TIME"),
@@ -19,7 +23,7 @@ _MASKS = (
     (re.compile(r"(?<=:)(?!401[12]\b)[0-9]{4,5}\b"), "PORT"),
     (
         re.compile(
-            r"[+-]?\b[0-9][0-9,]*(\.[0-9]+)? ?(?=(ms|s|min|h|d|B|kB|KiB|MiB|bytes|packets|seconds|round trips|RT)\b)"
+            r"[+-]?\b[0-9][0-9,]*(\.[0-9]+)? ?(?=(ms|s|bytes|packets|seconds|round trips|RT)\b)"
         ),
         "N ",
     ),
