@@ -143,13 +143,14 @@ def _sum(case: Case, host: Host, before: set[Link], after: set[Link], what: str)
 def seen_by_relay(case: Case, host: Host) -> set[Endpoint]:
     """The peer's addresses as the relay's kernel sees them in both snapshots.
 
-    Which of the relay's connections is the peer's: the one that the relay reports for its peer id, or, without a
-    reservation, the one that the peer says the relay reported to it; or, for a peer without NAT, the peer's own end.
+    Which of the relay's connections are the peer's: those that the relay reports for its peer id, or, where it reports
+    none, the one that the peer says the relay reported to it; or, for a peer without NAT, the peer's own end.
     """
     remotes = {remote for _, remote in links(case, case.run.relay, "before")}
     remotes &= {remote for _, remote in links(case, case.run.relay, "after")}
     ends: set[Endpoint | None] = {local for local, _ in _to_relay(case, host, "before")}
-    by_relay = [r.observed for r in status(case, case.run.relay, "before").reservations if r.peer_id == host.peer_id]
+    books = status(case, case.run.relay, "before")
+    by_relay = [each.observed for each in (*books.reservations, *books.connections) if each.peer_id == host.peer_id]
     by_peer = [r.observed for r in status(case, host, "before").relays if r.peer_id == case.run.relay.peer_id]
     return {end for end in ends.union(by_relay or by_peer) if end is not None} & remotes
 

@@ -102,7 +102,7 @@ def _observed(case: Case, peer_id: str | None) -> list[str]:
     for label in ("before", "after"):
         snapshot = dict(case.snapshots(case.run.relay))[label]
         if isinstance(snapshot, Snapshot) and snapshot.status is not None:
-            seen = snapshot.status.reservations
+            seen = (*snapshot.status.reservations, *snapshot.status.connections)
             found += [entry.observed.ip for entry in seen if entry.peer_id == peer_id and entry.observed]
     return found
 

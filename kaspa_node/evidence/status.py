@@ -24,7 +24,10 @@ class SessionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A relay's reservation of a peer, or a peer's view of its relay: `observed` is the peer as the relay saw it."""
+    """A relay's reservation of a peer or connection to it, or a peer's view of its relay.
+
+    observed: the peer as the relay saw it.
+    """
 
     peer_id: str
     observed: Endpoint | None
@@ -54,6 +57,7 @@ class Status:
     sessions: tuple[SessionStatus, ...]
     relays: tuple[Observed, ...]
     reservations: tuple[Observed, ...]
+    connections: tuple[Observed, ...]
     pairs: tuple[PairCount, ...] | None
     doors: dict[str, Endpoint]
     backend: Endpoint | None
@@ -66,6 +70,7 @@ def read_status(record: Record) -> Status:
         sessions=record.list("sessions", _session) if record.present("sessions") else (),
         relays=record.list("relays", _observed) if record.present("relays") else (),
         reservations=record.list("reservations", _observed) if record.present("reservations") else (),
+        connections=record.list("connections", _observed) if record.present("connections") else (),
         pairs=record.list("pairs", _pair) if record.present("pairs") else None,
         doors=_doors(record),
         backend=_backend(record),

@@ -16,6 +16,7 @@ from kaspa_node.journal import Journal
 from kaspa_node.milestones import RELAY
 from kaspa_node.node.common import Answer, announce_start, announced, open_host, run_until_stopped, unix_time
 from kaspa_node.node.reload import Commit, Load, Reloader
+from kaspa_node.p2p.channel.connection import DIRECT
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.relay.ledger import Ledger, RelayLimits
 from kaspa_node.p2p.relay.service import RelayService
@@ -120,6 +121,9 @@ def relay_status(host: Host, service: RelayService, since: float) -> dict[str, A
         "reservations": [
             {"peer_id": r.peer, "observed": r.observed, "expires": unix_time(r.expires)}
             for r in ledger.reservations.values()
+        ],
+        "connections": [
+            {"peer_id": c.remote, "observed": c.route.remote} for c in host.all_connections() if c.route.path == DIRECT
         ],
         "circuits": [
             {

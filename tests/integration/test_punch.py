@@ -163,6 +163,22 @@ async def test_a_second_attempt_goes_from_a_port_of_which_nobody_knows(monkeypat
         assert (await a.journal.seen(milestones.PUNCH_SUCCEEDED))["attempt"] == 2
 
 
+async def test_the_relay_sees_that_port_for_as_long_as_the_direct_connection_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    SecondAttempts(monkeypatch).may_dial.set()
+    async with world() as w:
+        relay = await w.relay()
+        a = await w.party(1, relay, reserve=False)
+        b = await w.party(2, relay)
+        [reserved] = b.host.connections[relay.host.peer_id]
+        direct = await punched(a, await circuit.dial(a.host, await a.links[0].connection(), b.peer_id))
+        seen = {entry["observed"] for entry in relay.status()["connections"] if entry["peer_id"] == b.peer_id}
+        assert seen == {reserved.route.local, direct.route.remote}
+        direct.close("the end")
+        await until(lambda: b.host.connections[relay.host.peer_id] == [reserved])
+
+
 @pytest.mark.parametrize("newest", [False, True], ids=["over the one that has reserved", "over the newest"])
 async def test_who_comes_through_the_relay_meanwhile_stays(monkeypatch: pytest.MonkeyPatch, newest: bool) -> None:
     """A peer has two connections to the relay while it punches from another port; our relay takes the first."""
@@ -179,9 +195,10 @@ async def test_who_comes_through_the_relay_meanwhile_stays(monkeypatch: pytest.M
         await until(lambda: len(b.host.connections[relay.host.peer_id]) == 2)
         guest = await circuit.dial(c.host, await c.links[0].connection(), b.peer_id)
         attempts.may_dial.set()
-        await punched(a, relayed)
+        direct = await punched(a, relayed)
+        relayed.close("not needed any more")
+        direct.close("the end")
         if newest:
-            relayed.close("not needed any more")
             assert await say(c.host, b.peer_id, b"still there") == b"still there"
             assert len(b.host.connections[relay.host.peer_id]) == 2
             guest.close("the end")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
 from kaspa_node.journal import FieldValue
 from kaspa_node.milestones import Milestone
+from kaspa_node.node.relay import relay_status
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits
 from kaspa_node.p2p.channel.connection import Connection
@@ -203,6 +204,10 @@ class Relay:
         """Where peers find it."""
         at = self.host.listening[0]
         return RelayAddress(f"{at.multiaddr()}/p2p/{self.host.peer_id}", at.ip, at.port, self.host.peer_id)
+
+    def status(self) -> dict[str, Any]:
+        """What `kaspa-node status` would show of it."""
+        return relay_status(self.host, self.service, 0.0)
 
 
 class HasAddress(Protocol):

@@ -130,20 +130,24 @@ def peer_id(name: str) -> str:
     return found
 
 
-def punches_are_over() -> None:
-    """Until no peer punches: one that is broken off leaves something in the routers, and the next one's first attempt
-    fails."""
+def normal() -> None:
+    """Until the client has its session again, where everything runs that it takes.
+
+    Nobody should break off a punch on the way there: it leaves something in the routers, and for two minutes the first
+    attempt of every punch fails.
+    """
     node = "/opt/kaspa-node/bin/kaspa-node"
 
-    def punching(name: str) -> bool:
-        return '"punching"' in on(name, f"{node} status --json || true")
+    def has_session() -> bool:
+        said = on("client", f"{node} status --json || true")
+        return any(session["state"] == "ready" for session in json.loads(said or "{}").get("sessions", []))
 
-    assert until(lambda: not any(map(punching, PEERS)), timeout=PATIENCE, pause=0.1)
+    if all(on(name, f"systemctl is-active {unit} || true") == "active" for name, unit in UNITS.items()):
+        until(has_session, timeout=PATIENCE, pause=0.1)
 
 
 def restart(*names: str, until_reserved: bool = True) -> None:
     """Restart services; peers are waited for until the relay has accepted their reservations."""
-    punches_are_over()
     for name in names:
         on(name, f"systemctl reset-failed {UNITS[name]}; systemctl restart {UNITS[name]}")
     for name in names:
@@ -170,18 +174,19 @@ def settings(environment: dict[str, dict[str, str]], *, until_reserved: bool = T
         for name in environment:
             on(name, f"rm -r /run/systemd/system/{UNITS[name]}.service.d; systemctl daemon-reload")
         restart(*environment)
+        normal()
 
 
 @contextmanager
 def stopped(*names: str) -> Iterator[None]:
     """Services that do not run; they are started in the order of the names at the end, and the peers wait for it."""
-    punches_are_over()
     for name in names:
         on(name, f"systemctl stop {UNITS[name]}")
     try:
         yield
     finally:
         restart(*names, *(PEERS if "relay" in names else ()))
+        normal()
 
 
 @contextmanager
@@ -199,6 +204,7 @@ def nats(**modes: str) -> Iterator[None]:
         for name in modes:
             booted.set_nat(PATHS, router(name), "plain")
         restart("relay", *PEERS)
+        normal()
 
 
 def cut(verdict: str) -> list[str]:
@@ -230,6 +236,7 @@ def mend() -> None:
     for each in ROUTERS:
         booted.set_nat(PATHS, each, "plain")
     restart("relay", *PEERS)
+    normal()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,9 +20,9 @@ NODE = "/opt/kaspa-node/bin/kaspa-node"
 
 @pytest.fixture
 def direct_again() -> Iterator[None]:
-    """Afterwards there is a direct session again; a first dial may still meet what a cut has left behind."""
+    """Afterwards there is a direct session again, whatever happened."""
     yield
-    assert 0 in (fab("dial", "client", "server").code for _ in range(3))
+    assert fab("dial", "client", "server").code == 0
 
 
 def session(name: str = "client") -> dict[str, Any]:
@@ -75,9 +76,12 @@ def test_relayed_though_a_direct_one_was_wanted() -> None:
         uncut()
     assert (done.code, session()["path"]) == (1, "relayed")
     assert "Ready over the relayed path" in done.out
-    assert done.complaints == [
-        "client: relayed, not direct: timeout after 4 s (203.0.113.30:4012: no answer); try: fab doctor client server"
-    ]
+    (line,) = done.complaints
+    assert re.fullmatch(
+        r"client: relayed, not direct: timeout after 4 s \(203\.0\.113\.30:\d+: no answer\); "
+        "try: fab doctor client server",
+        line,
+    )
 
 
 @pytest.mark.usefixtures("direct_again")

@@ -35,15 +35,15 @@ class SparePort:
 async def spare_port(host: Host, relay: str) -> AsyncIterator[SparePort | None]:
     """A port that was never used, or None where the relay (a peer id) can't be reached from it in time.
 
-    The connection to the relay that opens the port's mapping is kept until the punch is over: a router gives each
-    port one mapping for as long as there is something to map.
+    The connection to the relay that shows the port's mapping stays for as long as another one from that port does: so
+    long the router has something to map, and the relay can tell who asks where this peer comes from.
     """
     connection = await _another_connection(host, relay)
     try:
         if connection is None or connection.observed is None:
             yield None
         else:
-            yield SparePort(SocketAddress.parse(connection.route.local).port, connection.observed)
+            yield SparePort(_port(connection), connection.observed)
     finally:
         if connection is not None:
             host.start_soon(_close_unused, host, connection)
@@ -64,7 +64,17 @@ async def _another_connection(host: Host, relay: str) -> Connection | None:
 
 
 async def _close_unused(host: Host, connection: Connection) -> None:
-    """Others may have come through the relay on it meanwhile: it stays as long as they do."""
-    while circuits := host.circuits_over(connection):
-        await circuits[0].closed.wait()
-    connection.close("the hole punch is over")
+    """Others may have come through the relay on it, too: it stays as long as they do."""
+    while others := [*host.circuits_over(connection), *_beside(host, connection)]:
+        await others[0].closed.wait()
+    connection.close("nothing else uses its port any more")
+
+
+def _beside(host: Host, connection: Connection) -> list[Connection]:
+    """The other standing direct connections from the same port."""
+    direct = [c for c in host.all_connections() if c.route.path == DIRECT and not c.closed.is_set()]
+    return [c for c in direct if c is not connection and _port(c) == _port(connection)]
+
+
+def _port(connection: Connection) -> int:
+    return SocketAddress.parse(connection.route.local).port

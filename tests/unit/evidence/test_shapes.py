@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 
+import pytest
+
 from kaspa_node import milestones as m
-from tests.unit.evidence.builder import CIRCUIT, RUN, Evidence, complete, socket
+from tests.unit.evidence.builder import CIRCUIT, CLIENT, RUN, SERVER, Evidence, complete, socket
 from tests.unit.evidence.conftest import Judge
 
 
@@ -75,6 +77,38 @@ def test_a_second_socket_of_the_relay_to_a_peers_address_counts_too(judged: Judg
         entry = socket("203.0.113.10:4011", "203.0.113.20:50000", count, count, "second", "relay")
         evidence.snapshots["relay", label]["sockets"].append(entry)
     assert "bytes.relay: 100800 bytes went between client and the relay" in judged(evidence)["reason"]
+
+
+def from_another_port(seen_as: str = SERVER, kernel_agrees: bool = True) -> Evidence:
+    """A punch from a port on which the server does not listen; the relay says whose it is, and its kernel has it."""
+    evidence = complete()
+    evidence.replace("client", m.CONNECTION_DIRECT, "203.0.113.30:4012", "203.0.113.30:50000")
+    evidence.replace("server", m.CONNECTION_DIRECT, "10.2.0.2:4012", "10.2.0.2:50000")
+    for label in ("before", "after"):
+        evidence.socket("client", label, "203.0.113.30:4012")["remote"] = "203.0.113.30:50000"
+        evidence.socket("server", label, "203.0.113.20:4012")["local"] = "10.2.0.2:50000"
+        relay = evidence.snapshots["relay", label]
+        relay["status"]["connections"] = [{"peer_id": seen_as, "observed": "203.0.113.30:50000"}]
+        if kernel_agrees:
+            for host, local, remote in (
+                ("relay", "203.0.113.10:4011", "203.0.113.30:50000"),
+                ("server", "10.2.0.2:50000", "203.0.113.10:4011"),
+            ):
+                evidence.snapshots[host, label]["sockets"].append(socket(local, remote, 900, 900, "second", host))
+    return evidence
+
+
+def test_a_direct_connection_from_another_port_of_the_same_peer_is_direct(judged: Judge) -> None:
+    assert judged(from_another_port())["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize(("seen_as", "kernel_agrees"), [(CLIENT, True), (SERVER, False)])
+def test_it_is_not_where_the_relay_or_its_kernel_does_not_know_of_it(
+    judged: Judge, seen_as: str, kernel_agrees: bool
+) -> None:
+    report = judged(from_another_port(seen_as, kernel_agrees))
+    assert (report["verdict"], report["path"]) == ("FAIL", "unproven")
+    assert "mirror.client" in report["reason"]
 
 
 def test_rubbish_between_the_lines_changes_nothing_and_is_counted(judged: Judge) -> None:
