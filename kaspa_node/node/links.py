@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import trio
 
 from kaspa_node.journal import Journal
-from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.addresses import Mapping
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.reservation.link import RelayLink
 from kaspa_node.settings import Settings
@@ -104,6 +104,6 @@ class RelayLinks:
         """The links to these relays, which the settings name."""
         return [self._links[relay.peer_id] for relay in relays]
 
-    def observed(self) -> list[SocketAddress]:
-        """Where relays see this peer's listening port."""
-        return [link.observed for link in self._links.values() if link.observed is not None]
+    def mappings(self) -> list[Mapping]:
+        """What relays see of the ports from which they are connected to."""
+        return [link.mapping for link in self._links.values() if link.mapping is not None]

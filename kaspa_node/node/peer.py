@@ -23,9 +23,9 @@ from kaspa_node.node.reload import Commit, Load, Reloader
 from kaspa_node.node.remotes import Remotes
 from kaspa_node.node.requests import ExerciseRequest, SessionRequest
 from kaspa_node.node.status import PeerParts, peer_status
-from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.puncher import Puncher
+from kaspa_node.p2p.punch.vantage import Vantage
 from kaspa_node.p2p.relay.circuit import CircuitListener
 from kaspa_node.settings import Settings
 from kaspa_node.settings.model import EXTERNAL
@@ -52,7 +52,7 @@ class Peer:
         self.links = RelayLinks(host, journal)
         self.guests = Guests(host, self.links.known, journal)
         self.circuits = CircuitListener(host, self.links.configured, self.guests.may_connect, journal)
-        self.puncher = Puncher(host, self._reachable_at, journal)
+        self.puncher = Puncher(host, self._vantage, journal)
         self.carriage = self._carriage(settings)
         self.remotes = Remotes(host, self.links, self.puncher, self.carriage, journal)
         self._go_by(settings)
@@ -74,13 +74,8 @@ class Peer:
     def _progress(self, peer: str) -> str:
         return self.remotes.progress(peer)
 
-    def _reachable_at(self) -> list[SocketAddress]:
-        """Where this peer can be reached: what relays see of the listening port, then what it was told to announce,
-        then the guess that the NAT keeps the port."""
-        observed = self.links.observed()
-        port = self.host.listening[0].port
-        guesses = [SocketAddress(address.ip, port) for address in observed]
-        return list(dict.fromkeys(observed + self.host.announced + guesses))
+    def _vantage(self) -> Vantage:
+        return Vantage.best(self.links.mappings(), self.host.announced, self.host.listening)
 
     # Running
 

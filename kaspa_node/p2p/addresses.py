@@ -44,6 +44,13 @@ class SocketAddress(NamedTuple):
         return bytes([code]) + ipaddress.ip_address(self.ip).packed + bytes([_TCP]) + self.port.to_bytes(2, "big")
 
 
+class Mapping(NamedTuple):
+    """A local TCP port, and the address at which others see what comes from it."""
+
+    port: int
+    seen_at: SocketAddress
+
+
 def decode(raw: bytes) -> SocketAddress | None:
     """The socket address that a binary multiaddr names, or None where it is of another kind (a circuit, QUIC, DNS)."""
     if len(raw) == _IP4_BYTES and raw[0] == _IP4 and raw[5] == _TCP:

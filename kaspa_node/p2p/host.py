@@ -298,6 +298,11 @@ class Host:
         standing = [each for each in self.all_connections() if not each.closed.is_set()]
         return [c for c in standing if (c.route.path, c.route.relay, c.route.local, c.route.remote) == end]
 
+    def beside(self, connection: Connection) -> list[Connection]:
+        """The other standing direct connections that come from the same port of ours."""
+        direct = [c for c in self.all_connections() if c.route.path == DIRECT and not c.closed.is_set()]
+        return [c for c in direct if c is not connection and c.route.local_port == connection.route.local_port]
+
     async def dial(self, address: SocketAddress, peer: str, *, port: int | None = None) -> Connection:
         """A direct connection to `peer` at `address`, from the listening port, or from `port`; 0 is any free one.
 

@@ -18,6 +18,7 @@ from kaspa_node.p2p.errors import DialError, PortBusy
 from kaspa_node.p2p.punch import puncher as puncher_module
 from kaspa_node.p2p.punch import simultaneous
 from kaspa_node.p2p.punch.puncher import Puncher
+from kaspa_node.p2p.punch.vantage import Vantage
 from kaspa_node.p2p.relay import circuit
 from kaspa_node.p2p.reservation import keeper as keeper_module
 from kaspa_node.p2p.reservation import link as link_module
@@ -82,7 +83,7 @@ async def test_relay_only_stays_on_the_relay_and_wants_no_punch() -> None:
 def unreachable(party: Party) -> None:
     """Have a party name an address at which nobody answers."""
     assert party.puncher is not None
-    party.puncher._ours = lambda: [SocketAddress("127.0.0.1", 1)]
+    party.puncher._vantage = lambda: Vantage([SocketAddress("127.0.0.1", 1)])
 
 
 async def test_prefer_direct_falls_back_to_the_relay_and_says_why() -> None:
@@ -170,7 +171,7 @@ async def test_without_a_relay_there_is_no_way() -> None:
     async with world() as w:
         host = await w.host(1)
         party = Party(3, (), reserve=False, punches=False, permits=lambda peer: True)
-        puncher = Puncher(host, list, party.journal)
+        puncher = Puncher(host, party.vantage, party.journal)
         with pytest.raises(DialError, match="no relay is configured for it"):
             await Dialer(host, peer_id(2), [], puncher, party.journal).reach(RELAY_ONLY, None)
 
@@ -262,6 +263,27 @@ async def test_circuits_keep_the_connection_from_another_port(monkeypatch: pytes
         await until(lambda: a.peer_id not in b.host.connections)
         await link._move(old)
         assert moves == [False, True]
+
+
+@pytest.mark.usefixtures("busy_once")
+@pytest.mark.parametrize("busy", [1, 2], ids=["who dials", "who is dialed"])
+async def test_a_punch_goes_from_the_port_that_the_relay_sees(monkeypatch: pytest.MonkeyPatch, busy: int) -> None:
+    monkeypatch.setattr(link_module, "BUSY_SECONDS", 3600.0)
+    async with world() as w:
+        relay = await w.relay()
+        parties = {number: await w.party(number, relay) for number in (busy, 3 - busy)}
+        [link] = parties[busy].links
+        await until(lambda: link.mapping)
+        assert link.mapping is not None
+        assert link.observed is None
+        reached = await dialer(parties[1], parties[2].peer_id).reach(PREFER_DIRECT, None)
+        assert (reached.connection.route.path, reached.attempts) == (DIRECT, 1)
+        ends = [SocketAddress.parse(end) for end in (reached.connection.route.local, reached.connection.route.remote)]
+        assert ends[busy - 1] == link.mapping.seen_at
+        old = link.standing
+        assert old is not None
+        await link._move(old)
+        assert link.standing is old, "the punch was just now"
 
 
 async def test_another_relay_at_the_address_is_not_reserved_on() -> None:

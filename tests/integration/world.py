@@ -17,6 +17,7 @@ from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.host import DEFAULT_LIMITS, Host
 from kaspa_node.p2p.punch.puncher import Puncher
+from kaspa_node.p2p.punch.vantage import Vantage
 from kaspa_node.p2p.relay.circuit import CircuitListener
 from kaspa_node.p2p.relay.ledger import Ledger, RelayLimits
 from kaspa_node.p2p.relay.service import RelayService
@@ -237,8 +238,8 @@ class Party:
         self.links = [RelayLink(self.host, r.address, reserve=reserve, journal=self.journal) for r in relays]
         known = {r.address.peer_id for r in relays}
         self.circuits = CircuitListener(self.host, known.__contains__, permits, self.journal)
-        self.puncher = Puncher(self.host, self.addresses, self.journal) if punches else None
+        self.puncher = Puncher(self.host, self.vantage, self.journal) if punches else None
 
-    def addresses(self) -> list[SocketAddress]:
-        """Where relays see this peer."""
-        return [link.observed for link in self.links if link.observed is not None]
+    def vantage(self) -> Vantage:
+        """As relays see this peer."""
+        return Vantage.best([link.mapping for link in self.links if link.mapping], [], self.host.listening)

@@ -133,8 +133,8 @@ def peer_id(name: str) -> str:
 def normal() -> None:
     """Until the client has its session again, where everything runs that it takes.
 
-    Nobody should break off a punch on the way there: it leaves something in the routers, and for two minutes the first
-    attempt of every punch fails.
+    What comes next would break off a punch: that leaves something in the routers, and for two minutes the first attempt
+    of every punch fails.
     """
     node = "/opt/kaspa-node/bin/kaspa-node"
 
@@ -147,9 +147,11 @@ def normal() -> None:
 
 
 def restart(*names: str, until_reserved: bool = True) -> None:
-    """Restart services; peers are waited for until the relay has accepted their reservations."""
+    """Stop services, the last first, and start them; peers are waited for until they have their reservations."""
+    for name in reversed(names):
+        on(name, f"systemctl stop {UNITS[name]}")
     for name in names:
-        on(name, f"systemctl reset-failed {UNITS[name]}; systemctl restart {UNITS[name]}")
+        on(name, f"systemctl reset-failed {UNITS[name]}; systemctl start {UNITS[name]}")
     for name in names:
         wait_for(name, "reservation.accepted" if name in PEERS and until_reserved else "node.started")
 

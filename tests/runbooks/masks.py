@@ -22,9 +22,7 @@ _MASKS = (
     # A NAT chooses a port for whom it gives another one each time.
     (re.compile(r"(?<=:)(?!401[12]\b)[0-9]{4,5}\b"), "PORT"),
     (
-        re.compile(
-            r"[+-]?\b[0-9][0-9,]*(\.[0-9]+)? ?(?=(ms|s|bytes|packets|seconds|round trips|RT)\b)"
-        ),
+        re.compile(r"[+-]?\b[0-9][0-9,]*(\.[0-9]+)? ?(?=(ms|s|bytes|packets|seconds|round trips|RT)\b)"),
         "N ",
     ),
     (re.compile(r"\b(pid|bytes|sent|received|lines?|nonce|seconds|pings)([ =:]+)[0-9,.]+"), r"\1\2N"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
-from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.addresses import Mapping, SocketAddress
 from kaspa_node.p2p.channel import yamux
 from kaspa_node.p2p.channel.noise import NoiseSession
 from kaspa_node.p2p.channel.pipe import Pipe
@@ -46,6 +46,11 @@ class Route:
     local: str
     remote: str
     relay: str | None = None
+
+    @property
+    def local_port(self) -> int:
+        """The port on this side."""
+        return SocketAddress.parse(self.local).port
 
 
 class Connection:
@@ -81,6 +86,11 @@ class Connection:
         self._pings: dict[int, trio.Event] = {}
         self._next_ping = 0
         self._scope: trio.CancelScope | None = None
+
+    @property
+    def mapping(self) -> Mapping | None:
+        """Where the remote sees our port, if it has told."""
+        return None if self.observed is None else Mapping(self.route.local_port, self.observed)
 
     @property
     def congested(self) -> bool:

@@ -9,7 +9,6 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.channel import select
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, RELAYED, Connection
 from kaspa_node.p2p.channel.stream import Stream
@@ -18,6 +17,7 @@ from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch import exchange, simultaneous
 from kaspa_node.p2p.punch.exchange import Dial, Expect, Initiator, Responder, Send
 from kaspa_node.p2p.punch.spare_port import spare_port
+from kaspa_node.p2p.punch.vantage import Vantage
 from kaspa_node.p2p.wire import delimited
 
 MAX_ATTEMPTS = 3
@@ -49,12 +49,12 @@ class Progress:
 class Puncher:
     """Runs the attempts, and tells how they go.
 
-    ours: gives the addresses at which this peer can be reached, best first.
+    vantage: gives that of first attempts, and of those that the remote begins.
     """
 
-    def __init__(self, host: Host, ours: Callable[[], list[SocketAddress]], journal: Journal) -> None:
+    def __init__(self, host: Host, vantage: Callable[[], Vantage], journal: Journal) -> None:
         self._host = host
-        self._ours = ours
+        self._vantage = vantage
         self._journal = journal
         self._progress: dict[str, Progress] = {}
         self._declined: set[str] = set()
@@ -164,23 +164,20 @@ class Puncher:
 
     async def _attempt(self, relayed: Connection, attempt: int) -> None:
         if attempt == 1:
-            await self._punch(relayed, attempt, self._ours(), None)
+            await self._punch(relayed, attempt, self._vantage())
             return
         async with spare_port(self._host, relayed.route.relay or "") as spare:
-            if spare is None:
-                await self._punch(relayed, attempt, self._ours(), None)
-            else:
-                await self._punch(relayed, attempt, [spare.observed], spare.port)
+            await self._punch(relayed, attempt, spare or self._vantage())
 
-    async def _punch(self, relayed: Connection, attempt: int, ours: list[SocketAddress], port: int | None) -> None:
-        machine = Initiator(ours, agreed=attempt == 1)
+    async def _punch(self, relayed: Connection, attempt: int, vantage: Vantage) -> None:
+        machine = Initiator(vantage.addresses, agreed=attempt == 1)
         with trio.fail_after(EXCHANGE_SECONDS):
             stream = await self._host.open_stream(relayed, [exchange.PROTOCOL])
             try:
                 plan = await self._converse(stream, machine, machine.start(trio.current_time()), [])
             finally:
                 stream.dismiss()
-        await self._dial(relayed, plan, attempt, port)
+        await self._dial(relayed, plan, attempt, vantage)
 
     # As A
 
@@ -197,12 +194,13 @@ class Puncher:
         attempt, start = progress.attempts, trio.current_time()
         progress.changed.unpark_all()
         timed = relayed.mux.round_trip if attempt == 1 and relayed.route.direction != INCOMING else None
-        machine = Responder(self._ours(), round_trip=timed)
+        vantage = self._vantage()
+        machine = Responder(vantage.addresses, round_trip=timed)
         expectations: list[Callable[[], None]] = []
         try:
             with trio.fail_after(EXCHANGE_SECONDS):
                 plan = await self._converse(stream, machine, [], expectations)
-            await self._dial(relayed, plan, attempt)
+            await self._dial(relayed, plan, attempt, vantage)
         except (P2PError, trio.TooSlowError) as error:
             progress.reason = str(error) or f"no answer within {EXCHANGE_SECONDS:.0f} s"
             progress.over = attempt >= MAX_ATTEMPTS
@@ -234,7 +232,7 @@ class Puncher:
             raw = await select.read_message(stream, exchange.MAX_BYTES)
             events = machine.receive(raw, trio.current_time())
 
-    async def _dial(self, relayed: Connection, plan: Dial, attempt: int, port: int | None = None) -> None:
+    async def _dial(self, relayed: Connection, plan: Dial, attempt: int, vantage: Vantage) -> None:
         self._journal.record(
             milestones.PUNCH_STARTED,
             role=plan.role,
@@ -244,7 +242,7 @@ class Puncher:
             relayed=relayed.id,
         )
         await trio.sleep_until(plan.at)
-        direct = await simultaneous.dial(self._host, relayed.remote, plan, port)
+        direct = await simultaneous.dial(self._host, relayed.remote, plan, vantage.port)
         if direct.closed.is_set():
             raise ConnectionLost(f"the direct connection ended at once: {direct.reason}")
         self._journal.record(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import trio
 
@@ -18,63 +17,44 @@ from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.channel.connection import DIRECT, Connection
 from kaspa_node.p2p.errors import P2PError
 from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.punch.vantage import Vantage
 
 # For the relay to tell where it sees the port: some four round trips.
 OPEN_SECONDS = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class SparePort:
-    """A local port, and where the relay sees it."""
-
-    port: int
-    observed: SocketAddress
-
-
 @asynccontextmanager
-async def spare_port(host: Host, relay: str) -> AsyncIterator[SparePort | None]:
-    """A port that was never used, or None where the relay (a peer id) can't be reached from it in time.
+async def spare_port(host: Host, relay: str) -> AsyncIterator[Vantage | None]:
+    """A vantage that was never used, or None where the relay (a peer id) can't be asked in time where it sees it.
 
     The connection to the relay that shows the port's mapping stays for as long as another one from that port does: so
     long the router has something to map, and the relay can tell who asks where this peer comes from.
     """
-    connection = await _another_connection(host, relay)
+    with trio.CancelScope(deadline=trio.current_time() + OPEN_SECONDS) as opening:
+        connection = await _dial(host, relay)
+    if opening.cancelled_caught or connection is None:
+        yield None
+        return
     try:
-        if connection is None or connection.observed is None:
-            yield None
-        else:
-            yield SparePort(_port(connection), connection.observed)
+        with trio.move_on_at(opening.deadline):
+            await connection.identified.wait()
+        yield None if connection.mapping is None else Vantage.of(connection.mapping)
     finally:
-        if connection is not None:
-            host.start_soon(_close_unused, host, connection)
+        host.start_soon(_close_unused, host, connection)
 
 
-async def _another_connection(host: Host, relay: str) -> Connection | None:
+async def _dial(host: Host, relay: str) -> Connection | None:
     standing = host.connection_to(relay, DIRECT)
     if standing is None:
         return None
-    connection: Connection | None = None
     try:
-        with trio.move_on_after(OPEN_SECONDS):
-            connection = await host.dial(SocketAddress.parse(standing.route.remote), relay, port=0)
-            await connection.identified.wait()
+        return await host.dial(SocketAddress.parse(standing.route.remote), relay, port=0)
     except P2PError:
         return None
-    return connection
 
 
 async def _close_unused(host: Host, connection: Connection) -> None:
     """Others may have come through the relay on it, too: it stays as long as they do."""
-    while others := [*host.circuits_over(connection), *_beside(host, connection)]:
+    while others := [*host.circuits_over(connection), *host.beside(connection)]:
         await others[0].closed.wait()
     connection.close("nothing else uses its port any more")
-
-
-def _beside(host: Host, connection: Connection) -> list[Connection]:
-    """The other standing direct connections from the same port."""
-    direct = [c for c in host.all_connections() if c.route.path == DIRECT and not c.closed.is_set()]
-    return [c for c in direct if c is not connection and _port(c) == _port(connection)]
-
-
-def _port(connection: Connection) -> int:
-    return SocketAddress.parse(connection.route.local).port

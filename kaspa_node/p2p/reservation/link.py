@@ -11,7 +11,7 @@ from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
 from kaspa_node.p2p import tcp
-from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.addresses import Mapping, SocketAddress
 from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.errors import DialError, P2PError, PortBusy, ProtocolError, RelayRefused, WrongPeer
 from kaspa_node.p2p.host import Host
@@ -29,13 +29,14 @@ LEAVE_SECONDS = 60.0
 class RelayLink:
     """Keeps a connection to one relay, and a reservation on it where `reserve` says so.
 
-    address: the relay's. observed: where the relay sees this peer's listening port, or None.
+    address: the relay's. mapping: of the port from which it is connected to, once the relay has told; mostly the
+    listening port.
     """
 
     def __init__(self, host: Host, address: RelayAddress, *, reserve: bool, journal: Journal) -> None:
         self.address = address
         self.keeper = ReservationKeeper(wanted=reserve, jitter=random.random)
-        self.observed: SocketAddress | None = None
+        self.mapping: Mapping | None = None
         self._host = host
         self._journal = journal
         self._connection: Connection | None = None
@@ -53,6 +54,13 @@ class RelayLink:
         """The connection to the relay, while it stands."""
         connection = self._connection
         return None if connection is None or connection.closed.is_set() else connection
+
+    @property
+    def observed(self) -> SocketAddress | None:
+        """Where the relay sees this peer's listening port, if it does."""
+        if self.mapping is None or self.mapping.port not in {address.port for address in self._host.listening}:
+            return None
+        return self.mapping.seen_at
 
     async def connection(self) -> Connection:
         """The connection to the relay, once it stands."""
@@ -115,10 +123,13 @@ class RelayLink:
     async def _move(self, old: Connection) -> None:
         """Dial once more from the listening port, and leave the connection from another port if that succeeds.
 
-        Not while circuits run over it: they would end with it.
+        Not while circuits run over it: they would end with it. Nor where a hole punch went from its port lately: who
+        asked for that may be looking at where the relay sees this peer.
         """
-        self._move_at = trio.current_time() + BUSY_SECONDS
-        if self._host.circuits_over(old):
+        now = trio.current_time()
+        self._move_at = now + BUSY_SECONDS
+        lately = [each for each in self._host.beside(old) if each.since > now - BUSY_SECONDS]
+        if lately or self._host.circuits_over(old):
             return
         try:
             address = await tcp.resolve(self.address.host, self.address.port)
@@ -136,7 +147,7 @@ class RelayLink:
     def _lost(self, connection: Connection) -> None:
         self._connection = None
         self._move_at = float("inf")
-        self.observed = None
+        self.mapping = None
         self._up = trio.Event()
         if self.keeper.lost(connection.reason, trio.current_time()):
             self._journal.record(milestones.RESERVATION_LOST, relay=self.peer_id, reason=connection.reason)
@@ -177,13 +188,14 @@ class RelayLink:
         await self._learn_mapping(connection)
 
     async def _learn_mapping(self, connection: Connection) -> None:
-        """Note where the relay sees our listening port. From another port it sees nothing of use."""
+        """Note where the relay sees the port that this connection comes from."""
         with trio.move_on_after(REQUEST_SECONDS):
             await connection.identified.wait()
-        reused = self._move_at == float("inf")
-        if reused and not connection.closed.is_set() and connection.observed is not None:
-            self.observed = connection.observed
-            self._journal.record(milestones.MAPPING_OBSERVED, addr=str(connection.observed), relay=self.peer_id)
+        if connection.closed.is_set() or connection.mapping is None:
+            return
+        self.mapping = connection.mapping
+        if self.observed is not None:
+            self._journal.record(milestones.MAPPING_OBSERVED, addr=str(self.observed), relay=self.peer_id)
 
     async def _reserve(self, renewal: bool) -> None:
         connection = self._connection
