@@ -134,9 +134,11 @@ def _native(name: str, service: ServiceState, now: float) -> Row:
 
 def _backend(name: str, status: Status, now: float) -> Iterable[Row]:
     backend = status.get("backend")
-    if isinstance(backend, Mapping):
-        checked = age(backend.get("checked"), now)
-        yield name, backend.get("address"), backend.get("state"), checked, backend.get("reason")
+    # One without an address is never called: its programs call.
+    if isinstance(backend, Mapping) and backend.get("address"):
+        checked = backend.get("checked")
+        state = "not called yet" if checked is None else backend.get("state")
+        yield name, backend["address"], state, age(checked, now), backend.get("reason")
 
 
 def _reservations(name: str, status: Status, names: Mapping[str, str], now: float) -> Iterable[Row]:

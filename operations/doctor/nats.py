@@ -61,8 +61,9 @@ def _relay_name(facts: Facts, link: RelayLink) -> str:
 
 def _forward(pair: Pair) -> str:
     one, other = pair.peers
+    ports = " or ".join(dict.fromkeys(f"{host.port}/tcp" for host in (one, other)))
     return (
-        f"On the router of {one.name} or {other.name}, forward its port ({one.port}/tcp, {other.port}/tcp) to it and "
+        f"On the router of {one.name} or {other.name}, forward its port ({ports}) to it and "
         "name the public address in kaspa_peer_announce; or use a NAT there that keeps one mapping for all "
         "destinations. Until then the relay carries the session."
     )

@@ -73,8 +73,18 @@ class Pair:
 
     @property
     def unconfirmed(self) -> str | None:
-        """The name of the one that does not confirm the path, None where both do."""
-        return next((host.name for host in self.peers if self.says(host) != self.path), None)
+        """The name of the one that does not confirm the path, None where both do.
+
+        With an external backend a peer that is dialed knows of the path only while a program uses it, so its silence
+        says nothing.
+        """
+        doubtful = (host for host in self.peers if self.says(host) != self.path)
+        return next((host.name for host in doubtful if not self._knows_streams_only(host)), None)
+
+    def _knows_streams_only(self, host: Host) -> bool:
+        if host is not self.dialed or host.status is None or host.status.backend is None:
+            return False
+        return self.says(host) == NOTHING
 
 
 def addresses(host: Host) -> tuple[RelayAddress, ...]:

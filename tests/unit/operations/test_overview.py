@@ -104,6 +104,15 @@ def test_an_external_backend_and_the_programs_beside_it() -> None:
     assert "remotes without a session" not in found
 
 
+def test_an_external_backend_that_was_not_called_yet_and_one_that_never_is() -> None:
+    uncalled = {"state": "unknown", "reason": None, "checked": None}
+    server = peer("server", SERVER_ID, backend={"address": "[::1]:50051", **uncalled})
+    client = peer("client", CLIENT_ID, backend={"address": None, **uncalled})
+    found = by_title(server, client)
+    assert found["external backends"].rows == [("server", "[::1]:50051", "not called yet", "-", None)]
+    assert "external backends" not in by_title(client)
+
+
 def test_answers_of_another_version_do_no_harm() -> None:
     odd: dict[str, object] = {"sessions": [1, None, {}], "relays": "none", "counters": [], "backend": 7}
     found = by_title(peer("client", CLIENT_ID, **odd), Seen("r", "relay", "r", (service(),), {"role": "relay"}, None))

@@ -241,6 +241,7 @@ def test_both_nats_symmetric() -> None:
         "client: relay saw 203.0.113.20:40123, relay (port 22) saw 203.0.113.20:51234"
     )
     assert consequences(facts) == ["punch-failed"]
+    assert "forward its port (4012/tcp) to it" in (found.remedy or "")
 
 
 def test_one_nat_symmetric() -> None:
@@ -321,7 +322,10 @@ def test_an_external_backend_that_is_down() -> None:
 def test_with_an_external_backend_the_path_counts_before_a_program_uses_it() -> None:
     facts = with_settings(healthy(), "client", backend="external")
     facts = with_status(with_status(facts, "client", sessions=()), "server", sessions=())
-    assert told(facts).path == "direct"
+    assert (told(facts).path, told(facts).unconfirmed) == ("direct", "server")
+    facts = with_status(facts, "server", backend=Backend("[::1]:50051", "unknown", None))
+    assert (told(facts).path, told(facts).unconfirmed) == ("direct", None)
+    assert told(changed(facts, "server", status=None)).unconfirmed == "server"
 
 
 def test_two_peers_of_which_neither_dials() -> None:
