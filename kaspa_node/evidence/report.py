@@ -59,14 +59,18 @@ def _sentence(breakdown: Breakdown | None) -> str:
 
 
 def relayed_because(case: Case) -> str:
-    """Why a session is on the relay: by the dialer where it tried no punch, else by the last punch that failed."""
+    """Why a session is on the relay: by the dialer where it tried no punch, else by the last punch that failed.
+
+    Both ends tell of a failed punch at about the same time, by clocks of their own, so the server's words count.
+    """
     said = case.session.punch_reason if case.session is not None else None
     if case.session is not None and said is not None and case.session.punch_attempts == 0:
         return said
     lines = [line for host in (case.run.server, case.run.client) for line in case.punch_lines(host)]
     failed = [line for line in lines if line.milestone is m.PUNCH_FAILED]
     if failed:
-        last = max(failed, key=lambda line: line.time)
+        told = [line for line in case.punch_lines(case.run.server) if line.milestone is m.PUNCH_FAILED] or failed
+        last = max(told, key=lambda line: line.time)
         tries = max(max(line.count("attempt") or 1 for line in failed), 1)
         return f"{tries} hole punch{'' if tries == 1 else 'es'} failed, {last.fields.get('reason', 'no reason given')}"
     fallback = case.find(case.run.client, m.PATH_FALLBACK, run=case.run.run_id)
