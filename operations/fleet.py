@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from operations.link import Link
@@ -28,6 +30,7 @@ Connect = Callable[[N, float, threading.Event], Link]
 
 _GRACE = 8.0
 """Seconds that hosts get to end what was started there, once time is up or somebody has pressed Ctrl-C."""
+_TICK = 0.2
 
 
 def connect(node: Target, timeout: float, interrupted: threading.Event) -> Link:
@@ -57,46 +60,67 @@ def on_all(
     timeout: seconds for each host, from the connection on. On Ctrl-C all that runs on the hosts through these links is
     ended, then KeyboardInterrupt goes on.
     """
-    errands = [_Errand(node, work, connect, timeout) for node in nodes]
+    ended: queue.SimpleQueue[None] = queue.SimpleQueue()
+    errands = [_Errand(node, work, connect, timeout, ended) for node in nodes]
     # Loaded here once: two threads that import the same library at a time can deadlock in it.
     if any(errand.node.way.address is not None for errand in errands):
         import operations.ssh_link  # noqa: F401
     deadline = time.monotonic() + timeout
-    for errand in errands:
-        errand.start()
     try:
         for errand in errands:
-            errand.join(max(0.0, deadline - time.monotonic()))
+            errand.start()
+        _wait(errands, ended, deadline)
     except KeyboardInterrupt:
-        _end(errands)
+        _end(errands, ended)
         raise
-    late = [errand for errand in errands if errand.is_alive()]
+    late = [errand for errand in errands if not errand.ended]
     for errand in late:
         errand.too_late = True
-    _end(late)
+    _end(late, ended)
     return {errand.node.name: errand.outcome() for errand in errands}
 
 
-def _end(errands: Iterable[_Errand[N, T]]) -> None:
-    running = [errand for errand in errands if errand.is_alive()]
-    for errand in running:
+def _end(errands: Sequence[_Errand[N, T]], ended: queue.SimpleQueue[None]) -> None:
+    for errand in errands:
         errand.interrupted.set()
-    deadline = time.monotonic() + _GRACE
-    for errand in running:
-        errand.join(max(0.0, deadline - time.monotonic()))
+    _wait([errand for errand in errands if errand.is_alive()], ended, time.monotonic() + _GRACE)
+
+
+def _wait(errands: Sequence[_Errand[N, T]], ended: queue.SimpleQueue[None], deadline: float) -> None:
+    """Until all have ended, or the deadline is over.
+
+    Neither by joins nor by events, which Ctrl-C may interrupt at any point: up to Python 3.12 a thread whose join was
+    interrupted counts as ended though it goes on (CPython issue 90882), and an event may stay locked. A signal that
+    comes just before a wait is only seen after it: so they are short.
+    """
+    while not all(errand.ended for errand in errands) and (left := deadline - time.monotonic()) > 0:
+        with contextlib.suppress(queue.Empty):
+            ended.get(timeout=min(left, _TICK))
 
 
 class _Errand(threading.Thread, Generic[N, T]):
-    """The work on one host. A thread that is no daemon would hold up the end of the program by its connect."""
+    """The work on one host. A thread that is no daemon would hold up the end of the program by its connect.
 
-    def __init__(self, node: N, work: Callable[[N, Link], T], connect: Connect[N], timeout: float) -> None:
+    ended: true at its end, which it tells in the queue.
+    """
+
+    def __init__(
+        self,
+        node: N,
+        work: Callable[[N, Link], T],
+        connect: Connect[N],
+        timeout: float,
+        told: queue.SimpleQueue[None],
+    ) -> None:
         super().__init__(name=f"on {node.name}", daemon=True)
         self.node = node
         self.interrupted = threading.Event()
+        self.ended = False
         self.too_late = False
         self._work = work
         self._connect = connect
         self._timeout = timeout
+        self._told = told
         self._outcome: list[T | OperationProblem] = []
 
     def run(self) -> None:
@@ -111,11 +135,16 @@ class _Errand(threading.Thread, Generic[N, T]):
             if problem.host is None:
                 problem.host = self.node.name
             self._outcome.append(problem)
+        finally:
+            self.ended = True
+            self._told.put(None)
 
     def outcome(self) -> T | OperationProblem:
         """What it came to."""
         if self.too_late:
             return HostProblem(f"not done within {self._timeout:g} s; allow more with --timeout", self.node.name)
         if not self._outcome:
+            # Its traceback is shown as the very last.
+            self.join()
             raise RuntimeError(f"the work on {self.node.name} ended by a defect, see above")
         return self._outcome[0]
