@@ -6,7 +6,8 @@ Paths and defaults are those of the roles (roles/*/defaults, roles/kaspa_node/va
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -135,9 +136,25 @@ def load(source: str | None = None) -> Inventory:
 
     Raises UsageProblem.
     """
-    # Ansible looks for its configuration in the current directory; a task may be started in one below.
-    os.environ.setdefault("ANSIBLE_CONFIG", str(CHECKOUT / "ansible.cfg"))
     # Ansible's import takes longer than everything else that a task does before it reaches a host.
-    from operations import ansible_inventory
+    with _configured():
+        from operations import ansible_inventory
 
     return ansible_inventory.read(source)
+
+
+@contextmanager
+def _configured() -> Iterator[None]:
+    """Ansible, if it is imported in the block, reads the checkout's configuration, unless the user names another.
+
+    It looks for it in the current directory, and a task may be started in one below. The variable goes with the block:
+    the playbooks of another checkout, run by this process later, have a configuration of their own.
+    """
+    if "ANSIBLE_CONFIG" in os.environ:
+        yield
+        return
+    os.environ["ANSIBLE_CONFIG"] = str(CHECKOUT / "ansible.cfg")
+    try:
+        yield
+    finally:
+        del os.environ["ANSIBLE_CONFIG"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def test_the_labs_inventory() -> None:
     assert way.keys == (f"{CHECKOUT}/.lab/ssh/id_ed25519",)
     assert way.known_hosts == (f"{CHECKOUT}/.lab/ssh/known_hosts", "/dev/null")
     assert way.proxy == f"{CHECKOUT}/lab/bin/tcp-in-lab %h %p"
+
+
+@pytest.mark.parametrize("named", [None, "another.cfg"])
+def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch, named: str | None) -> None:
+    monkeypatch.delenv("ANSIBLE_CONFIG", raising=False)
+    if named:
+        monkeypatch.setenv("ANSIBLE_CONFIG", named)
+    load("inventory/lab")
+    assert os.environ.get("ANSIBLE_CONFIG") == named
 
 
 def test_the_example_for_real_hosts() -> None:
