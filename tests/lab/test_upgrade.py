@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.lab.scenes import UNITS, mend, on, peer_id
+from lab.waiting import until
+from tests.lab.scenes import PATIENCE, UNITS, mend, on, peer_id
+from tests.lab.test_operations_status import connected
 from tests.playbooks import Played, play
 from tests.releases import NEW_SETTING, next_release
 
@@ -140,6 +142,8 @@ def test_an_upgrade_stops_at_the_first_host_that_fails(newer: Path, tmp_path: Pa
     well(back)
     assert restarted(back) == ["relay", "server"]
     assert "client does not run the release that is rolled back" in back.output
+    # Nobody waits for a host that is not rolled back: the client dials again by itself.
+    assert until(connected, timeout=2 * PATIENCE, pause=0.2), status("client")
     all_are(OUR_VERSION, ids)
 
 
