@@ -163,6 +163,28 @@ async def test_a_second_attempt_goes_from_a_port_of_which_nobody_knows(monkeypat
         assert (await a.journal.seen(milestones.PUNCH_SUCCEEDED))["attempt"] == 2
 
 
+async def test_the_next_punch_begins_with_such_a_port_for_as_long_as_routers_remember(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    SecondAttempts(monkeypatch).may_dial.set()
+    told = []
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        assert b.puncher is not None
+        for number in (1, 2, 3):
+            if number == 3:
+                b.puncher._barred[a.peer_id] = trio.current_time()
+            direct = await punched(a, connection)
+            succeeded = await a.journal.seen(milestones.PUNCH_SUCCEEDED, number)
+            await b.journal.seen(milestones.PUNCH_SUCCEEDED, number)
+            told.append((succeeded["attempt"], direct.route.remote == str(b.host.listening[0])))
+            direct.close("the next one")
+            connection.close("the next one")
+            await until(lambda: a.peer_id not in b.host.connections)
+            connection = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+    assert told == [(2, False), (1, False), (1, True)]
+
+
 async def test_the_relay_sees_that_port_for_as_long_as_the_direct_connection_stands(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

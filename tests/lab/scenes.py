@@ -7,7 +7,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,8 +133,8 @@ def peer_id(name: str) -> str:
 def normal() -> None:
     """Until the client has its session again, where everything runs that it takes.
 
-    What comes next would break off a punch: that leaves something in the routers, and for two minutes the first attempt
-    of every punch fails.
+    To be waited for before something is broken, and when it is mended: a punch that is broken off leaves something in the routers, and for two
+    minutes the first attempt of every punch fails.
     """
     node = "/opt/kaspa-node/bin/kaspa-node"
 
@@ -148,8 +148,18 @@ def normal() -> None:
 
 def restart(*names: str, until_reserved: bool = True) -> None:
     """Stop services, the last first, and start them; peers are waited for until they have their reservations."""
+    stop(*names)
+    start(*names, until_reserved=until_reserved)
+
+
+def stop(*names: str) -> None:
+    """Stop services, the last first."""
     for name in reversed(names):
         on(name, f"systemctl stop {UNITS[name]}")
+
+
+def start(*names: str, until_reserved: bool = True) -> None:
+    """Start services; peers are waited for until the relay has accepted their reservations."""
     for name in names:
         on(name, f"systemctl reset-failed {UNITS[name]}; systemctl start {UNITS[name]}")
     for name in names:
@@ -164,6 +174,7 @@ def wait_for(name: str, milestone: str) -> None:
 @contextmanager
 def settings(environment: dict[str, dict[str, str]], *, until_reserved: bool = True) -> Iterator[None]:
     """Services with further environment variables, by host; without them again at the end."""
+    normal()
     for name, variables in environment.items():
         lines = "".join(f'Environment="{key}={value}"\n' for key, value in variables.items())
         place = f"/run/systemd/system/{UNITS[name]}.service.d"
@@ -182,8 +193,8 @@ def settings(environment: dict[str, dict[str, str]], *, until_reserved: bool = T
 @contextmanager
 def stopped(*names: str) -> Iterator[None]:
     """Services that do not run; they are started in the order of the names at the end, and the peers wait for it."""
-    for name in names:
-        on(name, f"systemctl stop {UNITS[name]}")
+    normal()
+    stop(*names)
     try:
         yield
     finally:
@@ -195,18 +206,28 @@ def stopped(*names: str) -> Iterator[None]:
 def nats(**modes: str) -> Iterator[None]:
     """Routers, by the host behind them, in another mode; plain again at the end.
 
-    The relay starts afresh each time: it would hold the connections that a router forgot, and end them in some run.
+    The relay starts afresh, too: it would hold the connections that a router forgot, and end them in some run.
     """
-    for name, mode in modes.items():
-        booted.set_nat(PATHS, router(name), mode)
+    normal()
+    behind(modes)
     try:
-        restart("relay", *PEERS)
         yield
     finally:
-        for name in modes:
-            booted.set_nat(PATHS, router(name), "plain")
-        restart("relay", *PEERS)
+        behind(dict.fromkeys(modes, "plain"))
         normal()
+
+
+def behind(modes: Mapping[str, str]) -> None:
+    """Routers in these modes, without any mapping, and services that start behind them.
+
+    Nothing runs while they change: what is under way in that moment, a router would take for something else. The hosts'
+    own firewalls forget what they have seen, too.
+    """
+    stop(*UNITS)
+    for name, mode in modes.items():
+        booted.set_nat(PATHS, router(name), mode)
+        run([*NamedNamespaces().enter(name), "conntrack", "-F"], check=False)
+    start(*UNITS)
 
 
 def cut(verdict: str) -> list[str]:
@@ -235,9 +256,7 @@ def uncut() -> None:
 
 def mend() -> None:
     """Routers with nothing but their own rules again, and services that start afresh."""
-    for each in ROUTERS:
-        booted.set_nat(PATHS, each, "plain")
-    restart("relay", *PEERS)
+    behind(dict.fromkeys(PEERS, "plain"))
     normal()
 
 

@@ -25,6 +25,8 @@ EXCHANGE_SECONDS = 10.0
 # A direct connection that stands already must answer a ping within this, or it is what the remote has left behind.
 STANDING_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
+# For so long routers may drop what goes the way of an attempt that has failed (spare_port.py).
+BARRED_SECONDS = 125.0
 # A remote that wants to punch begins at once; after this long without a word it does not speak DCUtR.
 SILENCE_SECONDS = EXCHANGE_SECONDS + simultaneous.WINDOW_SECONDS + MAX_ATTEMPTS * PAUSE_SECONDS
 
@@ -58,6 +60,8 @@ class Puncher:
         self._journal = journal
         self._progress: dict[str, Progress] = {}
         self._declined: set[str] = set()
+        # Peer id → until when attempts go from a spare port from the first on.
+        self._barred: dict[str, float] = {}
         self._nursery: trio.Nursery | None = None
         host.serve(exchange.PROTOCOL, self._answer, lambda peer: peer not in self._declined)
         host.observers.up.append(self._connection_up)
@@ -158,12 +162,18 @@ class Puncher:
             progress.reason = "the remote does not want a hole punch"
         except (P2PError, trio.TooSlowError) as error:
             progress.reason = str(error) or f"no answer within {EXCHANGE_SECONDS:.0f} s"
+            self._barred[relayed.remote] = trio.current_time() + BARRED_SECONDS
             self._failed(relayed, attempt, progress.reason, start)
             return False
         return True
 
+    def _is_barred(self, peer: str) -> bool:
+        now = trio.current_time()
+        self._barred = {each: until for each, until in self._barred.items() if until > now}
+        return peer in self._barred
+
     async def _attempt(self, relayed: Connection, attempt: int) -> None:
-        if attempt == 1:
+        if attempt == 1 and not self._is_barred(relayed.remote):
             await self._punch(relayed, attempt, self._vantage())
             return
         async with spare_port(self._host, relayed.route.relay or "") as spare:
