@@ -133,8 +133,8 @@ def peer_id(name: str) -> str:
 def normal() -> None:
     """Until the client has its session again, where everything runs that it takes.
 
-    To be waited for before something is broken, and when it is mended: a punch that is broken off leaves something in the routers, and for two
-    minutes the first attempt of every punch fails.
+    To be waited for before something is broken, and when it is mended: a punch that is broken off leaves something in
+    the routers, and for two minutes the first attempt of every punch fails.
     """
     node = "/opt/kaspa-node/bin/kaspa-node"
 
