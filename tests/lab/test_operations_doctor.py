@@ -207,6 +207,9 @@ def test_a_clock_that_is_off() -> None:
     with scenes.clock_ahead("client", 600):
         until_direct()
         done, pair = asked()
+        if "Invalid argument" in str(pair["findings"]):
+            # Under libfaketime a program fails to start now and then.
+            done, pair = asked()
     assert (done.code, pair["path"]) == (1, "direct")
     [only] = pair["findings"]
     assert (only["kind"], only["text"]) == ("clock-off", "the clock of client is off")
