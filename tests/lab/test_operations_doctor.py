@@ -206,10 +206,9 @@ def test_both_nats_symmetric_then_one() -> None:
 def test_a_clock_that_is_off() -> None:
     with scenes.clock_ahead("client", 600):
         until_direct()
-        done, pair = asked()
-        if "Invalid argument" in str(pair["findings"]):
-            # Under libfaketime a program fails to start now and then.
-            done, pair = asked()
+        # libfaketime now and then hands the kernel a time that is none: Python's sleep then fails with EINVAL.
+        answers = (asked() for _ in range(10))
+        done, pair = next(each for each in answers if "Invalid argument" not in str(each[1]["findings"]))
     assert (done.code, pair["path"]) == (1, "direct")
     [only] = pair["findings"]
     assert (only["kind"], only["text"]) == ("clock-off", "the clock of client is off")
