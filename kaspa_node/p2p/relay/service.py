@@ -196,7 +196,8 @@ class RelayService:
         """The connection over which `peer` has reserved, while it stands: it may have others that it closes soon."""
         reservation = self.ledger.reservations.get(peer)
         for connection in self._host.connections.get(peer, []):
-            if reservation is not None and connection.route.remote == reservation.observed:
+            reserved = reservation is not None and connection.route.remote == reservation.observed
+            if reserved and not connection.closed.is_set():
                 return connection
         return self._host.connection_to(peer, DIRECT)
 
