@@ -14,7 +14,7 @@ import pytest
 from lab.waiting import until
 from tests.lab.scenes import PATIENCE, UNITS, mend, on, peer_id
 from tests.lab.test_operations_status import connected
-from tests.playbooks import Played, play
+from tests.playbooks import Played, play, well
 from tests.releases import NEW_SETTING, next_release
 
 NOTHING = dict.fromkeys(UNITS, 0)
@@ -35,11 +35,6 @@ def newer(tmp_path_factory: pytest.TempPathFactory, deployed: None) -> Iterator[
 @pytest.fixture(scope="module")
 def ids(deployed: None) -> dict[str, str]:
     return {name: peer_id(name) for name in UNITS}
-
-
-def well(played: Played) -> None:
-    failed = {name: counts for name, counts in played.recap.items() if counts["failed"] or counts["unreachable"]}
-    assert (played.exit_code, failed) == (0, {}), played.output[-4000:]
 
 
 def status(name: str) -> dict[str, Any]:

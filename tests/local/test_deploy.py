@@ -13,7 +13,7 @@ from lab.local import lab as local
 from lab.local.state import NAMESPACES
 from lab.paths import Paths
 from tests.fabric import fab
-from tests.playbooks import Played, play, report
+from tests.playbooks import play, report, well
 
 PATHS = Paths()
 NAMES = ("relay", "server", "client")
@@ -34,11 +34,6 @@ def fresh() -> Iterator[None]:
     local.up(PATHS)
     yield
     local.down(PATHS)
-
-
-def well(played: Played) -> None:
-    failed = {name: counts for name, counts in played.recap.items() if counts["failed"] or counts["unreachable"]}
-    assert (played.exit_code, failed) == (0, {}), played.output[-4000:]
 
 
 def test_check_mode_changes_nothing() -> None:
