@@ -20,9 +20,9 @@ from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
+from operations.connection_settings import DEFAULT_KNOWN_HOSTS, ConnectionSettings, ssh_arguments
 from operations.inventory import CHECKOUT, PEER, RELAY, Inventory, Node, Places
 from operations.problems import UsageProblem
-from operations.way import DEFAULT_KNOWN_HOSTS, Way, ssh_arguments
 
 init_plugin_loader()
 connection_loader.get("ssh", class_only=True)  # makes the connection's options known to the configuration
@@ -130,7 +130,7 @@ class Reader:
             paths=_places(variable, manager),
             dials=tuple(variable("kaspa_peer_dials", [])),
             address=str(option("host") or host.name),
-            way=_way(host.name, variable, option),
+            settings=_settings_of(host.name, variable, option),
             _variable=variable,
         )
 
@@ -164,7 +164,7 @@ def _places(variable: Any, manager: str) -> Places:
     )
 
 
-def _way(name: str, variable: Any, option: Any) -> Way:
+def _settings_of(name: str, variable: Any, option: Any) -> ConnectionSettings:
     connection = str(variable("ansible_connection", "ssh"))
     if connection.removeprefix("ansible.builtin.") not in CONNECTIONS:
         raise UsageProblem(f"ansible_connection is {connection}; tasks know ssh and local", name)
@@ -174,7 +174,7 @@ def _way(name: str, variable: Any, option: Any) -> Way:
         raise UsageProblem(f"ansible_become_method is {method}; tasks know sudo", name)
     if connection.rpartition(".")[2] == "local":
         own = interpreter if not interpreter.startswith("auto") else sys.executable
-        return Way(address=None, interpreter=own, sudo=become and os.geteuid() != 0)
+        return ConnectionSettings(address=None, interpreter=own, sudo=become and os.geteuid() != 0)
     arguments = ssh_arguments(*(option(each) or "" for each in ("ssh_args", "ssh_common_args", "ssh_extra_args")))
     user = option("remote_user") or arguments.get("user")
     keys = [option("private_key_file"), *arguments.files("IdentityFile", ())]
@@ -182,7 +182,7 @@ def _way(name: str, variable: Any, option: Any) -> Way:
     files += arguments.files("GlobalKnownHostsFile", DEFAULT_KNOWN_HOSTS[1:])
     port = option("port") or arguments.get("Port")
     config = arguments.config or "~/.ssh/config"
-    return Way(
+    return ConnectionSettings(
         address=str(option("host") or name),
         port=int(port) if port else None,
         user=user,

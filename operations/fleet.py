@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from operations.connection_settings import ConnectionSettings
 from operations.link import Link
 from operations.problems import HostProblem, OperationProblem
-from operations.way import Way
 
 
 class Target(Protocol):
@@ -21,7 +21,7 @@ class Target(Protocol):
     def name(self) -> str: ...
 
     @property
-    def way(self) -> Way: ...
+    def settings(self) -> ConnectionSettings: ...
 
 
 T = TypeVar("T")
@@ -38,14 +38,14 @@ def connect(node: Target, timeout: float, interrupted: threading.Event) -> Link:
 
     interrupted: once it is set, whatever runs through the link is ended, and nothing more can be run.
     """
-    if node.way.address is None:
+    if node.settings.address is None:
         from operations.local_link import LocalLink
 
-        return LocalLink(node.name, node.way, interrupted)
+        return LocalLink(node.name, node.settings, interrupted)
     # paramiko is slow to import, and inventories without SSH can do without it.
     from operations.ssh_link import SshLink
 
-    return SshLink(node.name, node.way, interrupted, timeout)
+    return SshLink(node.name, node.settings, interrupted, timeout)
 
 
 def on_all(
@@ -63,7 +63,7 @@ def on_all(
     ended: queue.SimpleQueue[None] = queue.SimpleQueue()
     errands = [_Errand(node, work, connect, timeout, ended) for node in nodes]
     # Loaded here once: two threads that import the same library at a time can deadlock in it.
-    if any(errand.node.way.address is not None for errand in errands):
+    if any(errand.node.settings.address is not None for errand in errands):
         import operations.ssh_link  # noqa: F401
     deadline = time.monotonic() + timeout
     try:

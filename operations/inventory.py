@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from operations.connection_settings import ConnectionSettings
 from operations.problems import UsageProblem
-from operations.way import Way
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 RELAY, PEER = "relay", "peer"
@@ -55,7 +55,7 @@ class Node:
     paths: Places
     dials: tuple[str, ...]
     address: str
-    way: Way
+    settings: ConnectionSettings
     _variable: Callable[[str, Any], Any] = field(repr=False, compare=False)
 
     def variable(self, name: str, default: Any = None) -> Any:

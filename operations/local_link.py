@@ -8,16 +8,16 @@ import subprocess
 import threading
 from collections.abc import Sequence
 
+from operations.connection_settings import ConnectionSettings
 from operations.problems import HostProblem
 from operations.supervised import SupervisedLink
-from operations.way import Way
 
 
 class LocalLink(SupervisedLink):
     """Commands as subprocesses."""
 
-    def __init__(self, host: str, way: Way, interrupted: threading.Event) -> None:
-        super().__init__(host, way.interpreter, way.sudo, interrupted)
+    def __init__(self, host: str, settings: ConnectionSettings, interrupted: threading.Event) -> None:
+        super().__init__(host, settings.interpreter, settings.sudo, interrupted)
 
     def _start(self, argv: Sequence[str]) -> LocalRunning:
         try:

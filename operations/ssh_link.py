@@ -15,10 +15,10 @@ from typing import Any
 import paramiko
 from fabric import Config, Connection
 
+from operations.connection_settings import ConnectionSettings
 from operations.problems import HostProblem
 from operations.proxy import Proxy
 from operations.supervised import SupervisedLink
-from operations.way import Way
 
 CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 5
@@ -45,9 +45,9 @@ class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
 class SshLink(SupervisedLink):
     """Commands over one SSH connection, each in a channel of its own. Raises HostProblem where it can't be had."""
 
-    def __init__(self, host: str, way: Way, interrupted: threading.Event, timeout: float) -> None:
-        super().__init__(host, way.interpreter, way.sudo, interrupted)
-        self._way = way
+    def __init__(self, host: str, settings: ConnectionSettings, interrupted: threading.Event, timeout: float) -> None:
+        super().__init__(host, settings.interpreter, settings.sudo, interrupted)
+        self._settings = settings
         self._proxies: list[Proxy] = []
         self._timeout = min(timeout, CONNECT_SECONDS)
         self._connections: list[Any] = []
@@ -75,24 +75,24 @@ class SshLink(SupervisedLink):
 
     def _prepare(self) -> list[Any]:
         """The connection, and those to the jump hosts that it goes through, the last one first."""
-        way = self._way
-        assert way.address is not None
-        for key in way.keys:
+        settings = self._settings
+        assert settings.address is not None
+        for key in settings.keys:
             if not Path(key).expanduser().is_file():
                 raise HostProblem(f"there is no login key {key}; see ansible_ssh_private_key_file", self._host)
         try:
-            config = Config(ssh_config=_ssh_config(way.config))
+            config = Config(ssh_config=_ssh_config(settings.config))
         except (paramiko.ssh_exception.ConfigParseError, OSError) as error:
             raise HostProblem(f"ssh's configuration can't be read: {_reason(error)}", self._host) from error
         gateway: Any = None
-        for hop in way.jumps:
+        for hop in settings.jumps:
             gateway = Connection(hop, config=config, gateway=gateway, connect_kwargs=self._logins())
-        if way.proxy is not None:
-            gateway = way.proxy if way.proxy.lower() != "none" else False
+        if settings.proxy is not None:
+            gateway = settings.proxy if settings.proxy.lower() != "none" else False
         connection = Connection(
-            way.address,
-            user=way.user,
-            port=way.port,
+            settings.address,
+            user=settings.user,
+            port=settings.port,
             config=config,
             gateway=gateway,
             connect_kwargs=self._logins(),
@@ -105,12 +105,12 @@ class SshLink(SupervisedLink):
         return chain
 
     def _logins(self) -> dict[str, Any]:
-        way = self._way
+        settings = self._settings
         return {
-            "key_filename": [str(Path(key).expanduser()) for key in way.keys],
-            "password": way.password,
-            "allow_agent": not way.only_keys,
-            "look_for_keys": not (way.only_keys and way.keys),
+            "key_filename": [str(Path(key).expanduser()) for key in settings.keys],
+            "password": settings.password,
+            "allow_agent": not settings.only_keys,
+            "look_for_keys": not (settings.only_keys and settings.keys),
             "banner_timeout": self._timeout,
             "auth_timeout": self._timeout,
             "channel_timeout": self._timeout,
@@ -120,7 +120,7 @@ class SshLink(SupervisedLink):
         """Have a connection check host keys and time its start, whoever made it."""
         client = connection.client
         client.set_missing_host_key_policy(_Refuse())
-        for name in self._way.known_hosts:
+        for name in self._settings.known_hosts:
             path = Path(name).expanduser()
             if path.is_file():
                 try:
@@ -141,21 +141,21 @@ class SshLink(SupervisedLink):
         try:
             connection.open()
         except paramiko.BadHostKeyException as error:
-            files = " or ".join(self._way.known_hosts)
+            files = " or ".join(self._settings.known_hosts)
             raise HostProblem(
                 f"{where} has another host key ({error.key.fingerprint}) than {files} says: either it was "
                 "installed anew, then remove its old line there, or somebody is in between",
                 self._host,
             ) from None
         except UnknownHostKey as error:
-            files = " or ".join(self._way.known_hosts) or "any file"
+            files = " or ".join(self._settings.known_hosts) or "any file"
             raise HostProblem(
                 f"the host key of {where} is not in {files}: check {error} and log in once with ssh", self._host
             ) from None
         except paramiko.PasswordRequiredException:
             raise HostProblem(f"the login key for {where} has a passphrase; load it with ssh-add", self._host) from None
         except paramiko.AuthenticationException as error:
-            keys = ", ".join(self._way.keys) or "those of ssh's agent and of ~/.ssh"
+            keys = ", ".join(self._settings.keys) or "those of ssh's agent and of ~/.ssh"
             raise HostProblem(
                 f"{where} lets nobody in with {keys}: {_reason(error)}; see ansible_user and "
                 "ansible_ssh_private_key_file",

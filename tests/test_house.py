@@ -52,7 +52,7 @@ CORES = (
     "operations/capture/plan.py",
     "operations/log_lines.py",
     "operations/overview.py",
-    "operations/way.py",
+    "operations/connection_settings.py",
 )
 OUTSIDE_WORLD = {
     *("asyncio", "grpc", "select", "selectors", "signal", "socket", "socketserver", "ssl", "subprocess"),
@@ -61,7 +61,7 @@ OUTSIDE_WORLD = {
 
 
 # Of operations: what reaches hosts knows nothing above itself, and nobody else knows how hosts are reached.
-LINKS = {"link", "local_link", "proxy", "ssh_link", "supervised", "supervisor", "way"}
+LINKS = {"link", "local_link", "proxy", "ssh_link", "supervised", "supervisor", "connection_settings"}
 REACHING = {"local_link", "proxy", "ssh_link", "supervised"}
 
 

@@ -22,7 +22,7 @@ BOUND: dict[Direction, str] = {"outgoing": "outbound", "incoming": "inbound"}
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class Transport:
     """The connection that carries a session.
 
     session: id that both ends' logs carry; peer: the remote's peer id as text; path: `direct` or `relayed`;

@@ -51,7 +51,7 @@ class ReadyReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class Established:
+class HandshakeDone:
     """The handshake is done. address: where the peer says that it listens, if anywhere."""
 
     node_id: bytes
@@ -126,7 +126,7 @@ Event = (
     | VerackReceived
     | Accepted
     | ReadyReceived
-    | Established
+    | HandshakeDone
     | RejectSent
     | RejectReceived
     | PingReceived

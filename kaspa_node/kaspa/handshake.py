@@ -22,8 +22,8 @@ from kaspa_node.kaspa.addresses import from_wire
 from kaspa_node.kaspa.errors import ProtocolError
 from kaspa_node.kaspa.events import (
     Accepted,
-    Established,
     Event,
+    HandshakeDone,
     ReadyReceived,
     Send,
     VerackReceived,
@@ -98,7 +98,7 @@ class Handshake:
         yield Send(KaspadMessage(version=version))
 
     def receive(self, message: KaspadMessage, now: float) -> Iterator[Event]:
-        """Take one message of the peer; the last event is Established when the handshake is done by it."""
+        """Take one message of the peer; the last event is HandshakeDone when the handshake is done by it."""
         match messages.kind(message):
             case "Version" if self._version is None:
                 yield from self._on_version(message.version)
@@ -144,7 +144,7 @@ class Handshake:
             yield Send(messages.ready())
         if self._ready:
             self._deadline = math.inf
-            yield Established(
+            yield HandshakeDone(
                 node_id=version.id,
                 protocol=version.protocolVersion,
                 applied=min(self._settings.protocol_version, version.protocolVersion),

@@ -9,7 +9,7 @@ import trio
 
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa import events, messages
-from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import HandshakeFailed, PingTimeout, ProtocolError, SessionClosed, StreamEnded
 from kaspa_node.kaspa.flows import Flows, FlowSources
 from kaspa_node.kaspa.handshake import Handshake
@@ -35,8 +35,8 @@ class KaspaSession:
     close_reason: one line, None while it lives; closed: set when its stream is gone too.
     """
 
-    def __init__(self, config: KaspaConfig, carrier: Carrier, link: Link, hub: Hub, journal: Journal) -> None:
-        self.carrier = carrier
+    def __init__(self, config: KaspaConfig, transport: Transport, link: Link, hub: Hub, journal: Journal) -> None:
+        self.transport = transport
         self.since = time.time()
         self.applied_protocol: int | None = None
         self.user_agent: str | None = None
@@ -55,7 +55,7 @@ class KaspaSession:
         self._wait = trio.CancelScope()
         self._key: PeerKey | None = None
         self._answers: dict[int, trio.MemorySendChannel[None]] = {}
-        self._report = Reporter(journal, carrier)
+        self._report = Reporter(journal, transport)
         handshake = Handshake(config.handshake(), time.time_ns() // 1_000_000, self._taken)
         flows = Flows(FlowSources(config.nonce, hub.addresses), config.ping_interval)
         self._machine = Session(handshake, flows)
@@ -120,7 +120,7 @@ class KaspaSession:
         await self.closed.wait()
 
     def _taken(self, node_id: bytes) -> bool:
-        return self._hub.taken((node_id, self.carrier.host))
+        return self._hub.taken((node_id, self.transport.host))
 
     def _ping(self, answer: trio.MemorySendChannel[None]) -> None:
         nonce = self._nonce()
@@ -151,9 +151,9 @@ class KaspaSession:
                     self.messages_sent += 1
                     self._link.send(data)
                 case events.Accepted(node_id):
-                    self._key = (node_id, self.carrier.host)
+                    self._key = (node_id, self.transport.host)
                     self._hub.take(self._key)
-                case events.Established():
+                case events.HandshakeDone():
                     self._on_established(event)
                 case events.PingAnswered(nonce):
                     self._on_answer(nonce)
@@ -165,13 +165,13 @@ class KaspaSession:
                     pass
             self._report.event(event)
 
-    def _on_established(self, event: events.Established) -> None:
+    def _on_established(self, event: events.HandshakeDone) -> None:
         self.applied_protocol = event.applied
         self.user_agent = event.user_agent
         self.handshake_seconds = trio.current_time() - self._opened
         if event.address is not None:
             self._hub.book.add([event.address])
-        count = self._hub.connected(self.carrier.direction)
+        count = self._hub.connected(self.transport.direction)
         self._report.connected(event, count, self.handshake_seconds)
         self._settled.set()
 
@@ -190,7 +190,7 @@ class KaspaSession:
         if self._key is not None:
             self._hub.release(self._key)
         if self.applied_protocol is not None:
-            self._hub.disconnected(self.carrier.direction)
+            self._hub.disconnected(self.transport.direction)
         for answer in self._answers.values():
             answer.close()
         self._answers.clear()

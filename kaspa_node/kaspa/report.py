@@ -5,16 +5,16 @@ from __future__ import annotations
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa import events, synthetic
-from kaspa_node.kaspa.config import BOUND, Carrier
+from kaspa_node.kaspa.config import BOUND, Transport
 
 
 class Reporter:
     """Writes what happens in one session, in kaspad's words where it has some."""
 
-    def __init__(self, journal: Journal, carrier: Carrier) -> None:
+    def __init__(self, journal: Journal, transport: Transport) -> None:
         self._journal = journal
-        self._carrier = carrier
-        self._who = {"peer": carrier.peer, "session": carrier.session}
+        self._carrier = transport
+        self._who = {"peer": transport.peer, "session": transport.session}
 
     def opened(self) -> None:
         """The session begins."""
@@ -25,7 +25,7 @@ class Reporter:
             )
 
     def event(self, event: events.Event) -> None:
-        """Whatever the state machine said; Established and Send have no line of their own."""
+        """Whatever the state machine said; HandshakeDone and Send have no line of their own."""
         record, debug, addr, who = self._journal.record, self._journal.debug, self._carrier.address, self._who
         match event:
             case events.VersionSent(protocol, network):
@@ -70,7 +70,7 @@ class Reporter:
             case _:
                 pass
 
-    def connected(self, established: events.Established, count: int, seconds: float) -> None:
+    def connected(self, established: events.HandshakeDone, count: int, seconds: float) -> None:
         """The handshake is done. count: ready sessions of this direction; seconds: since the stream was opened."""
         self._journal.info(
             "Registering p2p flows for peer %s for protocol version %d", self._carrier.address, established.applied

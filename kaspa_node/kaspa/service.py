@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from kaspa_node.journal import Journal
-from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import HandshakeFailed
 from kaspa_node.kaspa.grpc_client import open_stream
 from kaspa_node.kaspa.grpc_server import Server
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     # trio's stubs of that package, which libp2p brings along, hide trio.TaskStatus from type checkers.
     from trio_typing import TaskStatus
 
-CarrierOf = Callable[[str], Carrier | None]
+TransportOf = Callable[[str], Transport | None]
 
 ABSTRACT_CALLER = "unix-abstract:"
 """What grpcio puts before the name of a caller whose socket is bound to an abstract name."""
@@ -69,25 +69,25 @@ class KaspaService:
     async def serve(
         self,
         socket_path: str,
-        carrier_of: CarrierOf,
+        transport_of: TransportOf,
         *,
         task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Take calls on the unix socket `socket_path` (mode 0600) until cancelled; ListenError when it can't be bound.
 
-        carrier_of: asked once for each call, in the trio thread, with the caller as grpcio names it: for a client
+        transport_of: asked once for each call, in the trio thread, with the caller as grpcio names it: for a client
         socket bound to the abstract name `x` that is `unix-abstract:x`. None refuses the call.
         """
 
         def on_call(caller: str, link: Link) -> str | None:
-            carrier = carrier_of(caller)
-            if carrier is None:
+            transport = transport_of(caller)
+            if transport is None:
                 return "unknown caller"
-            if carrier.session in self._sessions:
-                return f"session {carrier.session} is open already"
+            if transport.session in self._sessions:
+                return f"session {transport.session} is open already"
             if self._nursery is None:
                 return "shutting down"
-            self._start(self._nursery, carrier, link)
+            self._start(self._nursery, transport, link)
             return None
 
         server = Server(on_call, self.config.max_inbound, self.config.max_message_bytes)
@@ -101,16 +101,16 @@ class KaspaService:
             await server.stop(_GRACE)
             _remove_socket(socket_path)
 
-    async def connect(self, target: str, carrier: Carrier) -> KaspaSession:
+    async def connect(self, target: str, transport: Transport) -> KaspaSession:
         """Open a session over the server at `target` (`unix:PATH`) and wait until it is ready.
 
         HandshakeFailed says why it never was. Cancelled, it closes the session.
         """
-        if carrier.session in self._sessions:
-            raise HandshakeFailed(f"session {carrier.session} is open already")
+        if transport.session in self._sessions:
+            raise HandshakeFailed(f"session {transport.session} is open already")
         if self._nursery is None:
             raise HandshakeFailed("this node is shutting down")
-        session = self._start(self._nursery, carrier, open_stream(target, self.config.max_message_bytes))
+        session = self._start(self._nursery, transport, open_stream(target, self.config.max_message_bytes))
         try:
             await session.ready()
         except trio.Cancelled:
@@ -119,9 +119,9 @@ class KaspaService:
             raise
         return session
 
-    def _start(self, nursery: trio.Nursery, carrier: Carrier, link: Link) -> KaspaSession:
-        session = KaspaSession(self.config, carrier, link, self._hub, self._journal)
-        self._sessions[carrier.session] = session
+    def _start(self, nursery: trio.Nursery, transport: Transport, link: Link) -> KaspaSession:
+        session = KaspaSession(self.config, transport, link, self._hub, self._journal)
+        self._sessions[transport.session] = session
         nursery.start_soon(self._run, session)
         return session
 
@@ -129,7 +129,7 @@ class KaspaService:
         try:
             await session.run()
         finally:
-            del self._sessions[session.carrier.session]
+            del self._sessions[session.transport.session]
             self._on_closed(session)
 
 

@@ -1,6 +1,6 @@
 """One Kaspa session from the first Version to its end, as a state machine.
 
-    handshake ──Established──▶ ready ──▶ closed
+    handshake ──HandshakeDone──▶ ready ──▶ closed
         └───────────Failed──────────────▶ closed
 
 The last event of every session is Failed (the handshake did not get done) or Closed; after it nothing more comes out,
@@ -15,7 +15,7 @@ from typing import Literal
 
 from kaspa_node.kaspa import messages
 from kaspa_node.kaspa.errors import ProtocolError
-from kaspa_node.kaspa.events import Closed, Established, Event, Failed, RejectReceived, RejectSent, Send
+from kaspa_node.kaspa.events import Closed, Event, Failed, HandshakeDone, RejectReceived, RejectSent, Send
 from kaspa_node.kaspa.flows import Flows
 from kaspa_node.kaspa.handshake import KINDS, Handshake
 from kaspa_node.kaspa.protowire.messages_pb2 import KaspadMessage
@@ -111,6 +111,6 @@ class Session:
     def _in_handshake(self, message: KaspadMessage, now: float) -> Iterator[Event]:
         for event in self._handshake.receive(message, now):
             yield event
-            if isinstance(event, Established):
+            if isinstance(event, HandshakeDone):
                 self._phase = "ready"
                 yield from self._flows.start(now)

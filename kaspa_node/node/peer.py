@@ -13,11 +13,11 @@ from kaspa_node.identity import Identity
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa import networks
 from kaspa_node.kaspa.config import KaspaConfig
-from kaspa_node.node.carriage import Carriage
+from kaspa_node.node.access import Access
+from kaspa_node.node.backends.base import Backend
+from kaspa_node.node.backends.embedded import EmbeddedBackend
+from kaspa_node.node.backends.external import ExternalBackend
 from kaspa_node.node.common import Answer, announce_start, announced, open_host, run_until_stopped
-from kaspa_node.node.embedded import EmbeddedCarriage
-from kaspa_node.node.external import ExternalCarriage
-from kaspa_node.node.guests import Guests
 from kaspa_node.node.links import RelayLinks
 from kaspa_node.node.reload import Commit, Load, Reloader
 from kaspa_node.node.remotes import Remotes
@@ -50,17 +50,17 @@ class Peer:
         self._nursery: trio.Nursery | None = None
         self.reloader = Reloader(settings, host.peer_id, load, self._prepare, journal)
         self.links = RelayLinks(host, journal)
-        self.guests = Guests(host, self.links.known, journal)
-        self.circuits = CircuitListener(host, self.links.configured, self.guests.may_connect, journal)
+        self.access = Access(host, self.links.known, journal)
+        self.circuits = CircuitListener(host, self.links.configured, self.access.may_connect, journal)
         self.puncher = Puncher(host, self._vantage, journal)
-        self.carriage = self._carriage(settings)
-        self.remotes = Remotes(host, self.links, self.puncher, self.carriage, journal)
+        self.backend = self._make_backend(settings)
+        self.remotes = Remotes(host, self.links, self.puncher, self.backend, journal)
         self._go_by(settings)
 
-    def _carriage(self, settings: Settings) -> Carriage:
-        may_open = self.guests.may_open
+    def _make_backend(self, settings: Settings) -> Backend:
+        may_open = self.access.may_open
         if settings.backend == EXTERNAL:
-            return ExternalCarriage(self.host, settings.backend_address, may_open, self._progress, self._journal)
+            return ExternalBackend(self.host, settings.backend_address, may_open, self._progress, self._journal)
         config = KaspaConfig(
             network=networks.named(settings.network),
             protocol_version=settings.protocol_version,
@@ -69,7 +69,7 @@ class Peer:
             ping_interval=settings.ping_interval,
             max_message_bytes=MAX_MESSAGE_BYTES,
         )
-        return EmbeddedCarriage(self.host, config, may_open, settings.control.parent, self._journal)
+        return EmbeddedBackend(self.host, config, may_open, settings.control.parent, self._journal)
 
     def _progress(self, peer: str) -> str:
         return self.remotes.progress(peer)
@@ -92,15 +92,15 @@ class Peer:
                 settings.control, self._answer, group=settings.control_group, task_status=task_status
             )
         )
-        await self.carriage.start(nursery)
-        self.carriage.prepare(settings)()
+        await self.backend.start(nursery)
+        self.backend.prepare(settings)()
         announce_start(self.host, "client local" if settings.remotes else "server", self._journal)
         self.links.start(nursery)
         self.remotes.start(nursery)
 
     async def stop(self) -> None:
         """End the sessions, telling the remotes, then the connections."""
-        await self.carriage.stop()
+        await self.backend.stop()
         self.host.close("this peer is stopping")
         await trio.lowlevel.checkpoint()
 
@@ -109,19 +109,19 @@ class Peer:
     async def _prepare(self, settings: Settings) -> Commit:
         """Get ready for other settings; what is returned makes every part go by them. Raises ListenError."""
         addresses = await announced(settings)
-        carriage = self.carriage.prepare(settings)
+        switch_backend = self.backend.prepare(settings)
 
         def commit() -> None:
             self.host.announced = addresses
-            carriage()
+            switch_backend()
             self._go_by(settings)
             if self._nursery is not None:
-                self._nursery.start_soon(self.guests.show_out, self.carriage)
+                self._nursery.start_soon(self.access.end_unwanted, self.backend)
 
         return commit
 
     def _go_by(self, settings: Settings) -> None:
-        self.guests.apply(settings)
+        self.access.apply(settings)
         self.links.apply(settings)
         self.remotes.apply(settings)
 
@@ -135,7 +135,7 @@ class Peer:
             wanted = SessionRequest.parse(request)
             return {"session": await self.remotes.named(wanted.remote).fresh(wanted)}
         if what == "exercise":
-            return {"exercise": await self.carriage.exercise(ExerciseRequest.parse(request))}
+            return {"exercise": await self.backend.exercise(ExerciseRequest.parse(request))}
         if what == "reload":
             return {"reload": await self.reloader.reload()}
         known = "`status`, `session`, `exercise`, `reload`"
@@ -149,5 +149,5 @@ class Peer:
             links=self.links.all(),
             remotes=self.remotes.all(),
             circuits=self.circuits,
-            carriage=self.carriage,
+            backend=self.backend,
         )

@@ -11,7 +11,7 @@ from kaspa_node import milestones
 from kaspa_node.errors import RequestFailed
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa.errors import KaspaError
-from kaspa_node.node.carriage import Carriage, Standing
+from kaspa_node.node.backends.base import Backend, Session
 from kaspa_node.node.requests import SessionRequest
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, Connection
 from kaspa_node.p2p.dial import PUNCHING, RELAY_ONLY, Dialer, Reached
@@ -34,7 +34,7 @@ PUNCH_PATIENCE = 2.0
 class Established:
     """What stands, and how it came about. ready_at: when it did (trio's clock)."""
 
-    standing: Standing
+    standing: Session
     reached: Reached
     ready_at: float
 
@@ -75,16 +75,16 @@ class RemoteKeeper:
     """
 
     def __init__(
-        self, remote: Remote, policy: str, dialer: Dialer, carriage: Carriage, host: Host, journal: Journal
+        self, remote: Remote, policy: str, dialer: Dialer, backend: Backend, host: Host, journal: Journal
     ) -> None:
         self.remote = remote
         self.reason: str | None = None
         self._policy = policy
         self._dialer = dialer
-        self._carriage = carriage
+        self._backend = backend
         self._host = host
         self._journal = journal
-        self._latest: Standing | None = None
+        self._latest: Session | None = None
         # Under the latest.
         self._connection: Connection | None = None
         self._retry_direct = FIRST_RETRY_DIRECT
@@ -102,7 +102,7 @@ class RemoteKeeper:
             return standing.path
         return self._dialer.state if self._busy else "backoff"
 
-    def _standing(self) -> Standing | None:
+    def _standing(self) -> Session | None:
         return self._latest if self._latest is not None and not self._latest.closed.is_set() else None
 
     # Told by the settings
@@ -118,7 +118,7 @@ class RemoteKeeper:
         """The remote is wanted no more: whoever still waits for a session with it gets none."""
         self._dismissed = True
 
-    def _misplaced(self, standing: Standing) -> bool:
+    def _misplaced(self, standing: Session) -> bool:
         """Whether what stands is to be moved."""
         wanted = RELAYED if self._policy == RELAY_ONLY else DIRECT
         return standing.path != wanted or (wanted == RELAYED and not self._well_relayed())
@@ -157,7 +157,7 @@ class RemoteKeeper:
                 return False
         return True
 
-    async def _hold(self, standing: Standing) -> None:
+    async def _hold(self, standing: Session) -> None:
         """Until it ends, or is to be looked at again. What stands on the wrong path is tried again on the right one."""
         patience = self._retry_direct if self._misplaced(standing) else float("inf")
         with trio.move_on_after(patience) as self._rest:
@@ -174,7 +174,7 @@ class RemoteKeeper:
             except (P2PError, KaspaError, OSError) as error:
                 self._failed(error, None)
 
-    async def _move(self, standing: Standing, reached: Reached) -> None:
+    async def _move(self, standing: Session, reached: Reached) -> None:
         """From where it stands to where the dial has led, if that is better."""
         old, path = self._connection, reached.connection.route.path
         if path != standing.path:
@@ -187,7 +187,7 @@ class RemoteKeeper:
         else:
             reached.relayed.close("not needed: still no direct path")
             return
-        if old is not None and not self._carriage.uses(old):
+        if old is not None and not self._backend.uses(old):
             old.close("the session has moved")
 
     def _failed(self, error: Exception, run: str | None) -> None:
@@ -271,7 +271,7 @@ class RemoteKeeper:
         if self._dismissed:
             reached.relayed.close("no longer one of the remotes")
             raise DialError("no longer one of the remotes")
-        self._latest = standing = await self._carriage.open(reached.connection, run)
+        self._latest = standing = await self._backend.open(reached.connection, run)
         self._connection = reached.connection
         self.reason = reached.reason
         if standing.path == DIRECT:

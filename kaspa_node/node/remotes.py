@@ -8,7 +8,7 @@ import trio
 
 from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.journal import Journal
-from kaspa_node.node.carriage import Carriage
+from kaspa_node.node.backends.base import Backend
 from kaspa_node.node.links import RelayLinks
 from kaspa_node.node.remote import RemoteKeeper
 from kaspa_node.p2p.dial import Dialer
@@ -25,11 +25,11 @@ Aim = tuple[Remote, str, Sequence[RelayLink]]
 class Remotes:
     """Keeps the keepers; nothing runs before `start`."""
 
-    def __init__(self, host: Host, links: RelayLinks, puncher: Puncher, carriage: Carriage, journal: Journal) -> None:
+    def __init__(self, host: Host, links: RelayLinks, puncher: Puncher, backend: Backend, journal: Journal) -> None:
         self._host = host
         self._links = links
         self._puncher = puncher
-        self._carriage = carriage
+        self._backend = backend
         self._journal = journal
         self._keepers: dict[str, RemoteKeeper] = {}
         self._aims: dict[str, Aim] = {}
@@ -67,7 +67,7 @@ class Remotes:
         if keeper is not None:
             keeper.aim(remote, policy, dialer)
             return keeper
-        keeper = RemoteKeeper(remote, policy, dialer, self._carriage, self._host, self._journal)
+        keeper = RemoteKeeper(remote, policy, dialer, self._backend, self._host, self._journal)
         if self._nursery is not None:
             self._keepers[peer] = keeper
             self._run(peer)

@@ -9,7 +9,7 @@ from typing import Any
 
 from kaspa_node import __version__
 from kaspa_node.milestones import PEER
-from kaspa_node.node.carriage import Carriage
+from kaspa_node.node.backends.base import Backend
 from kaspa_node.node.common import unix_time
 from kaspa_node.node.remote import RemoteKeeper
 from kaspa_node.p2p.host import Host
@@ -27,7 +27,7 @@ class PeerParts:
     links: Iterable[RelayLink]
     remotes: Iterable[RemoteKeeper]
     circuits: CircuitListener
-    carriage: Carriage
+    backend: Backend
 
 
 def peer_status(peer: PeerParts) -> dict[str, Any]:
@@ -42,9 +42,9 @@ def peer_status(peer: PeerParts) -> dict[str, Any]:
         "listen": [address.multiaddr() for address in peer.host.listening],
         "relays": [_relay(link) for link in peer.links],
         "remotes": [_remote(keeper) for keeper in peer.remotes],
-        "backend": peer.carriage.backend(),
-        "sessions": peer.carriage.sessions(),
-        "counters": {"refused": peer.carriage.refusals.count + peer.circuits.refusals.count},
+        "backend": peer.backend.status(),
+        "sessions": peer.backend.sessions(),
+        "counters": {"refused": peer.backend.refusals.count + peer.circuits.refusals.count},
     }
 
 

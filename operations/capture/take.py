@@ -14,11 +14,11 @@ from operations.capture.plan import Place
 from operations.capture.recorder import SOCKET, TCPDUMP, Recorder, command
 from operations.capture.store import Taken
 from operations.capture.targets import Router
+from operations.connection_settings import ConnectionSettings
 from operations.fleet import Connect, connect, on_all
 from operations.inventory import Node
 from operations.link import Link
 from operations.problems import HostProblem, OperationProblem
-from operations.way import Way
 
 _GRACE = 15.0
 _FIND = "PATH=$PATH:/usr/sbin:/sbin; command -v tcpdump"
@@ -46,9 +46,9 @@ class Pings:
         return f"pings of {self.node.name}"
 
     @property
-    def way(self) -> Way:
+    def settings(self) -> ConnectionSettings:
         """The peer's."""
-        return self.node.way
+        return self.node.settings
 
 
 Target = Node | Router
@@ -62,7 +62,7 @@ def lacking(
 
     def look(target: Target, link: Link) -> None:
         if not link.run([*_enter(target), "sh", "-c", _FIND]).ok:
-            where = "on this machine" if target.way.address is None else "there"
+            where = "on this machine" if target.settings.address is None else "there"
             raise HostProblem(f"tcpdump is not installed {where}: apt-get install tcpdump", target.name)
 
     found = on_all(targets, look, timeout=timeout, connect=connect)
@@ -101,7 +101,7 @@ def take(
                 recorder.settled.wait()
             return ask.exercise(link, target.node, target.session, pings=target.count, timeout=limits.seconds)
         place, recorder = places[target.name], recorders[target.name]
-        python = sys.executable if target.way.address is None else target.way.interpreter
+        python = sys.executable if target.settings.address is None else target.settings.interpreter
         argv = command(python, means, limits.seconds, limits.bytes, place.interface, place.filter)
         try:
             link.stream([*_enter(target), *argv], recorder.line, timeout=limits.seconds + _GRACE, stop=_never())

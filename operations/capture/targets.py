@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from operations.connection_settings import ConnectionSettings
 from operations.inventory import Inventory
-from operations.way import Way
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Router:
     name: str
     host: str
     enter: tuple[str, ...]
-    way: Way = Way(address=None, interpreter=sys.executable)
+    settings: ConnectionSettings = ConnectionSettings(address=None, interpreter=sys.executable)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Other programs beside a node: a backend that echoes, on TCP or a unix socket, and callers at a node's door."""
+"""Other programs beside a node: a backend that echoes, on TCP or a unix socket, and callers at a node's forward."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 
 def call(address: str) -> socket.socket:
-    """A connection to a node's door."""
+    """A connection to a node's forward."""
     sock, name = open_socket(address)
     sock.settimeout(PATIENCE)
     sock.connect(name)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from pathlib import Path
 import trio
 
 from kaspa_node.kaspa import synthetic
-from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.peer_session import KaspaSession
 from kaspa_node.kaspa.service import KaspaService
 from tests.unit.kaspa.shells import RecordingJournal
@@ -30,15 +30,15 @@ class Node:
         self._numbers = count(1)
         self._change = trio.Event()
 
-    def carrier(self, direction: str, peer: str, path: str = "direct") -> Carrier:
+    def transport(self, direction: str, peer: str, path: str = "direct") -> Transport:
         """A new connection with `peer`."""
         session = f"{self.name}.{next(self._numbers)}"
-        return Carrier(session, peer, path, direction, synthetic.socket_address(peer, path))  # type: ignore[arg-type]
+        return Transport(session, peer, path, direction, synthetic.socket_address(peer, path))  # type: ignore[arg-type]
 
-    def admit(self, caller: str) -> Carrier | None:
+    def admit(self, caller: str) -> Transport | None:
         """Take every caller for one more peer."""
         self._notify()
-        return self.carrier("incoming", f"somebody-{len(self.service.sessions)}-{len(self.done)}")
+        return self.transport("incoming", f"somebody-{len(self.service.sessions)}-{len(self.done)}")
 
     async def closed(self, number: int) -> KaspaSession:
         """The session that was the `number`th to be gone."""
@@ -74,7 +74,7 @@ class Meeting:
 
     async def connect(self, peer: str = "server", path: str = "direct") -> KaspaSession:
         """A session from the client to the server."""
-        return await self.client.service.connect(self.target, self.client.carrier("outgoing", peer, path))
+        return await self.client.service.connect(self.target, self.client.transport("outgoing", peer, path))
 
 
 @asynccontextmanager

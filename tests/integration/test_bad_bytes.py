@@ -16,8 +16,8 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.kaspa.config import KaspaConfig
-from kaspa_node.node import embedded
-from kaspa_node.node.embedded import EmbeddedCarriage
+from kaspa_node.node.backends import embedded
+from kaspa_node.node.backends.embedded import EmbeddedBackend
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.negotiate import HEADER, token
@@ -41,7 +41,7 @@ SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Session:
     """A relay, a server and a client with a session on the direct path."""
 
     relay: Program
@@ -60,7 +60,7 @@ class Standing:
 
 
 @pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
+def standing() -> Iterator[Session]:
     with programs() as more:
         known = ",".join(map(peer_id, (CLIENT, SERVER)))
         relay = more.start("relay", "relay", RELAY, allow=known)
@@ -72,7 +72,7 @@ def standing() -> Iterator[Standing]:
         client.seen(milestones.PEER_CONNECTED, path="direct")
         reply = client.ask("session", remote="server", timeout=25)
         assert reply["path"] == "direct"
-        yield Standing(relay, server, client, reply["session"])
+        yield Session(relay, server, client, reply["session"])
 
 
 def place(program: Program) -> SocketAddress:
@@ -117,7 +117,7 @@ TOO_LONG = {
 
 
 @pytest.mark.parametrize("what", TOO_LONG)
-async def test_a_stream_of_nonsense_ends_and_nothing_else(standing: Standing, what: str) -> None:
+async def test_a_stream_of_nonsense_ends_and_nothing_else(standing: Session, what: str) -> None:
     for program in (standing.relay, standing.server):
         with memory_stays(standing.relay, standing.server), trio.fail_after(PATIENCE):
             for _ in range(20):
@@ -128,7 +128,7 @@ async def test_a_stream_of_nonsense_ends_and_nothing_else(standing: Standing, wh
 
 
 @pytest.mark.parametrize("first", [b"", token(HEADER)[:5], token(HEADER) + token("/noise") + b"\x00"], ids=len)
-async def test_callers_that_go_silent_block_nobody(standing: Standing, first: bytes) -> None:
+async def test_callers_that_go_silent_block_nobody(standing: Session, first: bytes) -> None:
     """Of two hundred from one address only the last few are waited for, and a newcomer is served meanwhile."""
     for program in (standing.relay, standing.server):
         with memory_stays(standing.relay, standing.server), trio.fail_after(PATIENCE):
@@ -152,7 +152,7 @@ async def pour_some(stream: trio.SocketStream, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", PING_PROTOCOL, "/unknown"])
-async def test_a_stranger_that_pours_into_streams_is_not_held_in_memory(standing: Standing, protocol: str) -> None:
+async def test_a_stranger_that_pours_into_streams_is_not_held_in_memory(standing: Session, protocol: str) -> None:
     """It reads no answers, and its connection has hundreds of streams."""
     for program in (standing.relay, standing.server):
         with memory_stays(standing.relay, standing.server), trio.fail_after(PATIENCE):
@@ -188,7 +188,7 @@ WHAT = ["silence", "half a preface", "a preface", "settings", *UNFIT]
 
 
 @pytest.mark.parametrize("what", UNFIT)
-async def test_nonsense_in_the_grpc_stream_ends_that_stream(standing: Standing, what: str) -> None:
+async def test_nonsense_in_the_grpc_stream_ends_that_stream(standing: Session, what: str) -> None:
     with memory_stays(standing.server), trio.fail_after(PATIENCE):
         async with guest(GUEST, standing.server) as (host, connection):
             for _ in range(20):
@@ -207,20 +207,20 @@ async def test_whatever_is_said_a_stream_without_a_call_ends_in_its_time(
     monkeypatch.setattr(embedded, "CALL_SECONDS", 0.2)
     async with world() as w:
         a, b, connection = await w.pair()
-        carriage = EmbeddedCarriage(b, KaspaConfig(), lambda peer: True, tmp_path, WatchedJournal())
+        backend = EmbeddedBackend(b, KaspaConfig(), lambda peer: True, tmp_path, WatchedJournal())
         async with trio.open_nursery() as nursery:
-            await carriage.start(nursery)
+            await backend.start(nursery)
             stream = await a.open_stream(connection, [KASPA])
             await stream.write(first)
             with suppress(P2PError):
                 await read_all(stream)
             stream.close()
-            await until(lambda: not carriage.carried)
+            await until(lambda: not backend.streams)
             assert not connection.closed.is_set()
             nursery.cancel_scope.cancel()
 
 
-async def test_silent_grpc_streams_block_nobody(standing: Standing) -> None:
+async def test_silent_grpc_streams_block_nobody(standing: Session) -> None:
     with memory_stays(standing.server), trio.fail_after(PATIENCE):
         async with guest(GUEST, standing.server) as (host, connection):
             for first in (b"", PREFACE[:10], PREFACE + SETTINGS) * 20:
@@ -246,7 +246,7 @@ async def test_silent_grpc_streams_block_nobody(standing: Standing) -> None:
     ],
     ids=["garbage", "oversized", "deep", "another type", "two"],
 )
-async def test_nonsense_on_the_control_socket_is_told_so(standing: Standing, sent: bytes, said: bytes) -> None:
+async def test_nonsense_on_the_control_socket_is_told_so(standing: Session, sent: bytes, said: bytes) -> None:
     for program in (standing.relay, standing.server):
         with memory_stays(program), trio.fail_after(PATIENCE):
             for _ in range(50):
@@ -263,7 +263,7 @@ async def test_nonsense_on_the_control_socket_is_told_so(standing: Standing, sen
             await standing.answers()
 
 
-async def test_silent_clients_of_the_control_socket_block_nobody(standing: Standing) -> None:
+async def test_silent_clients_of_the_control_socket_block_nobody(standing: Session) -> None:
     held = [await trio.open_unix_socket(standing.server.control) for _ in range(40)]
     await standing.answers()
     for stream in held:

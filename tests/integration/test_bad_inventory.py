@@ -60,7 +60,7 @@ def test_an_inventory_without_the_groups_is_no_success(tmp_path: Path, playbook:
             "a dials b for an external backend, and no program could reach it there; say where to listen for them",
         ),
     ],
-    ids=["unknown remote", "itself", "no list", "a port too high", "no port", "a slip in a name", "no door"],
+    ids=["unknown remote", "itself", "no list", "a port too high", "no port", "a slip in a name", "no forward"],
 )
 def test_an_inventory_that_can_not_work(tmp_path: Path, peers: dict[str, object], said: str) -> None:
     code, errors = play(tmp_path, "deploy.yml", relays=RELAYS, peers={"hosts": peers})

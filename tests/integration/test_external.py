@@ -20,7 +20,7 @@ RUN = "20261123T101500Z-4f2a"
 
 
 class World(NamedTuple):
-    """Two peers with a door to each other, both with an echo behind them, one on TCP and one on a unix socket."""
+    """Two peers with a forward to each other, both with an echo behind them, one on TCP and one on a unix socket."""
 
     relay: Program
     server: Program
@@ -40,7 +40,7 @@ def world() -> Iterator[World]:
         backend = f"127.0.0.1:{free_port()}"
         to_client = f"127.0.0.1:{free_port()}"
         server_home = relay.home.parent
-        to_server, behind_client = f"unix:{server_home}/door.sock", f"unix:{server_home}/echo.sock"
+        to_server, behind_client = f"unix:{server_home}/forward.sock", f"unix:{server_home}/echo.sock"
         at_server, at_client = Echo(backend), Echo(behind_client)
         common = {"relays": relay.address(), "backend": "external"}
         server = more.start(
@@ -245,12 +245,12 @@ def test_a_caller_waits_for_a_remote_that_is_on_its_way(world: World) -> None:
     with programs() as more:
         relay = more.start("relay", "relay", RELAY, allow=f"{peer_id(CLIENT)},{peer_id(SERVER)}")
         common = {"relays": relay.address(), "backend": "external"}
-        door = f"unix:{relay.home.parent}/door.sock"
-        client = more.start("client", "peer", CLIENT, **common, remotes=f"server={peer_id(SERVER)}@{door}")
+        forward = f"unix:{relay.home.parent}/forward.sock"
+        client = more.start("client", "peer", CLIENT, **common, remotes=f"server={peer_id(SERVER)}@{forward}")
         client.seen(milestones.DIAL_WAITING)
         echo = Echo(f"127.0.0.1:{free_port()}")
         found: list[bytes] = []
-        caller = threading.Thread(target=lambda: found.append(exchange(door, b"early")))
+        caller = threading.Thread(target=lambda: found.append(exchange(forward, b"early")))
         caller.start()
         host, port = echo.address
         more.start("server", "peer", SERVER, **common, allow=peer_id(CLIENT), backend_address=f"{host}:{port}")
@@ -261,14 +261,14 @@ def test_a_caller_waits_for_a_remote_that_is_on_its_way(world: World) -> None:
 
 def test_a_stranger_reaches_no_backend(world: World) -> None:
     known = len(world.at_server.callers)
-    door = f"unix:{world.relay.home.parent}/stranger.sock"
+    forward = f"unix:{world.relay.home.parent}/stranger.sock"
     stranger = world.more.start(
         "stranger",
         "peer",
         STRANGER,
         relays=world.relay.address(),
         backend="external",
-        remotes=f"server={peer_id(SERVER)}@{door}",
+        remotes=f"server={peer_id(SERVER)}@{forward}",
     )
     try:
         stranger.seen(milestones.DIAL_FAILED)

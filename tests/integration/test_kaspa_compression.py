@@ -63,8 +63,8 @@ async def test_both_directions_are_compressed(tmp_path: Path) -> None:
             nursery.start_soon(_record, far, trio.SocketStream(near), down)
 
         nursery.start_soon(tap)
-        carrier = nodes.client.carrier("outgoing", "server")
-        session = await nodes.client.service.connect(f"unix:{tmp_path}/tap", carrier)
+        transport = nodes.client.transport("outgoing", "server")
+        session = await nodes.client.service.connect(f"unix:{tmp_path}/tap", transport)
         assert session.user_agent == LONG
         assert await session.ping(3, PATIENCE) > 0
         nursery.cancel_scope.cancel()

@@ -13,19 +13,19 @@ PROGRAM = textwrap.dedent(
     import sys
     import trio
     from kaspa_node.journal import Journal
-    from kaspa_node.kaspa.config import Carrier, KaspaConfig
+    from kaspa_node.kaspa.config import Transport, KaspaConfig
     from kaspa_node.kaspa.service import KaspaService
 
-    def carrier(session, direction):
-        return Carrier(session, "peer", "direct", direction, "[fdff::1]:40000")
+    def transport(session, direction):
+        return Transport(session, "peer", "direct", direction, "[fdff::1]:40000")
 
     async def main(path):
         client, server = KaspaService(KaspaConfig(), Journal()), KaspaService(KaspaConfig(), Journal())
         async with trio.open_nursery() as nursery:
             await nursery.start(client.run)
             await nursery.start(server.run)
-            await nursery.start(server.serve, path, lambda caller: carrier("in.1", "incoming"))
-            session = await client.connect("unix:" + path, carrier("out.1", "outgoing"))
+            await nursery.start(server.serve, path, lambda caller: transport("in.1", "incoming"))
+            session = await client.connect("unix:" + path, transport("out.1", "outgoing"))
             await session.ping(10, 30)
             print("ready", flush=True)
             if sys.argv[2] == "error":

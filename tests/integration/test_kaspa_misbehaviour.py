@@ -242,6 +242,6 @@ async def test_a_node_whose_peer_vanishes_hears_of_it(tmp_path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as mute:
             mute.bind(path)
             mute.listen(1)
-        carrier = nodes.client.carrier("outgoing", "mute")
+        transport = nodes.client.transport("outgoing", "mute")
         with pytest.raises(Exception, match="gRPC UNAVAILABLE"):
-            await nodes.client.service.connect(f"unix:{path}", carrier)
+            await nodes.client.service.connect(f"unix:{path}", transport)

@@ -13,7 +13,7 @@ import trio.testing
 
 from kaspa_node.errors import ListenError
 from kaspa_node.kaspa import networks, synthetic
-from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import HandshakeFailed
 from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
 from tests.integration.kaspa_nodes import PATIENCE, meeting
@@ -98,23 +98,23 @@ async def test_a_session_id_is_used_once_at_a_time(tmp_path: Path) -> None:
     async with meeting(tmp_path) as nodes:
         session = await nodes.connect()
         with pytest.raises(HandshakeFailed, match="is open already"):
-            await nodes.client.service.connect(nodes.target, session.carrier)
+            await nodes.client.service.connect(nodes.target, session.transport)
 
 
 async def test_nobody_listens(tmp_path: Path) -> None:
     async with meeting(tmp_path) as nodes:
-        carrier = nodes.client.carrier("outgoing", "nobody")
+        transport = nodes.client.transport("outgoing", "nobody")
         with pytest.raises(HandshakeFailed, match="^gRPC UNAVAILABLE: "):
-            await nodes.client.service.connect(f"unix:{tmp_path}/absent", carrier)
+            await nodes.client.service.connect(f"unix:{tmp_path}/absent", transport)
 
 
 async def test_a_refused_caller_gets_no_kaspa_message(tmp_path: Path) -> None:
     async with meeting(tmp_path) as nodes, trio.open_nursery() as nursery:
         path = str(tmp_path / "closed.sock")
         await nursery.start(nodes.server.service.serve, path, lambda caller: None)
-        carrier = nodes.client.carrier("outgoing", "server")
+        transport = nodes.client.transport("outgoing", "server")
         with pytest.raises(HandshakeFailed, match="^gRPC PERMISSION_DENIED: unknown caller$"):
-            await nodes.client.service.connect(f"unix:{path}", carrier)
+            await nodes.client.service.connect(f"unix:{path}", transport)
         assert (await nodes.client.closed(1)).messages_received == 0
         assert not nodes.server.done
         nursery.cancel_scope.cancel()
@@ -125,16 +125,16 @@ async def test_callers_are_known_by_their_abstract_names(tmp_path: Path) -> None
     server = KaspaService(KaspaConfig(), RecordingJournal())
     client = KaspaService(KaspaConfig(), RecordingJournal())
     name = f"kaspa-test-{os.getpid()}"
-    known = {f"{ABSTRACT_CALLER}{name}": Carrier("s.1", "client", "direct", "incoming", "[fdff::1]:40000")}
+    known = {f"{ABSTRACT_CALLER}{name}": Transport("s.1", "client", "direct", "incoming", "[fdff::1]:40000")}
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
             await nursery.start(client.run)
             await nursery.start(server.serve, str(tmp_path / "server"), known.get)
             await nursery.start(_bridge, str(tmp_path / "bridge"), str(tmp_path / "server"), name)
-            carrier = Carrier("c.1", "server", "direct", "outgoing", synthetic.socket_address("server", "direct"))
-            await client.connect(f"unix:{tmp_path}/bridge", carrier)
-            assert server.sessions["s.1"].carrier.peer == "client"
+            transport = Transport("c.1", "server", "direct", "outgoing", synthetic.socket_address("server", "direct"))
+            await client.connect(f"unix:{tmp_path}/bridge", transport)
+            assert server.sessions["s.1"].transport.peer == "client"
             nursery.cancel_scope.cancel()
 
 
@@ -161,9 +161,9 @@ async def _pump(source: trio.SocketStream, sink: trio.SocketStream) -> None:
 
 async def test_a_node_that_does_not_run_connects_to_nobody(tmp_path: Path) -> None:
     service = KaspaService(KaspaConfig(), RecordingJournal())
-    carrier = Carrier("c.1", "server", "direct", "outgoing", "[fdff::1]:40000")
+    transport = Transport("c.1", "server", "direct", "outgoing", "[fdff::1]:40000")
     with pytest.raises(HandshakeFailed, match="shutting down"):
-        await service.connect(f"unix:{tmp_path}/absent", carrier)
+        await service.connect(f"unix:{tmp_path}/absent", transport)
 
 
 async def test_the_socket_is_ours_alone_and_goes_with_the_service(tmp_path: Path) -> None:
@@ -205,10 +205,10 @@ async def test_a_connect_that_is_given_up_leaves_nothing(tmp_path: Path) -> None
             silent.bind(path)
             silent.listen(1)
             async with trio.open_nursery() as nursery:
-                carrier = nodes.client.carrier("outgoing", "silent")
-                nursery.start_soon(nodes.client.service.connect, f"unix:{path}", carrier)
+                transport = nodes.client.transport("outgoing", "silent")
+                nursery.start_soon(nodes.client.service.connect, f"unix:{path}", transport)
                 await trio.testing.wait_all_tasks_blocked()
-                assert carrier.session in nodes.client.service.sessions
+                assert transport.session in nodes.client.service.sessions
                 nursery.cancel_scope.cancel()
         assert not nodes.client.service.sessions
         assert nodes.client.done[0].close_reason == "given up by this side"

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from lab.waiting import until
+from operations.connection_settings import ConnectionSettings
 from operations.problems import HostProblem, OperationProblem
 from operations.ssh_link import SshLink
-from operations.way import Way
 from tests.integration.ssh_server import SshServer, ssh_server
 
 
@@ -51,8 +51,8 @@ def known(tmp_path: Path, *servers: SshServer) -> str:
 
 
 @pytest.fixture
-def way(tmp_path: Path, login: Path, server: SshServer) -> Way:
-    return Way(
+def settings(tmp_path: Path, login: Path, server: SshServer) -> ConnectionSettings:
+    return ConnectionSettings(
         address="127.0.0.1",
         port=server.port,
         user="admin",
@@ -63,18 +63,18 @@ def way(tmp_path: Path, login: Path, server: SshServer) -> Way:
     )
 
 
-def connect(way: Way, timeout: float = 20.0) -> SshLink:
-    return SshLink("vps", way, threading.Event(), timeout)
+def connect(settings: ConnectionSettings, timeout: float = 20.0) -> SshLink:
+    return SshLink("vps", settings, threading.Event(), timeout)
 
 
-def refused(way: Way, timeout: float = 20.0) -> str:
+def refused(settings: ConnectionSettings, timeout: float = 20.0) -> str:
     with pytest.raises(HostProblem) as problem:
-        connect(way, timeout)
+        connect(settings, timeout)
     return str(problem.value)
 
 
-def test_commands_input_files_and_lines(way: Way, server: SshServer, tmp_path: Path) -> None:
-    link = connect(way)
+def test_commands_input_files_and_lines(settings: ConnectionSettings, server: SshServer, tmp_path: Path) -> None:
+    link = connect(settings)
     ran = link.run(["sh", "-c", "cat; echo err >&2; exit 3"], input=b"x" * 300_000)
     assert (ran.exit_code, len(ran.out), ran.err) == (3, 300_000, b"err\n")
     assert link.run(["printf", "%s|", "a b", "$HOME", "'"]).text == "a b|$HOME|'|"
@@ -87,8 +87,8 @@ def test_commands_input_files_and_lines(way: Way, server: SshServer, tmp_path: P
     link.close()
 
 
-def test_a_stream_that_is_stopped_leaves_nothing_behind(way: Way) -> None:
-    link, stop, lines = connect(way), threading.Event(), []
+def test_a_stream_that_is_stopped_leaves_nothing_behind(settings: ConnectionSettings) -> None:
+    link, stop, lines = connect(settings), threading.Event(), []
 
     def on_line(line: str) -> None:
         lines.append(line)
@@ -99,8 +99,10 @@ def test_a_stream_that_is_stopped_leaves_nothing_behind(way: Way) -> None:
     link.close()
 
 
-def test_a_lost_connection_is_a_problem_and_leaves_nothing_behind(way: Way, server: SshServer) -> None:
-    link, lines = connect(way), []
+def test_a_lost_connection_is_a_problem_and_leaves_nothing_behind(
+    settings: ConnectionSettings, server: SshServer
+) -> None:
+    link, lines = connect(settings), []
 
     def on_line(line: str) -> None:
         lines.append(line)
@@ -123,56 +125,56 @@ def running(pid: int) -> bool:
         return False
 
 
-def test_another_host_key_than_the_known_one(way: Way, server: SshServer, tmp_path: Path) -> None:
+def test_another_host_key_than_the_known_one(settings: ConnectionSettings, server: SshServer, tmp_path: Path) -> None:
     server.host_key = key(make_key(tmp_path / "another"))
-    said = refused(way)
-    assert said.startswith(f"vps: admin@127.0.0.1:{way.port} has another host key (SHA256:")
+    said = refused(settings)
+    assert said.startswith(f"vps: admin@127.0.0.1:{settings.port} has another host key (SHA256:")
     assert said.endswith("then remove its old line there, or somebody is in between")
 
 
-def test_a_host_key_that_nobody_knows(way: Way, tmp_path: Path) -> None:
+def test_a_host_key_that_nobody_knows(settings: ConnectionSettings, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
-    said = refused(replace(way, known_hosts=(str(tmp_path / "empty"), str(tmp_path / "missing"))))
-    assert said.startswith(f"vps: the host key of admin@127.0.0.1:{way.port} is not in {tmp_path}/empty or ")
+    said = refused(replace(settings, known_hosts=(str(tmp_path / "empty"), str(tmp_path / "missing"))))
+    assert said.startswith(f"vps: the host key of admin@127.0.0.1:{settings.port} is not in {tmp_path}/empty or ")
     assert "check ssh-ed25519 SHA256:" in said
     assert (tmp_path / "empty").read_text() == ""
 
 
-def test_a_login_key_that_is_not_let_in(way: Way, tmp_path: Path) -> None:
+def test_a_login_key_that_is_not_let_in(settings: ConnectionSettings, tmp_path: Path) -> None:
     other = make_key(tmp_path / "other")
-    said = refused(replace(way, keys=(str(other),)))
-    assert said.startswith(f"vps: admin@127.0.0.1:{way.port} lets nobody in with {other}: ")
+    said = refused(replace(settings, keys=(str(other),)))
+    assert said.startswith(f"vps: admin@127.0.0.1:{settings.port} lets nobody in with {other}: ")
     assert said.endswith("see ansible_user and ansible_ssh_private_key_file")
 
 
-def test_a_login_key_that_is_not_there(way: Way) -> None:
-    assert refused(replace(way, keys=("/nowhere/key",))) == (
+def test_a_login_key_that_is_not_there(settings: ConnectionSettings) -> None:
+    assert refused(replace(settings, keys=("/nowhere/key",))) == (
         "vps: there is no login key /nowhere/key; see ansible_ssh_private_key_file"
     )
 
 
-def test_a_login_key_with_a_passphrase(way: Way, tmp_path: Path) -> None:
+def test_a_login_key_with_a_passphrase(settings: ConnectionSettings, tmp_path: Path) -> None:
     locked = make_key(tmp_path / "locked", b"secret")
-    assert refused(replace(way, keys=(str(locked),))).endswith("has a passphrase; load it with ssh-add")
+    assert refused(replace(settings, keys=(str(locked),))).endswith("has a passphrase; load it with ssh-add")
 
 
-def test_nobody_listens(way: Way) -> None:
+def test_nobody_listens(settings: ConnectionSettings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    assert refused(replace(way, port=port)) == f"vps: can't reach admin@127.0.0.1:{port}: connection refused"
+    assert refused(replace(settings, port=port)) == f"vps: can't reach admin@127.0.0.1:{port}: connection refused"
 
 
-def test_a_name_that_is_none(way: Way) -> None:
-    assert refused(replace(way, address="nobody.invalid")).startswith("vps: can't reach admin@nobody.invalid:")
+def test_a_name_that_is_none(settings: ConnectionSettings) -> None:
+    assert refused(replace(settings, address="nobody.invalid")).startswith("vps: can't reach admin@nobody.invalid:")
 
 
-def test_a_host_that_says_nothing(tmp_path: Path, way: Way, login: Path) -> None:
+def test_a_host_that_says_nothing(tmp_path: Path, settings: ConnectionSettings, login: Path) -> None:
     with ssh_server(login, key(login), mute=True) as mute:
-        said = refused(replace(way, port=mute.port), timeout=0.5)
+        said = refused(replace(settings, port=mute.port), timeout=0.5)
         assert said.startswith(f"vps: can't reach admin@127.0.0.1:{mute.port}: ")
 
 
-def test_a_proxy_command(way: Way, server: SshServer) -> None:
+def test_a_proxy_command(settings: ConnectionSettings, server: SshServer) -> None:
     relay = "import os,socket,sys,threading\n"
     relay += "s=socket.create_connection((sys.argv[1],int(sys.argv[2])))\n"
     relay += "def pour(a,b):\n"
@@ -180,19 +182,21 @@ def test_a_proxy_command(way: Way, server: SshServer) -> None:
     relay += "  os._exit(0)\n"
     relay += "threading.Thread(target=pour,args=(s.fileno(),1)).start(); pour(0,s.fileno())"
     command = f"python3 -c '{relay.replace('%', '%%')}' 127.0.0.1 %p"
-    link = connect(replace(way, proxy=command))
+    link = connect(replace(settings, proxy=command))
     assert link.run(["echo", "hello"]).text == "hello\n"
     link.close()
 
 
-def test_a_proxy_command_that_fails_is_quoted(way: Way) -> None:
-    said = refused(replace(way, proxy="sh -c 'echo the lab is not up >&2; exit 255'"))
-    assert said == f"vps: can't reach admin@127.0.0.1:{way.port}: the lab is not up"
+def test_a_proxy_command_that_fails_is_quoted(settings: ConnectionSettings) -> None:
+    said = refused(replace(settings, proxy="sh -c 'echo the lab is not up >&2; exit 255'"))
+    assert said == f"vps: can't reach admin@127.0.0.1:{settings.port}: the lab is not up"
 
 
-def test_a_jump_host(way: Way, server: SshServer, tmp_path: Path, login: Path) -> None:
+def test_a_jump_host(settings: ConnectionSettings, server: SshServer, tmp_path: Path, login: Path) -> None:
     with ssh_server(login, key(make_key(tmp_path / "jump"))) as jump:
-        through = replace(way, jumps=(f"gate@127.0.0.1:{jump.port}",), known_hosts=(known(tmp_path, server, jump),))
+        through = replace(
+            settings, jumps=(f"gate@127.0.0.1:{jump.port}",), known_hosts=(known(tmp_path, server, jump),)
+        )
         link = connect(through)
         assert link.run(["echo", "hello"]).text == "hello\n"
         assert jump.forwarded == [("127.0.0.1", server.port)]
@@ -200,24 +204,26 @@ def test_a_jump_host(way: Way, server: SshServer, tmp_path: Path, login: Path) -
         link.close()
 
 
-def test_a_jump_hosts_key_is_checked_too(way: Way, server: SshServer, tmp_path: Path, login: Path) -> None:
+def test_a_jump_hosts_key_is_checked_too(
+    settings: ConnectionSettings, server: SshServer, tmp_path: Path, login: Path
+) -> None:
     with ssh_server(login, key(make_key(tmp_path / "jump"))) as jump:
-        said = refused(replace(way, jumps=(f"gate@127.0.0.1:{jump.port}",)))
+        said = refused(replace(settings, jumps=(f"gate@127.0.0.1:{jump.port}",)))
     assert "the host key of " in said
     assert server.users == []
 
 
-def test_an_alias_of_sshs_own_configuration(way: Way, server: SshServer, tmp_path: Path) -> None:
+def test_an_alias_of_sshs_own_configuration(settings: ConnectionSettings, server: SshServer, tmp_path: Path) -> None:
     with_alias = tmp_path / "config"
     with_alias.write_text(f"Host vps\n  HostName 127.0.0.1\n  Port {server.port}\n  User other\n")
-    link = connect(replace(way, address="vps", port=None, user=None, config=str(with_alias)))
+    link = connect(replace(settings, address="vps", port=None, user=None, config=str(with_alias)))
     assert link.run(["echo", "hello"]).text == "hello\n"
     assert set(server.users) == {"other"}
     link.close()
 
 
-def test_no_sudo(way: Way) -> None:
-    link = connect(replace(way, sudo=True, interpreter="/nowhere/python"))
+def test_no_sudo(settings: ConnectionSettings) -> None:
+    link = connect(replace(settings, sudo=True, interpreter="/nowhere/python"))
     with pytest.raises(OperationProblem, match="^vps: no (root|Python there): "):
         link.run(["true"])
     link.close()

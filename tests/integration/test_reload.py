@@ -214,7 +214,7 @@ def test_doors_of_an_external_backend_open_and_close(scene: Scene) -> None:
     with call(first) as standing:
         standing.sendall(b"on")
         assert standing.recv(2) == b"on"
-        # The door moves: who is inside stays there. Another remote gets the place.
+        # The forward moves: who is inside stays there. Another remote gets the place.
         configure(
             dialer, remote(THIRD, "third") | {"listen": second}, remote(FOURTH, "fourth") | {"listen": first}, relays=at
         )

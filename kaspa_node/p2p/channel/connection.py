@@ -14,7 +14,7 @@ import trio
 
 from kaspa_node.p2p.addresses import Mapping, SocketAddress
 from kaspa_node.p2p.channel import yamux
-from kaspa_node.p2p.channel.noise import NoiseSession
+from kaspa_node.p2p.channel.noise import NoiseTransport
 from kaspa_node.p2p.channel.pipe import Pipe
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.channel.upgrade import Upgrade
@@ -75,7 +75,7 @@ class Connection:
         self.since = trio.current_time()
         self.mux = yamux.Yamux(initiator=upgrade.initiator)
         self._pipe = pipe
-        self._session: NoiseSession = upgrade.session
+        self._session: NoiseTransport = upgrade.session
         self._early = upgrade.plaintext
         self._streams: dict[int, Stream] = {}
         self._unsent: deque[bytes | memoryview] = deque()

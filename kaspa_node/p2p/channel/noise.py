@@ -139,10 +139,10 @@ class NoiseHandshake:
         first, second = (self._keys.muxers, theirs) if self.initiator else (theirs, self._keys.muxers)
         self.muxer = next((m for m in first if m in second), None)
 
-    def session(self) -> NoiseSession:
+    def session(self) -> NoiseTransport:
         """The transport phase, with what the remote has sent behind its last handshake message."""
         protocol = self._noise.noise_protocol
-        return NoiseSession(
+        return NoiseTransport(
             bytes(protocol.cipher_state_encrypt.k), bytes(protocol.cipher_state_decrypt.k), bytes(self._buffer)
         )
 
@@ -159,7 +159,7 @@ def _ed25519(raw: bytes) -> PublicKey:
     return Ed25519PublicKey.from_bytes(message.data)
 
 
-class NoiseSession:
+class NoiseTransport:
     """The transport phase: seals plaintext into messages, opens what arrives."""
 
     def __init__(self, send_key: bytes, receive_key: bytes, received: bytes = b"") -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kaspa_node.p2p.channel import noise, yamux
 from kaspa_node.p2p.channel.negotiate import Answerer, Proposer
-from kaspa_node.p2p.channel.noise import NoiseHandshake, NoiseKeys, NoiseSession
+from kaspa_node.p2p.channel.noise import NoiseHandshake, NoiseKeys, NoiseTransport
 
 
 class Upgrade:
@@ -21,7 +21,7 @@ class Upgrade:
     def __init__(self, keys: NoiseKeys, *, initiator: bool, expected: str | None = None) -> None:
         self.initiator = initiator
         self.done = False
-        self.session: NoiseSession | None = None
+        self.session: NoiseTransport | None = None
         self.plaintext: list[bytes] = []
         self._handshake = NoiseHandshake(keys, initiator=initiator, expected=expected)
         self._security: Proposer | Answerer | None = (

@@ -9,7 +9,7 @@ import trio
 
 from kaspa_node.journal import FieldValue, Journal
 from kaspa_node.kaspa import messages, networks
-from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import StreamEnded
 from kaspa_node.kaspa.hub import Hub
 from kaspa_node.kaspa.peer_session import KaspaSession
@@ -101,11 +101,11 @@ def config(**values: object) -> KaspaConfig:
     return KaspaConfig(**({"network": networks.MAINNET, "nonce": nonces()} | values))  # type: ignore[arg-type]
 
 
-def carrier(
+def transport(
     direction: str = "outgoing", address: str = "[fdff::1]:40000", session: str = "9f3a51c20b77d0e4.3"
-) -> Carrier:
+) -> Transport:
     """A direct connection to some peer."""
-    return Carrier(session, "12D3KooWPeer", "direct", direction, address)  # type: ignore[arg-type]
+    return Transport(session, "12D3KooWPeer", "direct", direction, address)  # type: ignore[arg-type]
 
 
 class Node:
@@ -116,6 +116,6 @@ class Node:
         self.hub = Hub()
         self.journal = RecordingJournal()
 
-    def session(self, link: MemoryLink, over: Carrier | None = None) -> KaspaSession:
+    def session(self, link: MemoryLink, over: Transport | None = None) -> KaspaSession:
         """A session over `link`, not yet running."""
-        return KaspaSession(self.config, over or carrier(), link, self.hub, self.journal)  # type: ignore[arg-type]
+        return KaspaSession(self.config, over or transport(), link, self.hub, self.journal)  # type: ignore[arg-type]

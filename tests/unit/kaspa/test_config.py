@@ -8,7 +8,7 @@ import pytest
 
 from kaspa_node import __version__
 from kaspa_node.kaspa import networks
-from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.config import KaspaConfig, Transport
 
 
 def test_defaults_are_those_of_a_current_mainnet_peer() -> None:
@@ -53,4 +53,4 @@ def test_the_network_goes_out_by_its_wire_name() -> None:
 
 
 def test_the_host_of_a_carrier_is_its_address_without_port() -> None:
-    assert Carrier("s", "p", "direct", "outgoing", "[fdff::7]:40000").host == "fdff::7"
+    assert Transport("s", "p", "direct", "outgoing", "[fdff::7]:40000").host == "fdff::7"

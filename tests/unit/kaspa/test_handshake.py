@@ -10,8 +10,8 @@ from kaspa_node.kaspa import messages
 from kaspa_node.kaspa.errors import ProtocolError
 from kaspa_node.kaspa.events import (
     Accepted,
-    Established,
     Event,
+    HandshakeDone,
     ReadyReceived,
     Send,
     VerackReceived,
@@ -76,7 +76,7 @@ def test_established_by_the_peers_ready() -> None:
     list(machine.receive(version(protocolVersion=7), 1.0))
     list(machine.receive(messages.verack(), 1.0))
     events = list(machine.receive(messages.ready(), 2.0))
-    assert events == [ReadyReceived(), Established(THEIRS, 7, 7, "/theirs/", None)]
+    assert events == [ReadyReceived(), HandshakeDone(THEIRS, 7, 7, "/theirs/", None)]
     assert machine.deadline == math.inf
 
 
@@ -86,7 +86,7 @@ def test_a_peer_that_is_ready_first_is_remembered() -> None:
     assert list(machine.receive(messages.ready(), 1.0)) == [ReadyReceived()]
     events = list(machine.receive(messages.verack(), 1.0))
     assert sent(events) == ["ready"]
-    assert isinstance(events[-1], Established)
+    assert isinstance(events[-1], HandshakeDone)
 
 
 @pytest.mark.parametrize(("remote", "applied"), [(5, 5), (6, 6), (9, 9), (10, 10), (11, 10), (4_000_000_000, 10)])
@@ -95,7 +95,7 @@ def test_the_lower_protocol_version_is_applied(remote: int, applied: int) -> Non
     incoming = (version(protocolVersion=remote), messages.verack(), messages.ready())
     events = [event for message in incoming for event in machine.receive(message, 1.0)]
     assert events[0] == VersionReceived(remote, applied, NETWORK, "/theirs/")
-    assert isinstance(events[-1], Established)
+    assert isinstance(events[-1], HandshakeDone)
     assert (events[-1].protocol, events[-1].applied) == (remote, applied)
 
 
@@ -107,7 +107,7 @@ def test_the_peers_address_is_read() -> None:
         messages.ready(),
     )
     events = [event for message in incoming for event in machine.receive(message, 1.0)]
-    assert isinstance(events[-1], Established)
+    assert isinstance(events[-1], HandshakeDone)
     assert str(events[-1].address) == "8.8.4.4:16111"
 
 

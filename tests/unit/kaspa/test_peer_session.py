@@ -14,7 +14,7 @@ from kaspa_node.kaspa.errors import HandshakeFailed, PingTimeout, SessionClosed
 from kaspa_node.kaspa.peer_session import PINGS_UNDER_WAY, KaspaSession
 from kaspa_node.kaspa.protowire.messages_pb2 import KaspadMessage
 from tests.unit.kaspa.machines import NETWORK, THEIRS, version
-from tests.unit.kaspa.shells import MemoryLink, Node, carrier, wire
+from tests.unit.kaspa.shells import MemoryLink, Node, transport, wire
 
 pytestmark = pytest.mark.trio
 
@@ -31,8 +31,8 @@ class Pair:
     def __init__(self, drop: Callable[[KaspadMessage], bool] = nothing, **right: object) -> None:
         self.left, self.right = Node(), Node(**right)
         self.wire = wire(drop)
-        self.outgoing = self.left.session(self.wire[0], carrier("outgoing", RIGHT_ADDRESS))
-        self.incoming = self.right.session(self.wire[1], carrier("incoming", LEFT_ADDRESS))
+        self.outgoing = self.left.session(self.wire[0], transport("outgoing", RIGHT_ADDRESS))
+        self.incoming = self.right.session(self.wire[1], transport("incoming", LEFT_ADDRESS))
 
     async def start(self, nursery: trio.Nursery) -> None:
         nursery.start_soon(self.outgoing.run)
@@ -107,7 +107,7 @@ async def test_what_a_ready_session_tells_of_itself(autojump_clock: trio.testing
 
 async def test_a_real_address_is_not_called_synthetic(autojump_clock: trio.testing.MockClock) -> None:
     node = Node()
-    session = node.session(wire()[0], carrier(address="203.0.113.30:4012"))
+    session = node.session(wire()[0], transport(address="203.0.113.30:4012"))
     with pytest.raises(HandshakeFailed):
         await failing(session)
     assert "peer.address" not in node.journal.names()
@@ -157,8 +157,8 @@ async def test_one_node_twice_over_one_address_is_a_duplicate(autojump_clock: tr
     async with trio.open_nursery() as nursery:
         await pair.start(nursery)
         ours, theirs = wire()
-        again = pair.left.session(ours, carrier("outgoing", RIGHT_ADDRESS))
-        nursery.start_soon(pair.right.session(theirs, carrier("incoming", LEFT_ADDRESS)).run)
+        again = pair.left.session(ours, transport("outgoing", RIGHT_ADDRESS))
+        nursery.start_soon(pair.right.session(theirs, transport("incoming", LEFT_ADDRESS)).run)
         with pytest.raises(HandshakeFailed, match="^DUPLICATE_CONNECTION$"):
             await failing(again)
         assert pair.outgoing.state == "ready"
@@ -170,9 +170,9 @@ async def test_one_node_over_two_addresses_is_two_peers(autojump_clock: trio.tes
     async with trio.open_nursery() as nursery:
         await pair.start(nursery)
         ours, theirs = wire()
-        again = pair.left.session(ours, carrier("outgoing", "[fdff::bb]:40000"))
+        again = pair.left.session(ours, transport("outgoing", "[fdff::bb]:40000"))
         nursery.start_soon(again.run)
-        nursery.start_soon(pair.right.session(theirs, carrier("incoming", "[fdff::aa]:40000")).run)
+        nursery.start_soon(pair.right.session(theirs, transport("incoming", "[fdff::aa]:40000")).run)
         await again.ready()
         assert [fields["count"] for name, fields in pair.left.journal.milestones if name == "peer.connected"] == [1, 2]
         nursery.cancel_scope.cancel()
@@ -185,9 +185,9 @@ async def test_a_key_is_free_again_after_the_session(autojump_clock: trio.testin
         await pair.outgoing.disconnect("first")
         await pair.incoming.closed.wait()
         ours, theirs = wire()
-        again = pair.left.session(ours, carrier("outgoing", RIGHT_ADDRESS))
+        again = pair.left.session(ours, transport("outgoing", RIGHT_ADDRESS))
         nursery.start_soon(again.run)
-        nursery.start_soon(pair.right.session(theirs, carrier("incoming", LEFT_ADDRESS)).run)
+        nursery.start_soon(pair.right.session(theirs, transport("incoming", LEFT_ADDRESS)).run)
         await again.ready()
         nursery.cancel_scope.cancel()
 
@@ -196,9 +196,9 @@ async def test_a_node_that_meets_itself_is_a_loopback(autojump_clock: trio.testi
     node = Node()
     ours, theirs = wire()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(node.session(theirs, carrier("incoming", LEFT_ADDRESS)).run)
+        nursery.start_soon(node.session(theirs, transport("incoming", LEFT_ADDRESS)).run)
         with pytest.raises(HandshakeFailed, match="^LOOPBACK_CONNECTION$"):
-            await failing(node.session(ours, carrier("outgoing", LEFT_ADDRESS)))
+            await failing(node.session(ours, transport("outgoing", LEFT_ADDRESS)))
 
 
 async def test_pings_are_counted_and_timed(autojump_clock: trio.testing.MockClock) -> None:

@@ -12,9 +12,9 @@ from kaspa_node.kaspa import messages
 from kaspa_node.kaspa.errors import ProtocolError
 from kaspa_node.kaspa.events import (
     Closed,
-    Established,
     Event,
     Failed,
+    HandshakeDone,
     Ignored,
     PingAnswered,
     RejectReceived,
@@ -44,7 +44,7 @@ def test_two_sessions_get_ready_and_ask_for_addresses() -> None:
     assert (left.phase, right.phase) == ("ready", "ready")
     for report in reports:
         assert sent(report) == ["version", "verack", "ready", "requestAddresses", "addresses"]
-        assert len(list(of(Established, report))) == 1
+        assert len(list(of(HandshakeDone, report))) == 1
 
 
 def test_pings_between_two_sessions() -> None:
@@ -230,5 +230,5 @@ def test_no_input_raises_and_every_session_ends_once(script: list[tuple[str, obj
     events += machine.close("the end")
     ends = [index for index, event in enumerate(events) if isinstance(event, Failed | Closed)]
     assert ends == [len(events) - 1]
-    established = any(isinstance(event, Established) for event in events)
+    established = any(isinstance(event, HandshakeDone) for event in events)
     assert isinstance(events[-1], Closed) == established

@@ -34,7 +34,7 @@ class Wire:
 
 
 class Session:
-    """Stands in for what a carriage opens."""
+    """Stands in for what a backend opens."""
 
     session, handshake_seconds, first_byte_at = "c.1", None, None
 

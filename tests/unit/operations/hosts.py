@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from operations.connection_settings import ConnectionSettings
 from operations.inventory import Inventory, Node, Places
 from operations.link import OnLine, Ran
 from operations.problems import MissingFile
-from operations.way import Way
 
 Answer = Ran | str | Mapping[str, Any] | Callable[[], Ran]
 
@@ -31,8 +31,8 @@ def node(name: str = "client", role: str = "peer", manager: str = "systemd", **v
         user="kaspa" if directory is None else None,
     )
     dials = tuple(variables.get("kaspa_peer_dials", ()))
-    way = Way(address=f"{name}.example")
-    return Node(name, role, manager, f"kaspa-{role}", places, dials, f"{name}.example", way, variables.get)
+    settings = ConnectionSettings(address=f"{name}.example")
+    return Node(name, role, manager, f"kaspa-{role}", places, dials, f"{name}.example", settings, variables.get)
 
 
 def inventory(*nodes: Node) -> Inventory:

@@ -89,6 +89,6 @@ def test_a_defect_is_no_problem_of_a_host() -> None:
 
 def test_a_node_on_this_machine_needs_no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     local = node("workstation")
-    object.__setattr__(local, "way", fleet.Way(address=None))
+    object.__setattr__(local, "settings", fleet.ConnectionSettings(address=None))
     found = fleet.on_all([local], lambda each, link: link.run(["echo", "hello"]).text, timeout=20)
     assert found == {"workstation": "hello\n"}

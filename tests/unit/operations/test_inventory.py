@@ -46,11 +46,17 @@ def test_the_labs_inventory() -> None:
     assert client.paths.key == "/var/lib/kaspa-node/identity.key"
     assert client.paths.command == ("/opt/kaspa-node/bin/python", "-m", "kaspa_node")
     assert (client.paths.directory, client.paths.log, client.paths.user) == (None, None, "kaspa")
-    way = client.way
-    assert (way.address, way.user, way.only_keys, way.config, way.sudo) == ("10.1.0.2", "root", True, None, False)
-    assert way.keys == (f"{CHECKOUT}/.lab/ssh/id_ed25519",)
-    assert way.known_hosts == (f"{CHECKOUT}/.lab/ssh/known_hosts", "/dev/null")
-    assert way.proxy == f"{CHECKOUT}/lab/bin/tcp-in-lab %h %p"
+    settings = client.settings
+    assert (settings.address, settings.user, settings.only_keys, settings.config, settings.sudo) == (
+        "10.1.0.2",
+        "root",
+        True,
+        None,
+        False,
+    )
+    assert settings.keys == (f"{CHECKOUT}/.lab/ssh/id_ed25519",)
+    assert settings.known_hosts == (f"{CHECKOUT}/.lab/ssh/known_hosts", "/dev/null")
+    assert settings.proxy == f"{CHECKOUT}/lab/bin/tcp-in-lab %h %p"
 
 
 @pytest.mark.parametrize("named", [None, "another.cfg"])
@@ -65,20 +71,20 @@ def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch, named: st
 def test_the_example_for_real_hosts() -> None:
     found = load("inventory/example")
     server, workstation = found.node("server"), found.node("workstation")
-    assert (server.way.address, server.way.user, server.way.sudo) == ("198.51.100.20", "admin", True)
-    assert (server.way.keys, server.way.only_keys, server.way.proxy) == ((), False, None)
-    assert server.way.known_hosts == ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
-    assert workstation.way.address is None
+    assert (server.settings.address, server.settings.user, server.settings.sudo) == ("198.51.100.20", "admin", True)
+    assert (server.settings.keys, server.settings.only_keys, server.settings.proxy) == ((), False, None)
+    assert server.settings.known_hosts == ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
+    assert workstation.settings.address is None
     assert found.pair() == (workstation, server)
 
 
 def test_plain_processes() -> None:
     client = load("inventory/local").node("client")
-    assert (client.manager, client.way.address) == ("process", None)
+    assert (client.manager, client.settings.address) == ("process", None)
     assert client.paths.directory == f"{CHECKOUT}/.lab/local/client"
     assert client.paths.log == f"{CHECKOUT}/.lab/local/client/kaspa-peer.log"
     assert client.paths.environment == {"PYTHONPATH": str(CHECKOUT)}
-    assert client.way.interpreter == f"{CHECKOUT}/.lab/local/bin/python-client"
+    assert client.settings.interpreter == f"{CHECKOUT}/.lab/local/bin/python-client"
 
 
 def test_variables_are_templated_and_the_roles_defaults_count(write: Write) -> None:
@@ -94,13 +100,13 @@ def test_native_programs_are_units(write: Write) -> None:
 
 def test_a_jump_host_a_key_and_a_port(write: Write) -> None:
     words = "ansible_ssh_common_args: '-J admin@jump:2200,inner', ansible_port: 2222, ansible_ssh_private_key_file: k"
-    way = one(write, words).node("a").way
-    assert (way.jumps, way.port, way.keys) == (("admin@jump:2200", "inner"), 2222, ("k",))
+    settings = one(write, words).node("a").settings
+    assert (settings.jumps, settings.port, settings.keys) == (("admin@jump:2200", "inner"), 2222, ("k",))
 
 
 def test_root_needs_no_sudo(write: Write) -> None:
-    assert one(write, "ansible_become: true, ansible_user: admin").node("a").way.sudo
-    assert not one(write, "ansible_become: true, ansible_user: root").node("a").way.sudo
+    assert one(write, "ansible_become: true, ansible_user: admin").node("a").settings.sudo
+    assert not one(write, "ansible_become: true, ansible_user: root").node("a").settings.sudo
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import pytest
 
 from lab.waiting import until
 from operations import supervisor
+from operations.connection_settings import ConnectionSettings
 from operations.link import Ran
 from operations.local_link import LocalLink
 from operations.problems import HostProblem, Interrupted, MissingFile
 from operations.supervisor import PYTHON
-from operations.way import Way
 
 # A shell that has a child, says both their ids, and would never end.
 FAMILY = ["sh", "-c", 'sleep 1000 & echo "$$ $!"; wait']
@@ -33,7 +33,7 @@ def interrupted() -> threading.Event:
 
 @pytest.fixture
 def link(interrupted: threading.Event) -> LocalLink:
-    return LocalLink("here", Way(address=None, interpreter=sys.executable), interrupted)
+    return LocalLink("here", ConnectionSettings(address=None, interpreter=sys.executable), interrupted)
 
 
 def alive(pid: int) -> bool:
@@ -136,8 +136,8 @@ def test_nothing_is_left_when_the_controller_is_killed() -> None:
     script = (
         "import sys, threading\n"
         "from operations.local_link import LocalLink\n"
-        "from operations.way import Way\n"
-        "link = LocalLink('here', Way(address=None, interpreter=sys.executable), threading.Event())\n"
+        "from operations.connection_settings import ConnectionSettings\n"
+        "link = LocalLink('here', ConnectionSettings(address=None, interpreter=sys.executable), threading.Event())\n"
         f"link.stream({FAMILY!r}, lambda line: print(line, flush=True), timeout=60, stop=threading.Event())\n"
     )
     root = Path(__file__).parents[3]
@@ -203,7 +203,7 @@ def test_no_sudo(
 ) -> None:
     program(tmp_path, "sudo", f"echo '{said}' >&2; exit 1")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    link = LocalLink("here", Way(address=None, interpreter=sys.executable, sudo=True), interrupted)
+    link = LocalLink("here", ConnectionSettings(address=None, interpreter=sys.executable, sudo=True), interrupted)
     with pytest.raises(HostProblem, match=f"^{problem}"):
         link.run(["true"])
     assert link.run(["echo", "hello"], become=False).text == "hello\n"
@@ -212,21 +212,21 @@ def test_no_sudo(
 def test_sudo_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: threading.Event) -> None:
     program(tmp_path, "sudo", '[ "$1 $2" = "-n --" ] || exit 9; shift 2; WHO=root exec "$@"')
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    link = LocalLink("here", Way(address=None, interpreter=sys.executable, sudo=True), interrupted)
+    link = LocalLink("here", ConnectionSettings(address=None, interpreter=sys.executable, sudo=True), interrupted)
     assert link.run(["sh", "-c", "echo $WHO"]).text == "root\n"
 
 
 def test_what_a_login_shell_prints_is_not_the_commands(tmp_path: Path, interrupted: threading.Event) -> None:
     chatty = program(tmp_path, "python", f'echo "Welcome to this host"; exec {sys.executable} "$@"')
-    link = LocalLink("here", Way(address=None, interpreter=str(chatty)), interrupted)
+    link = LocalLink("here", ConnectionSettings(address=None, interpreter=str(chatty)), interrupted)
     assert link.run(["echo", "hello"]).text == "hello\n"
 
 
 def test_no_python(tmp_path: Path, interrupted: threading.Event) -> None:
-    link = LocalLink("here", Way(address=None, interpreter="/nowhere/python"), interrupted)
+    link = LocalLink("here", ConnectionSettings(address=None, interpreter="/nowhere/python"), interrupted)
     with pytest.raises(HostProblem, match="^here: /nowhere/python can't be started: No such file or directory$"):
         link.run(["true"])
     silent = program(tmp_path, "python", "exit 1")
-    link = LocalLink("here", Way(address=None, interpreter=str(silent)), interrupted)
+    link = LocalLink("here", ConnectionSettings(address=None, interpreter=str(silent)), interrupted)
     with pytest.raises(HostProblem, match="^here: `true` was not started: the connection ended$"):
         link.run(["true"])

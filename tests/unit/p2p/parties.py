@@ -9,7 +9,7 @@ from libp2p.crypto.keys import KeyPair
 from libp2p.peer.id import ID
 
 from kaspa_node.p2p.channel import yamux
-from kaspa_node.p2p.channel.noise import NoiseHandshake, NoiseKeys, NoiseSession
+from kaspa_node.p2p.channel.noise import NoiseHandshake, NoiseKeys, NoiseTransport
 
 
 def seed(number: int) -> bytes:
@@ -38,7 +38,7 @@ def shake_hands(initiator: NoiseHandshake, responder: NoiseHandshake) -> None:
     responder.receive(last)
 
 
-def channel() -> tuple[NoiseSession, NoiseSession]:
+def channel() -> tuple[NoiseTransport, NoiseTransport]:
     """Both ends of a secure channel: the dialer's, the listener's."""
     initiator = NoiseHandshake(keys(1), initiator=True)
     responder = NoiseHandshake(keys(2), initiator=False)

@@ -13,9 +13,9 @@ from operations.capture.plan import Place
 from operations.capture.store import Taken
 from operations.capture.take import Errand, Limits, Pings, Target, lacking, take
 from operations.capture.targets import Router
+from operations.connection_settings import ConnectionSettings
 from operations.link import Link, Ran
 from operations.problems import HostProblem, OperationProblem
-from operations.way import Way
 from tests.unit.operations.capture.test_pcap import ETHERNET, ONE, OTHER, frame, header, record, segment
 from tests.unit.operations.hosts import Answer, ScriptedLink, node, printed
 
@@ -23,7 +23,9 @@ PCAP = header(ETHERNET) + record(frame(ETHERNET, segment(ONE, OTHER)))
 TOLD = "# tcpdump: listening on any\n# 0 packets dropped by kernel\n"
 GIVEN = f"{TOLD}{base64.b64encode(PCAP).decode()}\n#end\n"
 CLIENT, SERVER = node("client"), node("server")
-ROUTER = Router("nat-client", "client", ("nsenter", "--net=/run/netns/kl-nat-client", "--"), Way(address=None))
+ROUTER = Router(
+    "nat-client", "client", ("nsenter", "--net=/run/netns/kl-nat-client", "--"), ConnectionSettings(address=None)
+)
 TARGETS: list[Target] = [CLIENT, SERVER, ROUTER]
 PLACES = {each.name: Place(each.name, each is ROUTER, "any", "tcp and host 10.1.0.2") for each in TARGETS}
 LIMITS = Limits(2.5, 4096)

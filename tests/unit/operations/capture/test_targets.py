@@ -19,7 +19,7 @@ def test_between_real_hosts_there_is_nothing_of_ours() -> None:
 def test_before_hosts_of_the_booted_lab_there_are_its_routers() -> None:
     found = surroundings(inventory(node("client", lab=True), node("server", lab=True)), ["server"])
     (router,) = found.routers
-    assert (router.name, router.host, router.way.address) == ("nat-server", "server", None)
+    assert (router.name, router.host, router.settings.address) == ("nat-server", "server", None)
     assert router.enter == ("nsenter", "--net=/run/netns/kl-nat-server", "--")
     assert (found.one_user, found.loopback) == (False, False)
 

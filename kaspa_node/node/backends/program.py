@@ -11,7 +11,7 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.node import local_sockets
+from kaspa_node.node.backends import local_sockets
 from kaspa_node.settings.values import LocalAddress
 
 CONNECT_SECONDS = 5.0
@@ -19,7 +19,7 @@ CONNECT_SECONDS = 5.0
 UNKNOWN, UP, REFUSING = "unknown", "up", "refusing"
 
 
-class Backend:
+class ExternalProgram:
     """An external backend.
 
     state: UNKNOWN until it was called for the first time; then as the last call went. reason: why it refuses, or None.

@@ -14,11 +14,11 @@ import trio
 from kaspa_node import bridge, milestones
 from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.journal import Journal
-from kaspa_node.kaspa.config import Carrier, KaspaConfig
+from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import KaspaError
 from kaspa_node.kaspa.peer_session import KaspaSession
 from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
-from kaspa_node.node.carriage import STREAM_PROTOCOLS, Carriage, Carried, Standing, carrier_of, session_row
+from kaspa_node.node.backends.base import STREAM_PROTOCOLS, Backend, KaspaStream, Session, session_row, transport_of
 from kaspa_node.node.requests import ExerciseRequest
 from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.stream import Stream
@@ -41,12 +41,12 @@ class EmbeddedSession:
     @property
     def path(self) -> str:
         """DIRECT or RELAYED."""
-        return self._kaspa.carrier.path
+        return self._kaspa.transport.path
 
     @property
     def session(self) -> str:
         """Its id."""
-        return self._kaspa.carrier.session
+        return self._kaspa.transport.session
 
     @property
     def handshake_seconds(self) -> float | None:
@@ -71,7 +71,7 @@ class EmbeddedSession:
         await self._kaspa.disconnect(reason)
 
 
-class EmbeddedCarriage(Carriage):
+class EmbeddedBackend(Backend):
     """Carries the sessions of the embedded Kaspa peer over unix sockets in the directory `runtime`."""
 
     def __init__(
@@ -81,7 +81,7 @@ class EmbeddedCarriage(Carriage):
         self._kaspa = KaspaService(config, journal, self._let_go)
         self._runtime = runtime
         self._server = runtime / "kaspa.sock"
-        self._callers: dict[str, Carrier] = {}
+        self._callers: dict[str, Transport] = {}
         self._nursery: trio.Nursery | None = None
 
     async def start(self, nursery: trio.Nursery) -> None:
@@ -106,33 +106,33 @@ class EmbeddedCarriage(Carriage):
         """Close sessions; a stream without a call is reset."""
         async with trio.open_nursery() as nursery:
             for session, reason in sessions.items():
-                kaspa, carried = self._kaspa.sessions.get(session), self.carried.get(session)
+                kaspa, kaspa_stream = self._kaspa.sessions.get(session), self.streams.get(session)
                 if kaspa is not None:
                     nursery.start_soon(kaspa.disconnect, reason)
-                elif carried is not None:
-                    carried.stream.reset()
+                elif kaspa_stream is not None:
+                    kaspa_stream.stream.reset()
 
     def _let_go(self, session: KaspaSession) -> None:
-        """End what carried a session that is over: grpcio would keep its connection for another ten seconds."""
-        carried = self.carried.get(session.carrier.session)
-        if carried is not None:
-            carried.stream.reset()
+        """End the stream of a session that is over: grpcio would keep its connection for another ten seconds."""
+        kaspa_stream = self.streams.get(session.transport.session)
+        if kaspa_stream is not None:
+            kaspa_stream.stream.reset()
 
     async def _accept(self, stream: Stream) -> None:
-        carrier = carrier_of(stream, "incoming")
+        transport = transport_of(stream, "incoming")
         name = f"kaspa-node-{secrets.token_hex(8)}"
         caller = ABSTRACT_CALLER + name
-        self._accepted(stream, carrier, None)
-        self._callers[caller] = carrier
-        self.carried[carrier.session] = Carried(stream, carrier, None, time.time())
+        self._accepted(stream, transport, None)
+        self._callers[caller] = transport
+        self.streams[transport.session] = KaspaStream(stream, transport, None, time.time())
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._expect_call, stream, carrier)
+                nursery.start_soon(self._expect_call, stream, transport)
                 await self._deliver(stream, name)
                 nursery.cancel_scope.cancel()
         finally:
             del self._callers[caller]
-            del self.carried[carrier.session]
+            del self.streams[transport.session]
 
     async def _deliver(self, stream: Stream, name: str) -> None:
         try:
@@ -140,37 +140,37 @@ class EmbeddedCarriage(Carriage):
         except OSError as error:
             self._journal.error("the embedded Kaspa peer can't be reached on its socket: %s", error)
 
-    async def _expect_call(self, stream: Stream, carrier: Carrier) -> None:
+    async def _expect_call(self, stream: Stream, transport: Transport) -> None:
         """Give up a stream on which no call comes; once there is one, its session keeps the time."""
         await trio.sleep(CALL_SECONDS)
-        if carrier.session not in self._kaspa.sessions:
-            self._journal.debug("stream %s of %s is given up: no call on it", carrier.session, carrier.peer)
+        if transport.session not in self._kaspa.sessions:
+            self._journal.debug("stream %s of %s is given up: no call on it", transport.session, transport.peer)
             stream.reset()
 
-    async def open(self, connection: Connection, run: str | None) -> Standing:
+    async def open(self, connection: Connection, run: str | None) -> Session:
         """A session with the peer at the end of `connection`, ready. Raises P2PError, HandshakeFailed, OSError."""
         assert self._nursery is not None
         stream = await self._host.open_stream(connection, STREAM_PROTOCOLS)
-        carrier = carrier_of(stream, "outgoing")
+        transport = transport_of(stream, "outgoing")
         offer = bridge.Offer(self._runtime, stream)
         await offer.open()
-        self.carried[carrier.session] = Carried(stream, carrier, run, time.time())
-        self._nursery.start_soon(self._carry, offer, carrier.session)
-        self._opened(stream, carrier, run, None)
-        return EmbeddedSession(await self._kaspa.connect(offer.target, carrier), stream)
+        self.streams[transport.session] = KaspaStream(stream, transport, run, time.time())
+        self._nursery.start_soon(self._carry, offer, transport.session)
+        self._opened(stream, transport, run, None)
+        return EmbeddedSession(await self._kaspa.connect(offer.target, transport), stream)
 
     async def _carry(self, offer: bridge.Offer, session: str) -> None:
         try:
             await offer.run()
         finally:
-            del self.carried[session]
+            del self.streams[session]
 
     async def exercise(self, request: ExerciseRequest) -> dict[str, object]:
         """Pings over a standing session, counted where they cross the stream. Raises RequestFailed."""
-        session, carried = self._kaspa.sessions.get(request.session), self.carried.get(request.session)
-        if session is None or carried is None:
+        session, kaspa_stream = self._kaspa.sessions.get(request.session), self.streams.get(request.session)
+        if session is None or kaspa_stream is None:
             raise RequestFailed(f"no session {shown(request.session)} stands here; `kaspa-node status` lists them")
-        stream = carried.stream
+        stream = kaspa_stream.stream
         sent, received = stream.bytes_sent, stream.bytes_received
         try:
             seconds = await session.ping(request.pings, request.timeout)
@@ -178,10 +178,10 @@ class EmbeddedCarriage(Carriage):
             raise RequestFailed(str(error)) from error
         self._journal.record(
             milestones.SESSION_EXERCISED,
-            peer=session.carrier.peer,
+            peer=session.transport.peer,
             session=request.session,
             pings=request.pings,
-            run=carried.run,
+            run=kaspa_stream.run,
         )
         return {
             "session": request.session,
@@ -194,7 +194,7 @@ class EmbeddedCarriage(Carriage):
     def sessions(self) -> list[dict[str, Any]]:
         """The sessions, with what their handshakes have agreed on."""
         return [
-            session_row(session.carrier, self.carried.get(session.carrier.session))
+            session_row(session.transport, self.streams.get(session.transport.session))
             | {
                 "state": session.state,
                 "since": session.since,
@@ -204,5 +204,5 @@ class EmbeddedCarriage(Carriage):
             for session in self._kaspa.sessions.values()
         ]
 
-    def backend(self) -> None:
+    def status(self) -> None:
         """There is no external one."""

@@ -1,6 +1,6 @@
-"""An external backend: other programs speak Kaspa, and their connections are carried unchanged.
+"""An external backend: other programs speak Kaspa, and their connections are bridged unchanged.
 
-A stream that a remote opens is spliced to the backend's address. For each remote a door stands open on this machine:
+A stream that a remote opens is spliced to the backend's address. For each remote a forward stands open on this machine:
 a connection to it becomes a stream to the remote, on the path that the remote's keeper holds.
 """
 
@@ -15,12 +15,12 @@ import trio
 from kaspa_node import bridge, milestones
 from kaspa_node.errors import RequestFailed
 from kaspa_node.journal import Journal
-from kaspa_node.node import local_sockets
-from kaspa_node.node.backend import Backend
-from kaspa_node.node.carriage import STREAM_PROTOCOLS, Carriage, Carried, Standing, carrier_of, session_row
-from kaspa_node.node.doors import Doors
+from kaspa_node.node.backends import local_sockets
+from kaspa_node.node.backends.base import STREAM_PROTOCOLS, Backend, KaspaStream, Session, session_row, transport_of
+from kaspa_node.node.backends.external_session import ExternalSession
+from kaspa_node.node.backends.forwards import LocalForwards
+from kaspa_node.node.backends.program import ExternalProgram
 from kaspa_node.node.requests import ExerciseRequest
-from kaspa_node.node.way import Way
 from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ConnectionLost, P2PError
@@ -34,7 +34,7 @@ Progress = Callable[[str], str]
 
 
 class _End:
-    """How a stream that is carried is ended from here. over: set when it is."""
+    """How a bridged stream is ended from here. over: set when it is."""
 
     def __init__(self) -> None:
         self.reason = "stopped here"
@@ -42,10 +42,10 @@ class _End:
         self.over = trio.Event()
 
 
-class ExternalCarriage(Carriage):
+class ExternalBackend(Backend):
     """Splices streams to other programs' sockets.
 
-    progress: how far the way to a peer is, as a clause for the log.
+    progress: how far the session to a peer is, as a clause for the log.
     """
 
     def __init__(
@@ -57,31 +57,31 @@ class ExternalCarriage(Carriage):
         journal: Journal,
     ) -> None:
         super().__init__(host, may_open, journal)
-        self._backend = Backend(backend, journal)
-        self._doors = Doors(self._carry, self._turn_away, journal)
+        self._program = ExternalProgram(backend, journal)
+        self._forwards = LocalForwards(self._carry, self._refuse, journal)
         self._progress = progress
         self._nursery: trio.Nursery | None = None
         self._ends: dict[str, _End] = {}
-        self._ways: dict[str, Way] = {}
+        self._sessions: dict[str, ExternalSession] = {}
         self._changed = trio.Event()
 
     async def start(self, nursery: trio.Nursery) -> None:
-        """The doors are those of the settings that come."""
+        """The forwards are those of the settings that come."""
         self._nursery = nursery
         await trio.lowlevel.checkpoint()
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
-        """Open the doors of new remotes. Raises ListenError."""
+        """Open the forwards of new remotes. Raises ListenError."""
         assert self._nursery is not None
-        doors = self._doors.prepare(self._nursery, settings.remotes)
+        forwards = self._forwards.prepare(self._nursery, settings.remotes)
         remotes = {remote.peer_id for remote in settings.remotes}
 
         def commit() -> None:
-            doors()
-            for peer in self._ways.keys() - remotes:
-                way = self._ways.pop(peer)
-                if not self.uses(way.connection):
-                    way.connection.close("no longer the way to a remote")
+            forwards()
+            for peer in self._sessions.keys() - remotes:
+                session = self._sessions.pop(peer)
+                if not self.uses(session.connection):
+                    session.connection.close("no longer the session to a remote")
 
         return commit
 
@@ -103,82 +103,82 @@ class ExternalCarriage(Carriage):
 
     async def _accept(self, stream: Stream) -> None:
         try:
-            local = await self._backend.connect()
+            local = await self._program.connect()
         except OSError as error:
             self._journal.debug("stream %s of %s: no backend: %s", stream.name, stream.remote, error)
             stream.reset()
             return
-        carrier = carrier_of(stream, "incoming")
-        self._accepted(stream, carrier, local_sockets.own_name(local))
-        await self._splice(local, Carried(stream, carrier, None, time.time()))
+        transport = transport_of(stream, "incoming")
+        self._accepted(stream, transport, local_sockets.own_name(local))
+        await self._splice(local, KaspaStream(stream, transport, None, time.time()))
 
     # Streams to remotes
 
     async def _carry(self, remote: Remote, local: trio.SocketStream) -> None:
         try:
             with trio.fail_after(WAIT_SECONDS):
-                way, stream = await self._stream_to(remote.peer_id)
+                session, stream = await self._stream_to(remote.peer_id)
         except trio.TooSlowError:
             waited = f"not reached within {WAIT_SECONDS:.0f} s: {self._progress(remote.peer_id)}"
-            self._turn_away(remote, local, waited)
+            self._refuse(remote, local, waited)
             return
         except P2PError as error:
-            self._turn_away(remote, local, str(error))
+            self._refuse(remote, local, str(error))
             return
-        carrier = carrier_of(stream, "outgoing")
-        run = way.take(stream)
-        self._opened(stream, carrier, run, local_sockets.caller_name(local))
+        transport = transport_of(stream, "outgoing")
+        run = session.take(stream)
+        self._opened(stream, transport, run, local_sockets.caller_name(local))
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(way.watch, stream)
-                await self._splice(local, Carried(stream, carrier, run, time.time()))
+                nursery.start_soon(session.watch, stream)
+                await self._splice(local, KaspaStream(stream, transport, run, time.time()))
                 nursery.cancel_scope.cancel()
         finally:
-            way.give_back(stream)
+            session.give_back(stream)
 
-    async def _stream_to(self, peer: str) -> tuple[Way, Stream]:
-        """A stream on the way to `peer`, once there is one. Raises P2PError."""
+    async def _stream_to(self, peer: str) -> tuple[ExternalSession, Stream]:
+        """A stream on the session to `peer`, once there is one. Raises P2PError."""
         while True:
-            way = self._ways.get(peer)
-            if way is None or way.closed.is_set():
+            session = self._sessions.get(peer)
+            if session is None or session.closed.is_set():
                 await self._changed.wait()
                 continue
             try:
-                return way, await self._host.open_stream(way.connection, STREAM_PROTOCOLS)
+                return session, await self._host.open_stream(session.connection, STREAM_PROTOCOLS)
             except ConnectionLost:
                 continue
 
-    def _turn_away(self, remote: Remote, local: trio.SocketStream, reason: str) -> None:
+    def _refuse(self, remote: Remote, local: trio.SocketStream, reason: str) -> None:
         self._journal.record(milestones.REMOTE_UNREACHED, name=remote.name, peer=remote.peer_id, reason=reason)
         local_sockets.abort(local)
 
     # Both
 
-    async def _splice(self, local: trio.SocketStream, carried: Carried) -> None:
-        carrier, stream = carried.carrier, carried.stream
-        self.carried[carrier.session] = carried
-        end = self._ends[carrier.session] = _End()
+    async def _splice(self, local: trio.SocketStream, kaspa_stream: KaspaStream) -> None:
+        transport, stream = kaspa_stream.transport, kaspa_stream.stream
+        self.streams[transport.session] = kaspa_stream
+        end = self._ends[transport.session] = _End()
         reason = ""
         try:
             with end.scope:
                 reason = await bridge.splice(local, stream)
         finally:
-            del self.carried[carrier.session]
-            del self._ends[carrier.session]
+            del self.streams[transport.session]
+            del self._ends[transport.session]
             end.over.set()
             self._journal.record(
                 milestones.STREAM_CLOSED,
-                peer=carrier.peer,
-                session=carrier.session,
-                path=carrier.path,
+                peer=transport.peer,
+                session=transport.session,
+                path=transport.path,
                 reason=reason or end.reason,
                 sent=stream.bytes_sent,
                 received=stream.bytes_received,
             )
 
-    async def open(self, connection: Connection, run: str | None) -> Standing:
-        """Make `connection` the way to its remote; who waits at the door goes on."""
-        way = self._ways[connection.remote] = Way(connection, run)
+    async def open(self, connection: Connection, run: str | None) -> Session:
+        """Make `connection` the session to its remote; who waits at the forward goes on."""
+        session = self._sessions[connection.remote] = ExternalSession(connection, run)
         self._journal.record(
             milestones.PATH_READY,
             peer=connection.remote,
@@ -189,7 +189,7 @@ class ExternalCarriage(Carriage):
         self._changed.set()
         self._changed = trio.Event()
         await trio.lowlevel.checkpoint()
-        return way
+        return session
 
     async def exercise(self, request: ExerciseRequest) -> dict[str, object]:
         """Not ours to do."""
@@ -198,11 +198,11 @@ class ExternalCarriage(Carriage):
     def sessions(self) -> list[dict[str, Any]]:
         """The streams that are carried; what the programs at their ends have agreed on is not known here."""
         return [
-            session_row(carried.carrier, carried)
-            | {"state": "carried", "since": carried.since, "applied_protocol": None, "user_agent": None}
-            for carried in self.carried.values()
+            session_row(kaspa_stream.transport, kaspa_stream)
+            | {"state": "carried", "since": kaspa_stream.since, "applied_protocol": None, "user_agent": None}
+            for kaspa_stream in self.streams.values()
         ]
 
-    def backend(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         """How the backend is."""
-        return self._backend.status()
+        return self._program.status()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from kaspa_node.node.way import Way
+from kaspa_node.node.backends.external_session import ExternalSession
 from kaspa_node.p2p.errors import ConnectionLost
 
 pytestmark = pytest.mark.trio
@@ -44,12 +44,12 @@ class Stream:
         self.heard.set()
 
 
-def way() -> Any:
-    return Way(Wire(), "run-1")  # type: ignore[arg-type]
+def session() -> Any:
+    return ExternalSession(Wire(), "run-1")  # type: ignore[arg-type]
 
 
 async def test_streams_are_the_runs_until_the_remote_is_heard_of_on_one() -> None:
-    path = way()
+    path = session()
     assert (path.path, path.session, path.first_byte_at, path.handshake_seconds) == ("direct", None, None, None)
     lost, found = Stream("c.1"), Stream("c.3")
     assert path.take(lost) == "run-1"
@@ -66,7 +66,7 @@ async def test_streams_are_the_runs_until_the_remote_is_heard_of_on_one() -> Non
 
 
 async def test_whoever_waits_for_a_stream_hears_of_the_end_of_the_connection() -> None:
-    path = way()
+    path = session()
     async with trio.open_nursery() as nursery:
 
         async def wait() -> None:
@@ -79,7 +79,7 @@ async def test_whoever_waits_for_a_stream_hears_of_the_end_of_the_connection() -
 
 
 async def test_a_path_that_was_replaced_ends_with_its_last_stream() -> None:
-    path = way()
+    path = session()
     streams = [Stream("c.1"), Stream("c.3")]
     for stream in streams:
         path.take(stream)
@@ -91,13 +91,13 @@ async def test_a_path_that_was_replaced_ends_with_its_last_stream() -> None:
 
 
 async def test_a_path_that_nobody_used_ends_at_once_when_it_is_replaced() -> None:
-    path = way()
+    path = session()
     await path.retire("moved to the direct path")
     assert path.closed.is_set()
 
 
 async def test_a_path_ends_when_it_is_told_to() -> None:
-    path = way()
+    path = session()
     path.take(Stream("c.1"))
     await path.disconnect("a fresh session was asked for")
     assert path.connection.reason == "a fresh session was asked for"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from operations.connection_settings import ssh_arguments
 from operations.problems import UsageProblem
-from operations.way import ssh_arguments
 
 
 def test_options_in_all_the_ways_that_ssh_takes_them() -> None:

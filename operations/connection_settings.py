@@ -12,7 +12,7 @@ DEFAULT_KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
 
 @dataclass(frozen=True)
-class Way:
+class ConnectionSettings:
     """address and port: None for this very machine. user: None for whom ssh would take. keys: files, tried in order.
 
     only_keys: neither an agent nor other keys. config: ssh's configuration file, None for no such file.

@@ -10,9 +10,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from kaspa_node.node import backend as backend_module
-from kaspa_node.node import local_sockets
-from kaspa_node.node.backend import Backend
+from kaspa_node.node.backends import local_sockets
+from kaspa_node.node.backends import program as program_module
+from kaspa_node.node.backends.program import ExternalProgram
 from kaspa_node.settings.values import LocalAddress
 from tests.unit.kaspa.shells import RecordingJournal
 
@@ -27,7 +27,7 @@ async def test_only_a_change_makes_a_line() -> None:
     with tempfile.TemporaryDirectory(prefix="kn") as directory:
         path = Path(directory) / "b.sock"
         journal = RecordingJournal()
-        backend = Backend(LocalAddress(path=path), journal)
+        backend = ExternalProgram(LocalAddress(path=path), journal)
         assert (backend.status()["state"], backend.status()["checked"]) == ("unknown", None)
         for _ in range(2):
             with pytest.raises(OSError, match="No such file"):
@@ -51,15 +51,15 @@ async def test_a_backend_that_does_not_answer_is_given_up(
         raise AssertionError
 
     monkeypatch.setattr(local_sockets, "connect", hang)
-    backend = Backend(LocalAddress(host="192.0.2.7", port=1), RecordingJournal())
+    backend = ExternalProgram(LocalAddress(host="192.0.2.7", port=1), RecordingJournal())
     with pytest.raises(OSError, match="no answer within 5 s"):
         await backend.connect()
-    assert trio.current_time() == pytest.approx(backend_module.CONNECT_SECONDS)
+    assert trio.current_time() == pytest.approx(program_module.CONNECT_SECONDS)
     assert backend.reason == "no answer within 5 s"
 
 
 async def test_a_backend_without_an_address_refuses() -> None:
-    backend = Backend(None, RecordingJournal())
+    backend = ExternalProgram(None, RecordingJournal())
     with pytest.raises(OSError, match="`backend_address` is not set"):
         await backend.connect()
     assert backend.status()["address"] is None

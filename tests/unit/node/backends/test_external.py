@@ -1,4 +1,4 @@
-"""The doors of an external backend: how long a caller waits, and how one is turned away."""
+"""The forwards of an external backend: how long a caller waits, and how one is turned away."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import trio
 from trio.testing import MockClock
 
 from kaspa_node import milestones
-from kaspa_node.node import doors, external
-from kaspa_node.node.external import ExternalCarriage
+from kaspa_node.node.backends import external, forwards
+from kaspa_node.node.backends.external import ExternalBackend
 from kaspa_node.p2p.host import Host
 from kaspa_node.settings import LocalAddress, Remote, Settings
 from tests.unit.kaspa.shells import RecordingJournal
@@ -32,15 +32,15 @@ def directory() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def door(directory: Path, journal: RecordingJournal) -> AsyncIterator[Path]:
-    """A door to a remote that is never reached."""
-    path = directory / "door.sock"
+async def forward(directory: Path, journal: RecordingJournal) -> AsyncIterator[Path]:
+    """A forward to a remote that is never reached."""
+    path = directory / "forward.sock"
     host = Host(identity(1), peer_id(1), agent="party/1", version="/test/1")
     settings = Settings(role="peer", remotes=(Remote("server", REMOTE, listen=LocalAddress(path=path)),))
-    carriage = ExternalCarriage(host, None, settings.allow.permits, lambda peer: "waiting (no reservation)", journal)
+    backend = ExternalBackend(host, None, settings.allow.permits, lambda peer: "waiting (no reservation)", journal)
     async with trio.open_nursery() as nursery:
-        await carriage.start(nursery)
-        carriage.prepare(settings)()
+        await backend.start(nursery)
+        backend.prepare(settings)()
         yield path
         nursery.cancel_scope.cancel()
 
@@ -54,7 +54,7 @@ async def test_a_caller_is_turned_away_when_the_remote_is_not_reached_in_time(
     directory: Path, autojump_clock: MockClock
 ) -> None:
     journal = RecordingJournal()
-    async with door(directory, journal) as path:
+    async with forward(directory, journal) as path:
         assert path.stat().st_mode & 0o777 == 0o600
         start = trio.current_time()
         async with await trio.open_unix_socket(str(path)) as caller:
@@ -70,10 +70,10 @@ async def test_a_caller_is_turned_away_when_the_remote_is_not_reached_in_time(
 
 
 async def test_one_caller_too_many_is_turned_away_at_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "MAX_CALLERS", 1)
+    monkeypatch.setattr(forwards, "MAX_CALLERS", 1)
     journal = RecordingJournal()
     async with (
-        door(directory, journal) as path,
+        forward(directory, journal) as path,
         await trio.open_unix_socket(str(path)),
         await trio.open_unix_socket(str(path)) as second,
     ):

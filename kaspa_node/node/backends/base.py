@@ -11,7 +11,7 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.kaspa.config import Carrier, Direction
+from kaspa_node.kaspa.config import Direction, Transport
 from kaspa_node.kaspa.synthetic import socket_address
 from kaspa_node.node.requests import ExerciseRequest
 from kaspa_node.p2p.channel.connection import DIRECT, Connection
@@ -25,11 +25,11 @@ STREAM_PROTOCOLS = ("/kaspad/transport/1.0.0", "/kaspa/p2p/bridge/1.0")
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class KaspaStream:
     """A stream and the session above it. run: the verification that asked for it, or None; since: unix time."""
 
     stream: Stream
-    carrier: Carrier
+    transport: Transport
     run: str | None
     since: float
 
@@ -39,7 +39,7 @@ class Carried:
         return self.stream.connection
 
 
-class Standing(Protocol):
+class Session(Protocol):
     """What a remote's keeper keeps: a Kaspa session, or, for other programs to use, the path alone.
 
     closed: set when it is gone.
@@ -80,14 +80,14 @@ class Standing(Protocol):
         ...
 
 
-class Carriage(ABC):
+class Backend(ABC):
     """Opens and accepts Kaspa streams, those of peers that `may_open` lets in.
 
-    carried: those that stand, by session id. refusals: who was not let in.
+    streams: those that are open, by session id. refusals: who was not let in.
     """
 
     def __init__(self, host: Host, may_open: Callable[[str], bool], journal: Journal) -> None:
-        self.carried: dict[str, Carried] = {}
+        self.streams: dict[str, KaspaStream] = {}
         self.refusals = Refusals(may_open, journal)
         self._host = host
         self._journal = journal
@@ -114,7 +114,7 @@ class Carriage(ABC):
         """End the sessions in order, telling the remotes."""
 
     @abstractmethod
-    async def open(self, connection: Connection, run: str | None) -> Standing:
+    async def open(self, connection: Connection, run: str | None) -> Session:
         """Use `connection` for the peer at its end from now on. Raises P2PError, KaspaError, OSError."""
 
     @abstractmethod
@@ -126,7 +126,7 @@ class Carriage(ABC):
         """The sessions that stand, as `kaspa-node status` shows them."""
 
     @abstractmethod
-    def backend(self) -> dict[str, Any] | None:
+    def status(self) -> dict[str, Any] | None:
         """How the external backend is, as `kaspa-node status` shows it; None where there is none."""
 
     @abstractmethod
@@ -134,66 +134,66 @@ class Carriage(ABC):
         """Carry a stream that a remote has opened."""
 
     def uses(self, connection: Connection) -> bool:
-        """Whether a stream is carried on that connection."""
-        return any(carried.connection is connection for carried in self.carried.values())
+        """Whether a Kaspa stream is open on that connection."""
+        return any(kaspa_stream.connection is connection for kaspa_stream in self.streams.values())
 
     def _permits(self, peer: str) -> bool:
         return self.refusals.permit(peer, "Kaspa stream")
 
-    def _opened(self, stream: Stream, carrier: Carrier, run: str | None, caller: str | None) -> None:
+    def _opened(self, stream: Stream, transport: Transport, run: str | None, caller: str | None) -> None:
         """caller: the local program's own address, where it is not this one."""
         self._journal.record(
             milestones.STREAM_OPENED,
-            peer=carrier.peer,
-            session=carrier.session,
+            peer=transport.peer,
+            session=transport.session,
             conn=stream.connection.id,
-            path=carrier.path,
+            path=transport.path,
             protocol=stream.protocol,
             run=run,
             caller=caller,
         )
 
-    def _accepted(self, stream: Stream, carrier: Carrier, caller: str | None) -> None:
+    def _accepted(self, stream: Stream, transport: Transport, caller: str | None) -> None:
         """caller: the address from which the backend is called, where that is another program."""
         self._journal.record(
             milestones.STREAM_ACCEPTED,
-            peer=carrier.peer,
-            session=carrier.session,
+            peer=transport.peer,
+            session=transport.session,
             conn=stream.connection.id,
-            path=carrier.path,
+            path=transport.path,
             protocol=stream.protocol,
             caller=caller,
         )
 
 
-def carrier_of(stream: Stream, direction: Direction) -> Carrier:
+def transport_of(stream: Stream, direction: Direction) -> Transport:
     """What the Kaspa side has to know of a stream."""
     route = stream.connection.route
     address = route.remote if route.path == DIRECT else socket_address(stream.remote, route.path)
-    return Carrier(stream.name, stream.remote, route.path, direction, address)
+    return Transport(stream.name, stream.remote, route.path, direction, address)
 
 
-def session_row(carrier: Carrier, carried: Carried | None) -> dict[str, Any]:
+def session_row(transport: Transport, kaspa_stream: KaspaStream | None) -> dict[str, Any]:
     """A session as `kaspa-node status` shows it, as far as its stream is concerned."""
     row: dict[str, Any] = {
-        "session": carrier.session,
-        "conn": carrier.session.partition(".")[0],
-        "peer_id": carrier.peer,
-        "direction": carrier.direction,
-        "path": carrier.path,
-        "address": carrier.address,
+        "session": transport.session,
+        "conn": transport.session.partition(".")[0],
+        "peer_id": transport.peer,
+        "direction": transport.direction,
+        "path": transport.path,
+        "address": transport.address,
         "run": None,
         "local": None,
         "remote": None,
         "bytes_sent": 0,
         "bytes_received": 0,
     }
-    if carried is not None:
+    if kaspa_stream is not None:
         row |= {
-            "run": carried.run,
-            "local": carried.connection.route.local,
-            "remote": carried.connection.route.remote,
-            "bytes_sent": carried.stream.bytes_sent,
-            "bytes_received": carried.stream.bytes_received,
+            "run": kaspa_stream.run,
+            "local": kaspa_stream.connection.route.local,
+            "remote": kaspa_stream.connection.route.remote,
+            "bytes_sent": kaspa_stream.stream.bytes_sent,
+            "bytes_received": kaspa_stream.stream.bytes_received,
         }
     return row

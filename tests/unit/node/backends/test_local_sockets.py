@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from kaspa_node.errors import ListenError
-from kaspa_node.node import local_sockets
+from kaspa_node.node.backends import local_sockets
 from kaspa_node.settings.values import LocalAddress
 
 pytestmark = pytest.mark.trio

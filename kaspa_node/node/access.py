@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.node.carriage import Carriage, Carried
+from kaspa_node.node.backends.base import Backend, KaspaStream
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, Connection
 from kaspa_node.p2p.host import Host
 from kaspa_node.settings import Settings
@@ -17,7 +17,7 @@ NO_LONGER_ALLOWED = "no longer on the allow list"
 NO_LONGER_A_REMOTE = "no longer one of the remotes"
 
 
-class Guests:
+class Access:
     """Decides by the settings as they are now, and keeps the log of connections.
 
     is_relay: whether a peer id is that of a relay, whose connections are not looked at here.
@@ -47,26 +47,26 @@ class Guests:
         """Whether `peer` may connect: also those that we dial."""
         return self._allow.permits(peer) or peer in self._remotes
 
-    async def show_out(self, carriage: Carriage) -> None:
+    async def end_unwanted(self, backend: Backend) -> None:
         """End what the settings no longer want: sessions first, then the connections of those who may not be here."""
         unwanted = {
-            carried.carrier.session: reason
-            for carried in carriage.carried.values()
-            if (reason := self._why_not(carried))
+            kaspa_stream.transport.session: reason
+            for kaspa_stream in backend.streams.values()
+            if (reason := self._why_not(kaspa_stream))
         }
-        under = {carriage.carried[session].connection: reason for session, reason in unwanted.items()}
-        await carriage.end(unwanted)
+        under = {backend.streams[session].connection: reason for session, reason in unwanted.items()}
+        await backend.end(unwanted)
         for connection in self._host.all_connections():
             peer = connection.remote
             if self._is_relay(peer):
                 continue
             if not self.may_connect(peer):
                 connection.close(NO_LONGER_ALLOWED)
-            elif connection in under and not carriage.uses(connection):
+            elif connection in under and not backend.uses(connection):
                 connection.close(under[connection])
 
-    def _why_not(self, carried: Carried) -> str | None:
-        peer, incoming = carried.carrier.peer, carried.carrier.direction == "incoming"
+    def _why_not(self, kaspa_stream: KaspaStream) -> str | None:
+        peer, incoming = kaspa_stream.transport.peer, kaspa_stream.transport.direction == "incoming"
         if incoming and not self.may_open(peer):
             return NO_LONGER_ALLOWED
         if not incoming and peer not in self._remotes:

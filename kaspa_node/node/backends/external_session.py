@@ -8,7 +8,7 @@ from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.stream import Stream
 
 
-class Way:
+class ExternalSession:
     """A connection to a remote and the streams on it.
 
     run: the verification that asked for it; only the first stream is part of that.
