@@ -29,8 +29,8 @@ class Access:
         self._journal = journal
         self._allow = AllowList()
         self._remotes: frozenset[str] = frozenset()
-        host.observers.up.append(self._up)
-        host.observers.down.append(self._down)
+        host.connections.up.append(self._up)
+        host.connections.down.append(self._down)
 
     def apply(self, settings: Settings) -> None:
         """Go by these settings from now on."""
@@ -56,7 +56,7 @@ class Access:
         }
         under = {backend.streams[session].connection: reason for session, reason in unwanted.items()}
         await backend.end(unwanted)
-        for connection in self._host.all_connections():
+        for connection in self._host.connections.all():
             peer = connection.remote
             if self._is_relay(peer):
                 continue
@@ -78,7 +78,7 @@ class Access:
             return
         route = connection.route
         if not self.may_connect(connection.remote):
-            self._host.close_later(connection, NOT_ALLOWED)
+            self._host.strangers.close_later(connection, NOT_ALLOWED)
         elif route.path == DIRECT:
             self._journal.record(
                 milestones.CONNECTION_DIRECT,

@@ -29,7 +29,7 @@ async def open_host(settings: Settings, identity: Identity) -> Host:
     host = Host(identity.key_pair, identity.peer_id, agent=AGENT, version=IDENTIFY_VERSION)
     host.announced = await announced(settings)
     try:
-        host.bind(SocketAddress(address.host, address.port) for address in settings.listen)
+        host.listener.bind(SocketAddress(address.host, address.port) for address in settings.listen)
     except p2p_errors.ListenError as error:
         address, _, problem = str(error).removeprefix("can't listen on ").partition(": ")
         problem, _, remedy = problem.partition("; ")
@@ -52,7 +52,7 @@ async def _resolved(name: str, port: int) -> SocketAddress:
 def announce_start(host: Host, kind: str, journal: Journal) -> None:
     """Say who this is and where it listens, in the seed's words."""
     journal.record(milestones.NODE_STARTED, kind=kind, peer=host.peer_id, version=__version__)
-    for address in host.listening:
+    for address in host.listener.addresses:
         journal.record(milestones.NODE_LISTENING, addr=address.multiaddr())
 
 

@@ -75,7 +75,7 @@ class Peer:
         return self.remotes.progress(peer)
 
     def _vantage(self) -> Vantage:
-        return Vantage.best(self.links.mappings(), self.host.announced, self.host.listening)
+        return Vantage.best(self.links.mappings(), self.host.announced, self.host.listener.addresses)
 
     # Running
 

@@ -81,7 +81,7 @@ class Relay:
             self._journal.record(milestones.NODE_OPEN, what="reservations and circuits")
         self._allow = settings.allow
         self.service.ledger.limits = limits(settings)
-        for connection in self.host.all_connections():
+        for connection in self.host.connections.all():
             if not self._permits(connection.remote):
                 connection.close("no longer on the allow list")
 
@@ -117,13 +117,13 @@ def relay_status(host: Host, service: RelayService, since: float) -> dict[str, A
         "version": __version__,
         "pid": os.getpid(),
         "since": since,
-        "listen": [address.multiaddr() for address in host.listening],
+        "listen": [address.multiaddr() for address in host.listener.addresses],
         "reservations": [
             {"peer_id": r.peer, "observed": r.observed, "expires": unix_time(r.expires)}
             for r in ledger.reservations.values()
         ],
         "connections": [
-            {"peer_id": c.remote, "observed": c.route.remote} for c in host.all_connections() if c.route.path == DIRECT
+            {"peer_id": c.remote, "observed": c.route.remote} for c in host.connections.all() if c.route.path == DIRECT
         ],
         "circuits": [
             {

@@ -240,7 +240,7 @@ class RemoteKeeper:
     async def _circuit_gone(self, relayed: Connection) -> None:
         """Until the relay has seen the end of the circuit: whoever asked is going to look at the relay's counters."""
         await relayed.closed.wait()
-        for relay in self._host.connections.get(relayed.route.relay or "", []):
+        for relay in self._host.connections.of(relayed.route.relay or ""):
             if relay.route.local == relayed.route.local:
                 # Its answer comes behind the end of the circuit's stream, on the same connection.
                 await relay.ping()
@@ -252,7 +252,7 @@ class RemoteKeeper:
             with trio.move_on_after(2.0):
                 await standing.disconnect(reason)
         self._latest = None
-        gone = list(self._host.connections.get(self.remote.peer_id, []))
+        gone = list(self._host.connections.of(self.remote.peer_id))
         for connection in gone:
             connection.close(reason)
 

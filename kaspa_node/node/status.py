@@ -39,7 +39,7 @@ def peer_status(peer: PeerParts) -> dict[str, Any]:
         "pid": os.getpid(),
         "since": peer.since,
         "network": peer.network,
-        "listen": [address.multiaddr() for address in peer.host.listening],
+        "listen": [address.multiaddr() for address in peer.host.listener.addresses],
         "relays": [_relay(link) for link in peer.links],
         "remotes": [_remote(keeper) for keeper in peer.remotes],
         "backend": peer.backend.status(),

@@ -108,14 +108,14 @@ async def plain_tcp() -> AsyncIterator[Wire]:
 async def ours() -> AsyncIterator[Wire]:
     """A stream between two hosts of ours."""
     a, b = make_host(1), make_host(2)
-    b.serve(PROTOCOL, serve)
+    b.protocols.serve(PROTOCOL, serve)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(a.run)
         nursery.start_soon(b.run)
         await a.running.wait()
-        connection = await a.dial(b.listening[0], b.peer_id)
+        connection = await a.dialer.dial(b.listener.addresses[0], b.peer_id)
         await connection.identified.wait()
-        yield await a.open_stream(connection, [PROTOCOL])
+        yield await a.protocols.open(connection, [PROTOCOL])
         nursery.cancel_scope.cancel()
 
 

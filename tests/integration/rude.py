@@ -11,7 +11,7 @@ from tests.unit.p2p.parties import keys
 
 async def raw(host: Host) -> trio.SocketStream:
     """A TCP connection to a host, on which nothing is said yet."""
-    return await trio.open_tcp_stream(host.listening[0].ip, host.listening[0].port)
+    return await trio.open_tcp_stream(host.listener.addresses[0].ip, host.listener.addresses[0].port)
 
 
 async def upgraded(host: Host) -> tuple[trio.SocketStream, Upgrade]:

@@ -103,7 +103,7 @@ async def guest(number: int, program: Program) -> AsyncIterator[tuple[Host, Conn
     async with trio.open_nursery() as nursery:
         nursery.start_soon(host.run)
         await host.running.wait()
-        yield host, await host.dial(place(program), program.peer_id, port=0)
+        yield host, await host.dialer.dial(place(program), program.peer_id, port=0)
         nursery.cancel_scope.cancel()
 
 
@@ -192,7 +192,7 @@ async def test_nonsense_in_the_grpc_stream_ends_that_stream(standing: Session, w
     with memory_stays(standing.server), trio.fail_after(PATIENCE):
         async with guest(GUEST, standing.server) as (host, connection):
             for _ in range(20):
-                stream = await host.open_stream(connection, [KASPA])
+                stream = await host.protocols.open(connection, [KASPA])
                 await pour_into(stream, UNFIT[what])
             await standing.answers()
             assert await connection.ping() > 0
@@ -210,7 +210,7 @@ async def test_whatever_is_said_a_stream_without_a_call_ends_in_its_time(
         backend = EmbeddedBackend(b, KaspaConfig(), lambda peer: True, tmp_path, WatchedJournal())
         async with trio.open_nursery() as nursery:
             await backend.start(nursery)
-            stream = await a.open_stream(connection, [KASPA])
+            stream = await a.protocols.open(connection, [KASPA])
             await stream.write(first)
             with suppress(P2PError):
                 await read_all(stream)
@@ -224,7 +224,7 @@ async def test_silent_grpc_streams_block_nobody(standing: Session) -> None:
     with memory_stays(standing.server), trio.fail_after(PATIENCE):
         async with guest(GUEST, standing.server) as (host, connection):
             for first in (b"", PREFACE[:10], PREFACE + SETTINGS) * 20:
-                stream = await host.open_stream(connection, [KASPA])
+                stream = await host.protocols.open(connection, [KASPA])
                 await stream.flush_proposal()
                 await pour_into(stream, first)
             await standing.answers()

@@ -78,8 +78,8 @@ async def bridged(directory: Path, backend: Backend) -> AsyncIterator[Bridged]:
             with suppress(OSError):
                 await deliver(stream, path, CALLER)
 
-        b.serve(PROTOCOL, take)
-        stream = await a.open_stream(connection, [PROTOCOL])
+        b.protocols.serve(PROTOCOL, take)
+        stream = await a.protocols.open(connection, [PROTOCOL])
         offer = Offer(directory, stream)
         await offer.open()
         a.start_soon(offer.run)
@@ -250,8 +250,8 @@ async def test_a_backend_that_is_not_there_resets_the_stream(directory: Path) ->
 
     async with world() as w:
         a, b, connection = await w.pair()
-        b.serve(PROTOCOL, take)
-        stream = await a.open_stream(connection, [PROTOCOL])
+        b.protocols.serve(PROTOCOL, take)
+        stream = await a.protocols.open(connection, [PROTOCOL])
         await stream.write(b"hello")
         with pytest.raises(StreamReset):
             await read_all(stream)
@@ -271,8 +271,8 @@ async def test_an_offer_that_nobody_takes_is_withdrawn(directory: Path, monkeypa
     monkeypatch.setattr(bridge, "ACCEPT_SECONDS", 0.05)
     async with world() as w:
         a, b, connection = await w.pair()
-        b.serve(PROTOCOL, hang)
-        stream = await a.open_stream(connection, [PROTOCOL])
+        b.protocols.serve(PROTOCOL, hang)
+        stream = await a.protocols.open(connection, [PROTOCOL])
         offer = Offer(directory, stream)
         await offer.open()
         await offer.run()
@@ -289,8 +289,8 @@ async def hang(stream: Stream) -> None:
 async def test_an_offer_is_for_its_owner_and_for_one_caller(directory: Path) -> None:
     async with world() as w:
         a, b, connection = await w.pair()
-        b.serve(PROTOCOL, hang)
-        offer = Offer(directory, await a.open_stream(connection, [PROTOCOL]))
+        b.protocols.serve(PROTOCOL, hang)
+        offer = Offer(directory, await a.protocols.open(connection, [PROTOCOL]))
         await offer.open()
         path = offer.target.removeprefix("unix:")
         assert [str(directory / name) for name in os.listdir(directory)] == [path]
@@ -303,8 +303,8 @@ async def test_an_offer_is_for_its_owner_and_for_one_caller(directory: Path) -> 
 async def test_an_offer_in_a_directory_that_is_not_there(directory: Path) -> None:
     async with world() as w:
         a, b, connection = await w.pair()
-        b.serve(PROTOCOL, hang)
-        stream = await a.open_stream(connection, [PROTOCOL])
+        b.protocols.serve(PROTOCOL, hang)
+        stream = await a.protocols.open(connection, [PROTOCOL])
         with pytest.raises(OSError, match="No such file"):
             await Offer(directory / "missing", stream).open()
         with pytest.raises(StreamReset):
@@ -326,8 +326,8 @@ async def test_a_backend_that_neither_reads_nor_ends_does_not_outlive_the_stream
         stuck.listen()
         async with world() as w:
             a, b, connection = await w.pair()
-            b.serve(PROTOCOL, take)
-            stream = await a.open_stream(connection, [PROTOCOL])
+            b.protocols.serve(PROTOCOL, take)
+            stream = await a.protocols.open(connection, [PROTOCOL])
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(pour, stream)
                 await until(lambda: not stream._state.writable)

@@ -77,7 +77,7 @@ async def test_relay_only_stays_on_the_relay_and_wants_no_punch() -> None:
         assert b.puncher is not None
         theirs = await standing(b.host, a.peer_id, RELAYED)
         await until(lambda: b.puncher.progress(theirs).over)  # type: ignore[union-attr]
-        assert a.host.connection_to(b.peer_id, DIRECT) is None
+        assert a.host.connections.to(b.peer_id, DIRECT) is None
 
 
 def unreachable(party: Party) -> None:
@@ -110,7 +110,7 @@ async def test_direct_only_does_without_rather_than_stay_on_the_relay() -> None:
         unreachable(b)
         with pytest.raises(DialError, match="no direct path"):
             await dialer(a, b.peer_id).reach(DIRECT_ONLY, None)
-        assert a.host.connection_to(b.peer_id) is None
+        assert a.host.connections.to(b.peer_id) is None
 
 
 # Waiting
@@ -138,7 +138,7 @@ async def test_it_waits_for_the_reservation_of_the_remote_and_says_so() -> None:
 async def test_it_waits_for_the_relay() -> None:
     async with world() as w:
         relay = await w.relay()
-        port = relay.host.listening[0].port
+        port = relay.host.listener.addresses[0].port
         b = await w.party(2, relay)
         await w.stop(relay.host)
         a = Party(1, (relay,), reserve=False, punches=True, permits=lambda peer: True)
@@ -192,7 +192,7 @@ async def test_after_a_restart_of_the_relay_peers_reserve_again_by_themselves() 
     async with world() as w:
         relay = await w.relay()
         a, b = await w.party(1, relay, reserve=False), await w.party(2, relay)
-        port = relay.host.listening[0].port
+        port = relay.host.listener.addresses[0].port
         await w.stop(relay.host)
         lost = await b.journal.seen(milestones.RESERVATION_LOST)
         assert lost["relay"] == relay.host.peer_id
@@ -201,7 +201,7 @@ async def test_after_a_restart_of_the_relay_peers_reserve_again_by_themselves() 
         again = await w.relay(port=port)
         await b.journal.seen(milestones.RESERVATION_ACCEPTED, count=2)
         assert list(again.ledger.reservations) == [b.peer_id]
-        assert str(b.links[0].observed) == str(b.host.listening[0])
+        assert str(b.links[0].observed) == str(b.host.listener.addresses[0])
         reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, None)
         assert reached.connection.route.path == DIRECT
 
@@ -227,11 +227,11 @@ async def test_from_another_port_it_goes_back_to_the_listening_port_without_losi
         relay = await w.relay()
         b = await w.party(2, relay)
         observed = await b.journal.seen(milestones.MAPPING_OBSERVED)
-        assert observed["addr"] == str(b.host.listening[0]) == str(b.links[0].observed)
+        assert observed["addr"] == str(b.host.listener.addresses[0]) == str(b.links[0].observed)
         await b.journal.seen(milestones.RESERVATION_ACCEPTED, renewal=True)
         assert b.journal.all(milestones.RESERVATION_LOST) == []
         assert list(relay.ledger.reservations) == [b.peer_id]
-        await until(lambda: len(relay.host.connections[b.peer_id]) == 1)
+        await until(lambda: len(relay.host.connections.of(b.peer_id)) == 1)
         a = await w.party(1, relay, reserve=False)
         reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, None)
         assert reached.connection.route.path == DIRECT
@@ -289,7 +289,7 @@ async def test_a_punch_goes_from_the_port_that_the_relay_sees(monkeypatch: pytes
 async def test_another_relay_at_the_address_is_not_reserved_on() -> None:
     async with world() as w:
         impostor = await w.host(4)
-        at = impostor.listening[0]
+        at = impostor.listener.addresses[0]
         address = RelayAddress(f"{at.multiaddr()}/p2p/{peer_id(8)}", at.ip, at.port, peer_id(8))
         a = Party(1, (), reserve=True, punches=False, permits=lambda peer: True)
         link = RelayLink(a.host, address, reserve=True, journal=a.journal)

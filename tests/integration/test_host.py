@@ -12,7 +12,7 @@ from kaspa_node.p2p.admission import Limits
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import DialError, ListenError, NegotiationError, PortBusy, WrongPeer
-from kaspa_node.p2p.host import PING_PROTOCOL, Host
+from kaspa_node.p2p.host import PING_PROTOCOL
 from tests.integration.world import ECHO, make_host, read_all, say, send, standing, until, world
 from tests.unit.p2p.parties import peer_id
 
@@ -36,7 +36,7 @@ async def test_both_ends_name_the_connection_alike() -> None:
 async def test_a_host_dials_from_the_port_it_listens_on() -> None:
     async with world() as w:
         a, _, connection = await w.pair()
-        assert connection.route.local == str(a.listening[0])
+        assert connection.route.local == str(a.listener.addresses[0])
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 65_507, 65_508, 1 << 20, 5 << 20])
@@ -78,8 +78,8 @@ async def test_a_stream_has_one_name_on_both_ends() -> None:
 
     async with world() as w:
         a, b, connection = await w.pair()
-        b.serve("/test/note", note)
-        stream = await a.open_stream(connection, ["/test/note"])
+        b.protocols.serve("/test/note", note)
+        stream = await a.protocols.open(connection, ["/test/note"])
         await stream.write(b"x")
         await read_all(stream)
         assert names == [stream.name]
@@ -96,8 +96,8 @@ async def test_a_slow_reader_holds_its_writer_and_nobody_else() -> None:
 
     async with world() as w:
         a, b, connection = await w.pair()
-        b.serve("/test/slow", slow)
-        stream = await a.open_stream(connection, ["/test/slow"])
+        b.protocols.serve("/test/slow", slow)
+        stream = await a.protocols.open(connection, ["/test/slow"])
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send, stream, bytes(8 << 20))
             assert await say(a, b.peer_id, b"meanwhile") == b"meanwhile"
@@ -113,7 +113,7 @@ async def test_hosts_identify_each_other() -> None:
         about = a.known[b.peer_id]
         assert about.agent == "party/2"
         assert {ECHO, PING_PROTOCOL} <= about.protocols
-        assert about.observed == a.listening[0]
+        assert about.observed == a.listener.addresses[0]
 
 
 async def test_what_is_known_of_others_is_bounded() -> None:
@@ -121,7 +121,7 @@ async def test_what_is_known_of_others_is_bounded() -> None:
         b = await w.host(2, limits=Limits(known=2))
         for number in (3, 4, 5):
             other = await w.host(number)
-            connection = await b.dial(other.listening[0], other.peer_id)
+            connection = await b.dialer.dial(other.listener.addresses[0], other.peer_id)
             await connection.identified.wait()
             if number != 4:
                 connection.close("enough")
@@ -133,7 +133,7 @@ async def test_pings_measure_the_round_trip() -> None:
     async with world() as w:
         a, b, connection = await w.pair()
         assert 0 < await connection.ping() < 5
-        stream = await a.open_stream(connection, [PING_PROTOCOL])
+        stream = await a.protocols.open(connection, [PING_PROTOCOL])
         await stream.write(bytes(range(32)))
         assert await stream.read_exactly(32) == bytes(range(32))
 
@@ -142,13 +142,13 @@ async def test_closing_tells_the_remote_and_the_observers() -> None:
     gone: list[str] = []
     async with world() as w:
         a, b, connection = await w.pair()
-        a.observers.down.append(lambda c: gone.append(c.remote))
-        b.observers.down.append(lambda c: gone.append(c.remote))
+        a.connections.down.append(lambda c: gone.append(c.remote))
+        b.connections.down.append(lambda c: gone.append(c.remote))
         a.close("the test is over")
         await until(lambda: len(gone) == 2)
         assert set(gone) == {a.peer_id, b.peer_id}
         assert connection.reason == "the test is over"
-        assert a.connections == b.connections == {}
+        assert (len(a.connections), len(b.connections)) == (0, 0)
 
 
 # Refusals
@@ -157,7 +157,7 @@ async def test_closing_tells_the_remote_and_the_observers() -> None:
 async def test_an_unknown_protocol_is_refused_at_the_first_read() -> None:
     async with world() as w:
         a, b, connection = await w.pair()
-        stream = await a.open_stream(connection, [UNKNOWN])
+        stream = await a.protocols.open(connection, [UNKNOWN])
         await stream.write(b"hello?")
         with pytest.raises(NegotiationError, match="does not speak /test/unknown"):
             await stream.read()
@@ -170,7 +170,7 @@ async def test_of_two_protocols_the_one_that_is_spoken_is_chosen() -> None:
         for known in (False, True):
             if known:
                 await connection.identified.wait()
-            stream = await a.open_stream(connection, [UNKNOWN, ECHO])
+            stream = await a.protocols.open(connection, [UNKNOWN, ECHO])
             await send(stream, b"hi")
             assert await read_all(stream) == b"hi"
             assert stream.protocol == ECHO
@@ -180,7 +180,7 @@ async def test_two_unknown_protocols_are_refused_at_once() -> None:
     async with world() as w:
         a, _, connection = await w.pair()
         with pytest.raises(NegotiationError):
-            await a.open_stream(connection, [UNKNOWN, UNKNOWN + "/2"])
+            await a.protocols.open(connection, [UNKNOWN, UNKNOWN + "/2"])
 
 
 async def test_a_guard_decides_by_peer_and_its_refusal_looks_like_an_unknown_protocol() -> None:
@@ -193,12 +193,12 @@ async def test_a_guard_decides_by_peer_and_its_refusal_looks_like_an_unknown_pro
             called.append(stream.remote)
             stream.close()
 
-        b.serve("/test/guarded", handler, {c.peer_id}.__contains__)
-        stream = await a.open_stream(connection, ["/test/guarded"])
+        b.protocols.serve("/test/guarded", handler, {c.peer_id}.__contains__)
+        stream = await a.protocols.open(connection, ["/test/guarded"])
         await stream.write(b"let me in")
         with pytest.raises(NegotiationError):
             await stream.read()
-        stream = await c.open_stream(await c.dial(b.listening[0], b.peer_id), ["/test/guarded"])
+        stream = await c.protocols.open(await c.dialer.dial(b.listener.addresses[0], b.peer_id), ["/test/guarded"])
         await stream.write(b"x")
         assert await stream.read() == b""
         assert called == [c.peer_id]
@@ -208,35 +208,35 @@ async def test_another_peer_at_the_address_is_not_connected_to() -> None:
     async with world() as w:
         a, b = await w.host(1), await w.host(2)
         with pytest.raises(WrongPeer, match=peer_id(3)):
-            await a.dial(b.listening[0], peer_id(3))
-        assert a.connections == {}
+            await a.dialer.dial(b.listener.addresses[0], peer_id(3))
+        assert not a.connections.all()
         await until(lambda: not b.connections)
 
 
 async def test_nobody_listens_there() -> None:
     async with world() as w:
         a, b = await w.host(1), make_host(2)
-        at = b.listening[0]
-        b._listeners[0].close()
+        at = b.listener.addresses[0]
+        b.listener._sockets[0].close()
         with pytest.raises(DialError, match=f"{at}: Connection refused"):
-            await a.dial(at, b.peer_id)
+            await a.dialer.dial(at, b.peer_id)
 
 
 async def test_a_second_dial_between_the_same_two_ports_is_told_apart() -> None:
     async with world() as w:
         a, b, _ = await w.pair()
         with pytest.raises(PortBusy):
-            await a.dial(b.listening[0], b.peer_id)
-        await a.dial(b.listening[0], b.peer_id, port=0)
+            await a.dialer.dial(b.listener.addresses[0], b.peer_id)
+        await a.dialer.dial(b.listener.addresses[0], b.peer_id, port=0)
 
 
 async def test_a_busy_port_is_told_with_a_way_out() -> None:
     async with world() as w:
         b = await w.host(2)
         with pytest.raises(ListenError, match="the port is in use; stop the other program or choose another port"):
-            make_host(1, port=b.listening[0].port)
+            make_host(1, port=b.listener.addresses[0].port)
     with pytest.raises(ListenError, match="no interface of this machine"):
-        Host.bind(make_host(3), [SocketAddress("203.0.113.77", 4012)])
+        make_host(3).listener.bind([SocketAddress("203.0.113.77", 4012)])
 
 
 async def test_a_host_that_is_stopping_takes_no_connection() -> None:
@@ -245,4 +245,4 @@ async def test_a_host_that_is_stopping_takes_no_connection() -> None:
         await w.stop(a)
         assert connection.closed.is_set()
         with pytest.raises(DialError, match="stopping"):
-            await a.dial(b.listening[0], b.peer_id)
+            await a.dialer.dial(b.listener.addresses[0], b.peer_id)

@@ -36,7 +36,7 @@ async def test_a_caller_that_says_nothing_is_dropped() -> None:
     async with world() as w:
         b = await w.host(2, limits=Limits(upgrade=0.05))
         await end_of(await raw(b))
-        assert b.connections == {}
+        assert not b.connections.all()
 
 
 async def test_a_listener_that_says_nothing_is_given_up() -> None:
@@ -44,13 +44,13 @@ async def test_a_listener_that_says_nothing_is_given_up() -> None:
         async with world() as w:
             a = await w.host(1, limits=Limits(upgrade=0.05))
             with pytest.raises(DialError, match="no secure channel"):
-                await a.dial(SocketAddress(*silent.getsockname()), peer_id(2))
+                await a.dialer.dial(SocketAddress(*silent.getsockname()), peer_id(2))
 
 
 async def test_a_stream_on_which_nothing_is_proposed_is_reset() -> None:
     async with world() as w:
         a, b = await w.host(1), await w.host(2, limits=Limits(negotiate=0.05))
-        connection = await a.dial(b.listening[0], b.peer_id)
+        connection = await a.dialer.dial(b.listener.addresses[0], b.peer_id)
         stream = connection.open_stream()
         await stream.flush_proposal()
         with pytest.raises(StreamReset):
@@ -61,10 +61,10 @@ async def test_a_stream_on_which_nothing_is_proposed_is_reset() -> None:
 async def test_a_remote_that_leaves_a_proposal_unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
     async with world() as w:
         a, b = await w.host(1, limits=Limits(negotiate=0.05)), await w.host(2)
-        monkeypatch.setattr(b, "_serve_stream", hang)
-        connection = await a.dial(b.listening[0], b.peer_id)
+        monkeypatch.setattr(b.protocols, "answer", hang)
+        connection = await a.dialer.dial(b.listener.addresses[0], b.peer_id)
         with pytest.raises(StreamReset, match="no answer to the proposal"):
-            await a.open_stream(connection, [UNKNOWN, ECHO])
+            await a.protocols.open(connection, [UNKNOWN, ECHO])
         await connection.identified.wait()
         assert not connection.closed.is_set()
 
@@ -75,7 +75,7 @@ async def test_a_connection_that_falls_silent_is_ended(monkeypatch: pytest.Monke
     reasons: list[str] = []
     async with world() as w:
         b = await w.host(2)
-        b.observers.down.append(lambda c: reasons.append(c.reason))
+        b.connections.down.append(lambda c: reasons.append(c.reason))
         stream, _ = await upgraded(b)
         await end_of(stream)
         await until(lambda: reasons)
@@ -96,9 +96,9 @@ async def test_the_end_of_a_connection_wakes_reader_and_writer() -> None:
 
     async with world() as w:
         a, b, connection = await w.pair()
-        b.serve("/test/stuck", hang)
-        reading = await a.open_stream(connection, ["/test/stuck"])
-        writing = await a.open_stream(connection, ["/test/stuck"])
+        b.protocols.serve("/test/stuck", hang)
+        reading = await a.protocols.open(connection, ["/test/stuck"])
+        writing = await a.protocols.open(connection, ["/test/stuck"])
         async with trio.open_nursery() as nursery:
             nursery.start_soon(expect_end, partial(reading.read))
             nursery.start_soon(expect_end, partial(writing.write, bytes(64 << 20)))
@@ -114,11 +114,11 @@ async def test_a_host_outlives_remotes_that_leave_at_every_moment() -> None:
         a, b = await w.host(1), await w.host(2)
         for passes in range(12):
             for leave in (Connection.close, lambda c, reason: c._pipe.abort()):
-                connection = await a.dial(b.listening[0], b.peer_id, port=0)
+                connection = await a.dialer.dial(b.listener.addresses[0], b.peer_id, port=0)
                 for _ in range(passes):
                     await trio.lowlevel.checkpoint()
                 leave(connection, "gone")
-        await a.dial(b.listening[0], b.peer_id)
+        await a.dialer.dial(b.listener.addresses[0], b.peer_id)
         assert await say(a, b.peer_id, b"alive") == b"alive"
 
 
@@ -129,8 +129,8 @@ async def test_a_reset_stream_is_noticed_on_the_other_side() -> None:
 
     async with world() as w:
         a, b, connection = await w.pair()
-        b.serve("/test/refuse", refuse)
-        stream = await a.open_stream(connection, ["/test/refuse"])
+        b.protocols.serve("/test/refuse", refuse)
+        stream = await a.protocols.open(connection, ["/test/refuse"])
         await stream.write(b"x")
         with pytest.raises(StreamReset):
             await read_all(stream)
@@ -166,7 +166,7 @@ async def test_garbage_ends_only_its_own_connection(garbage: bytes) -> None:
         await end_of(stream)
         assert await say(a, b.peer_id, b"untouched") == b"untouched"
         assert not connection.closed.is_set()
-        assert set(b.connections) == {a.peer_id}
+        assert {c.remote for c in b.connections.all()} == {a.peer_id}
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ async def test_garbage_in_frames_ends_only_its_own_connection() -> None:
     async with world() as w:
         a, b, _ = await w.pair()
         c = await w.host(3)
-        connection = await c.dial(b.listening[0], b.peer_id)
+        connection = await c.dialer.dial(b.listener.addresses[0], b.peer_id)
         connection.mux._out.append(b"\x07" * 24)
         connection.flush()
         await connection.closed.wait()

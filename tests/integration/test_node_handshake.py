@@ -49,7 +49,7 @@ class Remote:
 
     async def call(self, protocol: str = CURRENT) -> RawPeer:
         """A Kaspa stream to the server, on which nothing is said yet."""
-        stream = await self.host.open_stream(self.connection, [protocol])
+        stream = await self.host.protocols.open(self.connection, [protocol])
         offer = Offer(self._directory, stream)
         await offer.open()
         self.host.start_soon(offer.run)
@@ -63,7 +63,7 @@ async def remote(server: Program, number: int) -> AsyncIterator[Remote]:
     with tempfile.TemporaryDirectory(prefix="kn") as directory:
         async with world() as w:
             host = await w.host(number)
-            connection = await host.dial(SocketAddress("127.0.0.1", port), server.peer_id)
+            connection = await host.dialer.dial(SocketAddress("127.0.0.1", port), server.peer_id)
             yield Remote(host, connection, Path(directory))
 
 
@@ -113,7 +113,7 @@ async def test_who_is_not_on_the_list_gets_no_byte_of_kaspa(server: Program) -> 
     since, refused = server.mark(), server.status()["counters"]["refused"]
     async with remote(server, STRANGER) as r:
         for protocol in (CURRENT, OLDER):
-            stream = await r.host.open_stream(r.connection, [protocol])
+            stream = await r.host.protocols.open(r.connection, [protocol])
             await stream.write(b"PRI * HTTP/2.0")
             with pytest.raises(NegotiationError):
                 await stream.read()

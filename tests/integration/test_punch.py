@@ -12,7 +12,7 @@ from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, RELAYED, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import DialError, StreamReset
-from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.host import DEFAULT_LIMITS, Host
 from kaspa_node.p2p.punch import exchange, simultaneous
 from kaspa_node.p2p.punch import puncher as puncher_module
 from kaspa_node.p2p.relay import circuit
@@ -47,7 +47,10 @@ async def test_a_relayed_connection_becomes_a_direct_one() -> None:
         assert direct.route.path == DIRECT
         theirs = await standing(b.host, a.peer_id, DIRECT)
         assert theirs.id == direct.id
-        assert (direct.route.local, direct.route.remote) == (str(a.host.listening[0]), str(b.host.listening[0]))
+        assert (direct.route.local, direct.route.remote) == (
+            str(a.host.listener.addresses[0]),
+            str(b.host.listener.addresses[0]),
+        )
         assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"
         assert await say(b.host, a.peer_id, b"direct", DIRECT) == b"direct"
         assert await say(a.host, b.peer_id, b"still relayed", RELAYED) == b"still relayed"
@@ -73,7 +76,7 @@ async def test_both_journals_tell_of_it_with_the_same_ids() -> None:
         assert (ours["local"], ours["remote"]) == (theirs["remote"], theirs["local"])
         assert a.journal.of("punch.started")["role"] == "client"
         assert b.journal.of("punch.started")["role"] == "server"
-        assert b.journal.of("punch.started")["addrs"] == str(a.host.listening[0])
+        assert b.journal.of("punch.started")["addrs"] == str(a.host.listener.addresses[0])
 
 
 async def test_the_specifications_timing_works_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +123,7 @@ async def test_a_dial_that_is_here_before_ours_does_not_stall(monkeypatch: pytes
         relay = await w.relay()
         a = await w.party(1, relay, reserve=False)
         b = await w.party(2, relay)
-        a.host.observers.up.insert(0, make_slow)
+        a.host.connections.up.insert(0, make_slow)
         connection = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
         direct = await punched(a, connection)
         assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"
@@ -157,8 +160,8 @@ async def test_a_second_attempt_goes_from_a_port_of_which_nobody_knows(monkeypat
         direct = await punched(a, connection)
         theirs = await standing(b.host, a.peer_id, DIRECT)
         assert theirs.id == direct.id
-        assert direct.route.local == str(a.host.listening[0])
-        assert SocketAddress.parse(direct.route.remote).port != b.host.listening[0].port
+        assert direct.route.local == str(a.host.listener.addresses[0])
+        assert SocketAddress.parse(direct.route.remote).port != b.host.listener.addresses[0].port
         assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"
         assert (await a.journal.seen(milestones.PUNCH_SUCCEEDED))["attempt"] == 2
 
@@ -177,7 +180,7 @@ async def test_the_next_punch_begins_with_such_a_port_for_as_long_as_routers_rem
             direct = await punched(a, connection)
             succeeded = await a.journal.seen(milestones.PUNCH_SUCCEEDED, number)
             await b.journal.seen(milestones.PUNCH_SUCCEEDED, number)
-            told.append((succeeded["attempt"], direct.route.remote == str(b.host.listening[0])))
+            told.append((succeeded["attempt"], direct.route.remote == str(b.host.listener.addresses[0])))
             direct.close("the next one")
             connection.close("the next one")
             await until(lambda: a.peer_id not in b.host.connections)
@@ -193,12 +196,12 @@ async def test_the_relay_sees_that_port_for_as_long_as_the_direct_connection_sta
         relay = await w.relay()
         a = await w.party(1, relay, reserve=False)
         b = await w.party(2, relay)
-        [reserved] = b.host.connections[relay.host.peer_id]
+        [reserved] = b.host.connections.of(relay.host.peer_id)
         direct = await punched(a, await circuit.dial(a.host, await a.links[0].connection(), b.peer_id))
         seen = {entry["observed"] for entry in relay.status()["connections"] if entry["peer_id"] == b.peer_id}
         assert seen == {reserved.route.local, direct.route.remote}
         direct.close("the end")
-        await until(lambda: b.host.connections[relay.host.peer_id] == [reserved])
+        await until(lambda: b.host.connections.of(relay.host.peer_id) == [reserved])
 
 
 @pytest.mark.parametrize("newest", [False, True], ids=["over the one that has reserved", "over the newest"])
@@ -206,15 +209,15 @@ async def test_who_comes_through_the_relay_meanwhile_stays(monkeypatch: pytest.M
     """A peer has two connections to the relay while it punches from another port; our relay takes the first."""
     attempts = SecondAttempts(monkeypatch)
     if newest:
-        monkeypatch.setattr(RelayService, "_way_to", lambda service, peer: service._host.connection_to(peer))
+        monkeypatch.setattr(RelayService, "_way_to", lambda service, peer: service._host.connections.to(peer))
     async with world() as w:
         relay = await w.relay()
         a = await w.party(1, relay, reserve=False)
         b = await w.party(2, relay)
         c = await w.party(3, relay, reserve=False, punches=False)
-        [reserved] = b.host.connections[relay.host.peer_id]
+        [reserved] = b.host.connections.of(relay.host.peer_id)
         relayed = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
-        await until(lambda: len(b.host.connections[relay.host.peer_id]) == 2)
+        await until(lambda: len(b.host.connections.of(relay.host.peer_id)) == 2)
         guest = await circuit.dial(c.host, await c.links[0].connection(), b.peer_id)
         attempts.may_dial.set()
         direct = await punched(a, relayed)
@@ -222,9 +225,9 @@ async def test_who_comes_through_the_relay_meanwhile_stays(monkeypatch: pytest.M
         direct.close("the end")
         if newest:
             assert await say(c.host, b.peer_id, b"still there") == b"still there"
-            assert len(b.host.connections[relay.host.peer_id]) == 2
+            assert len(b.host.connections.of(relay.host.peer_id)) == 2
             guest.close("the end")
-        await until(lambda: b.host.connections[relay.host.peer_id] == [reserved])
+        await until(lambda: b.host.connections.of(relay.host.peer_id) == [reserved])
         if not newest:
             assert await say(c.host, b.peer_id, b"still there") == b"still there"
 
@@ -315,7 +318,7 @@ async def test_a_hostile_initiator_costs_one_attempt(message: bytes) -> None:
     async with world() as w:
         a, b, connection = await relayed(w, second_punches=False)
         theirs = await standing(b.host, a.peer_id, RELAYED)
-        stream = await b.host.open_stream(theirs, [exchange.PROTOCOL])
+        stream = await b.host.protocols.open(theirs, [exchange.PROTOCOL])
         await stream.write(delimited(message))
         failed = await a.journal.seen(milestones.PUNCH_FAILED)
         assert failed["attempt"] == 1
@@ -332,7 +335,7 @@ async def test_a_hostile_responder_costs_one_attempt(monkeypatch: pytest.MonkeyP
     async with world() as w:
         relay = await w.relay()
         a = await w.party(1, relay, reserve=False, punches=False)
-        a.host.serve(exchange.PROTOCOL, nonsense)
+        a.host.protocols.serve(exchange.PROTOCOL, nonsense)
         b = await w.party(2, relay)
         await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
         await b.journal.seen(milestones.PUNCH_FAILED, count=3)
@@ -344,10 +347,10 @@ async def test_a_remote_that_punches_without_end_is_answered_three_times() -> No
         a, b, connection = await relayed(w, second_punches=False)
         theirs = await standing(b.host, a.peer_id, RELAYED)
         for number in range(1, 4):
-            stream = await b.host.open_stream(theirs, [exchange.PROTOCOL])
+            stream = await b.host.protocols.open(theirs, [exchange.PROTOCOL])
             await stream.write(delimited(b""))
             await a.journal.seen(milestones.PUNCH_FAILED, count=number)
-        stream = await b.host.open_stream(theirs, [exchange.PROTOCOL])
+        stream = await b.host.protocols.open(theirs, [exchange.PROTOCOL])
         await stream.write(delimited(b""))
         with pytest.raises(StreamReset):
             await read_all(stream)
@@ -367,5 +370,5 @@ async def test_one_that_connects_and_says_nothing_does_not_hold_up_the_attempt(
         with socket.create_server(("127.0.0.1", 0)) as mute:
             target = SocketAddress(*mute.getsockname())
             plan = exchange.Dial(trio.current_time(), role, (target,), 0.05)
-            with trio.fail_after(a.limits.upgrade), pytest.raises(DialError, match="connected, and no handshake"):
+            with trio.fail_after(DEFAULT_LIMITS.upgrade), pytest.raises(DialError, match="connected, and no handshake"):
                 await simultaneous.dial(a, peer_id(2), plan)

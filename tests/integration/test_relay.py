@@ -36,7 +36,7 @@ async def dial(source: Party, destination: Party) -> Connection:
 
 async def hop(party: Party, request: HopMessage) -> tuple[Stream, HopMessage]:
     """The relay's answer to a request by hand."""
-    stream = await party.host.open_stream(await party.links[0].connection(), [wire.HOP_PROTOCOL])
+    stream = await party.host.protocols.open(await party.links[0].connection(), [wire.HOP_PROTOCOL])
     await wire.write(stream, request)
     return stream, await wire.read_hop(stream)
 
@@ -58,7 +58,7 @@ async def by_hand(w: World, limits: RelayLimits) -> tuple[Relay, Stream, Stream]
         await wire.write(stream, StopMessage(type=StopMessage.STATUS, status=wire.status_number(wire.OK)))
         ends.append(stream)
 
-    b.host.serve(wire.STOP_PROTOCOL, stop)
+    b.host.protocols.serve(wire.STOP_PROTOCOL, stop)
     stream, answer = await hop(a, connect_to(b.peer_id))
     assert wire.status_name(answer.status) == wire.OK
     await until(lambda: ends)
@@ -72,7 +72,7 @@ async def test_a_reservation_is_granted_and_told_with_the_observed_address() -> 
     async with world() as w:
         relay, _, b = await joined(w, RelayLimits(reservation_ttl=600))
         assert list(relay.ledger.reservations) == [b.peer_id]
-        observed = str(b.host.listening[0])
+        observed = str(b.host.listener.addresses[0])
         assert relay.ledger.reservations[b.peer_id].observed == observed
         assert str(b.links[0].observed) == observed
         assert relay.journal.of("relay.reservation.accepted")["observed"] == observed
@@ -107,7 +107,7 @@ async def test_the_answer_tells_where_the_relay_is_and_no_limit_where_there_is_n
     async with world() as w:
         relay, a, b = await joined(w)
         _, answer = await hop(a, HopMessage(type=HopMessage.RESERVE))
-        assert list(answer.reservation.addrs) == [relay.host.listening[0].encode()]
+        assert list(answer.reservation.addrs) == [relay.host.listener.addresses[0].encode()]
         assert not answer.HasField("limit")
         _, answer = await hop(a, connect_to(b.peer_id))
         assert not answer.HasField("limit")
@@ -195,7 +195,7 @@ async def test_a_dial_that_is_given_up_leaves_no_circuit() -> None:
             asked.set()
             await trio.sleep_forever()
 
-        b.host.serve(wire.STOP_PROTOCOL, slow_stop)
+        b.host.protocols.serve(wire.STOP_PROTOCOL, slow_stop)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(dial, a, b)
             await asked.wait()
@@ -280,8 +280,8 @@ async def test_counters_of_a_pair_only_grow_and_hold_what_closed_circuits_carrie
 
 async def refused_by(relay: Relay, host: Host, request: HopMessage) -> str:
     """The relay's status for a stranger's request."""
-    connection = await host.dial(relay.host.listening[0], relay.host.peer_id, port=0)
-    stream = await host.open_stream(connection, [wire.HOP_PROTOCOL])
+    connection = await host.dialer.dial(relay.host.listener.addresses[0], relay.host.peer_id, port=0)
+    stream = await host.protocols.open(connection, [wire.HOP_PROTOCOL])
     await wire.write(stream, request)
     return wire.status_name((await wire.read_hop(stream)).status)
 
@@ -313,14 +313,14 @@ async def test_a_listener_refuses_circuits_of_strangers_itself() -> None:
             await dial(a, b)
         assert b.circuits.refusals.count == 1
         assert b.journal.of("peer.refused") == {"what": "circuit", "peer": a.peer_id, "count": 1}
-        assert b.host.connection_to(a.peer_id) is None
+        assert b.host.connections.to(a.peer_id) is None
 
 
 async def test_circuits_come_from_configured_relays_only() -> None:
     async with world() as w:
         _, a, b = await joined(w)
-        connection = await a.host.dial(b.host.listening[0], b.peer_id)
-        stream = await a.host.open_stream(connection, [wire.STOP_PROTOCOL])
+        connection = await a.host.dialer.dial(b.host.listener.addresses[0], b.peer_id)
+        stream = await a.host.protocols.open(connection, [wire.STOP_PROTOCOL])
         request = StopMessage(type=StopMessage.CONNECT)
         request.peer.id = wire.peer_bytes(peer_id(7))
         await wire.write(stream, request)
@@ -334,7 +334,7 @@ async def test_circuits_come_from_configured_relays_only() -> None:
 async def test_a_hostile_request_costs_only_its_stream(garbage: bytes) -> None:
     async with world() as w:
         relay, a, b = await joined(w)
-        stream = await a.host.open_stream(await a.links[0].connection(), [wire.HOP_PROTOCOL])
+        stream = await a.host.protocols.open(await a.links[0].connection(), [wire.HOP_PROTOCOL])
         await stream.write(garbage)
         stream.close()
         with suppress(StreamReset):

@@ -23,7 +23,7 @@ HOUR = 3600.0
 
 async def silent(host: Host, ip: str) -> trio.SocketStream:
     """A connection from the address `ip` on which nothing is said."""
-    at = host.listening[0]
+    at = host.listener.addresses[0]
     sock = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     await sock.bind((ip, 0))
     await sock.connect((at.ip, at.port))
@@ -52,23 +52,23 @@ def refuse(host: Host, served: set[str]) -> None:
 
     def look(connection: Connection) -> None:
         if connection.remote not in served:
-            host.close_later(connection, "not on the list")
+            host.strangers.close_later(connection, "not on the list")
 
-    host.observers.up.append(look)
+    host.connections.up.append(look)
 
 
 async def test_silent_callers_of_one_address_displace_each_other_and_block_nobody() -> None:
     async with world() as w:
         b = await w.host(2, limits=Limits(upgrade=HOUR, handshakes=8, handshakes_each=3))
         early = await w.host(1)
-        live = await early.dial(b.listening[0], b.peer_id)
+        live = await early.dialer.dial(b.listener.addresses[0], b.peer_id)
         flood = [await silent(b, "127.0.0.9") for _ in range(20)]
         for stream in flood[:17]:
             await was_ended(stream)
         assert [is_open(stream) for stream in flood[17:]] == [True] * 3
         for number, ip in ((3, "127.0.0.1"), (4, "127.0.0.1")):
             late = await w.host(number)
-            assert (await late.dial(b.listening[0], b.peer_id)).route.remote.startswith(ip)
+            assert (await late.dialer.dial(b.listener.addresses[0], b.peer_id)).route.remote.startswith(ip)
             assert await say(late, b.peer_id, b"served") == b"served"
         assert await say(early, b.peer_id, b"untouched") == b"untouched"
         assert not live.closed.is_set()
@@ -82,7 +82,7 @@ async def test_silent_callers_of_many_addresses_do_not_lock_anybody_out() -> Non
         for stream in flood[:6]:
             await was_ended(stream)
         a = await w.host(1)
-        await a.dial(b.listening[0], b.peer_id)
+        await a.dialer.dial(b.listener.addresses[0], b.peer_id)
         assert await say(a, b.peer_id, b"served") == b"served"
 
 
@@ -91,7 +91,7 @@ async def test_a_handshake_that_takes_too_long_gives_its_place_back() -> None:
         b = await w.host(2, limits=Limits(upgrade=0.05, handshakes=1, handshakes_each=1))
         for _ in range(3):
             await was_ended(await silent(b, "127.0.0.9"))
-        assert len(b._handshakes) == 0
+        assert len(b.listener._handshakes) == 0
 
 
 async def dial_all(w: World, b: Host, numbers: range) -> list[Connection]:
@@ -99,7 +99,7 @@ async def dial_all(w: World, b: Host, numbers: range) -> list[Connection]:
     connections = []
     for number in numbers:
         host = await w.host(number)
-        connections.append(await host.dial(b.listening[0], b.peer_id))
+        connections.append(await host.dialer.dial(b.listener.addresses[0], b.peer_id))
         await standing(b, host.peer_id)
     return connections
 
@@ -123,10 +123,10 @@ async def test_a_host_that_has_its_number_of_peers_takes_no_more() -> None:
         first = await dial_all(w, b, range(3, 5))
         late = await w.host(5)
         with pytest.raises(P2PError):
-            await late.dial(b.listening[0], b.peer_id)
+            await late.dialer.dial(b.listener.addresses[0], b.peer_id)
         first[0].close("makes room")
         await until(lambda: len(b.connections) == 1)
-        await late.dial(b.listening[0], b.peer_id)
+        await late.dialer.dial(b.listener.addresses[0], b.peer_id)
 
 
 async def test_a_stranger_is_let_go_after_its_time() -> None:
@@ -134,10 +134,10 @@ async def test_a_stranger_is_let_go_after_its_time() -> None:
         b = await w.host(2, limits=Limits(stranger=0.05))
         refuse(b, set())
         a = await w.host(1)
-        connection = await a.dial(b.listening[0], b.peer_id)
+        connection = await a.dialer.dial(b.listener.addresses[0], b.peer_id)
         await connection.closed.wait()
         await until(lambda: not b.connections)
-        assert len(b._strangers) == 0
+        assert len(b.strangers) == 0
 
 
 async def test_a_stranger_may_ask_little_and_make_us_hold_little() -> None:
@@ -145,12 +145,12 @@ async def test_a_stranger_may_ask_little_and_make_us_hold_little() -> None:
         b = await w.host(2, limits=Limits(stranger=HOUR, stranger_streams=3))
         refuse(b, set())
         a = await w.host(1)
-        connection = await a.dial(b.listening[0], b.peer_id)
+        connection = await a.dialer.dial(b.listener.addresses[0], b.peer_id)
         await connection.identified.wait()
-        held = [await a.open_stream(connection, [PING_PROTOCOL]) for _ in range(3)]
+        held = [await a.protocols.open(connection, [PING_PROTOCOL]) for _ in range(3)]
         for stream in held:
             await stream.flush_proposal()
-        fourth = await a.open_stream(connection, [ECHO])
+        fourth = await a.protocols.open(connection, [ECHO])
         await fourth.flush_proposal()
         with pytest.raises(StreamReset):
             await read_all(fourth)

@@ -72,8 +72,8 @@ class WatchedJournal(RecordingJournal):
 def make_host(number: int, port: int = 0, limits: Limits = DEFAULT_LIMITS) -> Host:
     """The host of party `number`, listening on loopback, not running yet."""
     host = Host(identity(number), peer_id(number), agent=f"party/{number}", version="/test/1", limits=limits)
-    host.bind([SocketAddress("127.0.0.1", port)])
-    host.serve(ECHO, echo)
+    host.listener.bind([SocketAddress("127.0.0.1", port)])
+    host.protocols.serve(ECHO, echo)
     return host
 
 
@@ -94,15 +94,15 @@ async def read_all(stream: Stream) -> bytes:
 
 async def standing(host: Host, peer: str, path: str | None = None) -> Connection:
     """The connection to `peer`, once it stands on this side, too."""
-    await until(lambda: host.connection_to(peer, path))
-    connection = host.connection_to(peer, path)
+    await until(lambda: host.connections.to(peer, path))
+    connection = host.connections.to(peer, path)
     assert connection is not None
     return connection
 
 
 async def say(host: Host, peer: str, data: bytes, path: str | None = None) -> bytes:
     """What `peer` echoes of `data`, over the standing connection."""
-    stream = await host.open_stream(await standing(host, peer, path), [ECHO])
+    stream = await host.protocols.open(await standing(host, peer, path), [ECHO])
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, stream, data)
         return await read_all(stream)
@@ -128,7 +128,7 @@ class World:
     async def pair(self) -> tuple[Host, Host, Connection]:
         """Two running hosts and the first one's connection to the second."""
         a, b = await self.host(1), await self.host(2)
-        return a, b, await a.dial(b.listening[0], b.peer_id)
+        return a, b, await a.dialer.dial(b.listener.addresses[0], b.peer_id)
 
     async def run(self, host: Host, *tasks: Task) -> Host:
         """Run a host, and tasks beside it."""
@@ -203,7 +203,7 @@ class Relay:
     @property
     def address(self) -> RelayAddress:
         """Where peers find it."""
-        at = self.host.listening[0]
+        at = self.host.listener.addresses[0]
         return RelayAddress(f"{at.multiaddr()}/p2p/{self.host.peer_id}", at.ip, at.port, self.host.peer_id)
 
     def status(self) -> dict[str, Any]:
@@ -242,4 +242,4 @@ class Party:
 
     def vantage(self) -> Vantage:
         """As relays see this peer."""
-        return Vantage.best([link.mapping for link in self.links if link.mapping], [], self.host.listening)
+        return Vantage.best([link.mapping for link in self.links if link.mapping], [], self.host.listener.addresses)

@@ -38,7 +38,7 @@ async def test_ours_dials_and_both_open_streams(size: int) -> None:
     data = os.urandom(size)
     async with stock(STOCK) as other, world() as w:
         ours = await w.host(OURS)
-        connection = await ours.dial(other.at, other.peer_id)
+        connection = await ours.dialer.dial(other.at, other.peer_id)
         assert connection.remote == other.peer_id == peer_id(STOCK)
         assert await say(ours, other.peer_id, data) == data
         assert await other.say(ours.peer_id, data) == data
@@ -49,7 +49,7 @@ async def test_stock_dials_and_both_open_streams(size: int) -> None:
     data = os.urandom(size)
     async with stock(STOCK) as other, world() as w:
         ours = await w.host(OURS)
-        await other.connect(ours.listening[0], ours.peer_id)
+        await other.connect(ours.listener.addresses[0], ours.peer_id)
         assert await other.say(ours.peer_id, data) == data
         assert await say(ours, other.peer_id, data) == data
 
@@ -59,7 +59,7 @@ async def test_many_streams_at_once() -> None:
     echoed: list[bool] = []
     async with stock(STOCK) as other, world() as w:
         ours = await w.host(OURS)
-        await ours.dial(other.at, other.peer_id)
+        await ours.dialer.dial(other.at, other.peer_id)
 
         async def one() -> None:
             echoed.append(await say(ours, other.peer_id, data) == data)
@@ -73,11 +73,11 @@ async def test_many_streams_at_once() -> None:
 async def test_each_identifies_the_other() -> None:
     async with stock(STOCK) as other, world() as w:
         ours = await w.host(OURS)
-        connection = await ours.dial(other.at, other.peer_id)
+        connection = await ours.dialer.dial(other.at, other.peer_id)
         await connection.identified.wait()
         about = ours.known[other.peer_id]
         assert {ECHO, PING_PROTOCOL} <= about.protocols
-        assert about.observed == ours.listening[0]
+        assert about.observed == ours.listener.addresses[0]
         peerstore, us = other.host.get_peerstore(), ID.from_string(ours.peer_id)
 
         def known_there() -> bool:
@@ -89,8 +89,8 @@ async def test_each_identifies_the_other() -> None:
 async def test_each_answers_the_others_ping() -> None:
     async with stock(STOCK) as other, world() as w:
         ours = await w.host(OURS)
-        connection = await ours.dial(other.at, other.peer_id)
-        stream = await ours.open_stream(connection, [PING_PROTOCOL])
+        connection = await ours.dialer.dial(other.at, other.peer_id)
+        stream = await ours.protocols.open(connection, [PING_PROTOCOL])
         for _ in range(3):
             sent = os.urandom(32)
             await stream.write(sent)
@@ -102,8 +102,8 @@ async def test_each_answers_the_others_ping() -> None:
 async def test_an_unknown_protocol_is_refused_and_the_connection_lives() -> None:
     async with stock(STOCK) as other, world() as w:
         ours = await w.host(OURS)
-        connection = await ours.dial(other.at, other.peer_id)
-        stream = await ours.open_stream(connection, ["/test/unknown"])
+        connection = await ours.dialer.dial(other.at, other.peer_id)
+        stream = await ours.protocols.open(connection, ["/test/unknown"])
         await stream.write(b"hello?")
         with pytest.raises(NegotiationError):
             await stream.read()
@@ -113,8 +113,8 @@ async def test_an_unknown_protocol_is_refused_and_the_connection_lives() -> None
 async def test_of_two_protocols_the_one_that_stock_speaks_is_chosen() -> None:
     async with stock(STOCK) as other, world() as w:
         ours = await w.host(OURS)
-        connection = await ours.dial(other.at, other.peer_id)
-        stream = await ours.open_stream(connection, ["/test/unknown", ECHO])
+        connection = await ours.dialer.dial(other.at, other.peer_id)
+        stream = await ours.protocols.open(connection, ["/test/unknown", ECHO])
         await stream.write(b"hi")
         assert await stream.read_exactly(2) == b"hi"
         assert stream.protocol == ECHO
@@ -124,17 +124,17 @@ async def test_stock_under_another_name_is_not_taken() -> None:
     async with stock(STOCK) as other, world() as w:
         ours = await w.host(OURS)
         with pytest.raises(WrongPeer):
-            await ours.dial(other.at, peer_id(OTHER))
+            await ours.dialer.dial(other.at, peer_id(OTHER))
 
 
 async def test_each_notices_that_the_other_has_left() -> None:
     async with stock(STOCK) as other, world() as w:
         ours = await w.host(OURS)
-        connection = await ours.dial(other.at, other.peer_id)
+        connection = await ours.dialer.dial(other.at, other.peer_id)
         await say(ours, other.peer_id, b"hello")
         await other.host.disconnect(ID.from_string(ours.peer_id))
         await connection.closed.wait()
-        await ours.dial(other.at, other.peer_id, port=0)
+        await ours.dialer.dial(other.at, other.peer_id, port=0)
         await say(ours, other.peer_id, b"hello")
         await w.stop(ours)
         await until(lambda: not other.host.get_network().connections.get(ID.from_string(ours.peer_id)))
@@ -147,7 +147,7 @@ async def test_a_stock_listener_is_reached_through_our_relay() -> None:
     data = os.urandom(200_000)
     async with stock_client(STOCK, listens=True) as (other, transport), world() as w:
         relay = await w.relay()
-        await other.connect(relay.host.listening[0], relay.host.peer_id)
+        await other.connect(relay.host.listener.addresses[0], relay.host.peer_id)
         async with trio.open_nursery() as nursery:
             assert await reserve(other, transport, relay.address, nursery)
             assert list(relay.ledger.reservations) == [other.peer_id]
@@ -164,7 +164,7 @@ async def test_a_stock_dialer_reaches_ours_through_our_relay() -> None:
     async with stock_client(STOCK, listens=False) as (other, transport), world() as w:
         relay = await w.relay()
         ours = await w.party(OURS, relay, punches=False)
-        await other.connect(relay.host.listening[0], relay.host.peer_id)
+        await other.connect(relay.host.listener.addresses[0], relay.host.peer_id)
         await transport.dial(Multiaddr(relay.address.circuit_to(ours.peer_id)))
         await standing(ours.host, other.peer_id, RELAYED)
         assert await other.say(ours.peer_id, data) == data
@@ -180,7 +180,7 @@ async def test_two_of_ours_meet_through_a_stock_relay() -> None:
         listener = our_party(OTHER, relay, reserve_there=True)
         await w.run(listener.host, *(link.run for link in listener.links))
         await until(lambda: listener.links[0].keeper.expires is not None)
-        assert str(listener.links[0].observed) == str(listener.host.listening[0])
+        assert str(listener.links[0].observed) == str(listener.host.listener.addresses[0])
         dialer = our_party(OURS, relay, reserve_there=False)
         await w.run(dialer.host, *(link.run for link in dialer.links))
         connection = await circuit.dial(dialer.host, await dialer.links[0].connection(), listener.peer_id)

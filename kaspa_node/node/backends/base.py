@@ -92,7 +92,7 @@ class Backend(ABC):
         self._host = host
         self._journal = journal
         for protocol in STREAM_PROTOCOLS:
-            host.serve(protocol, self._accept, self._permits)
+            host.protocols.serve(protocol, self._accept, self._permits)
 
     @abstractmethod
     async def start(self, nursery: trio.Nursery) -> None:

@@ -150,7 +150,7 @@ class EmbeddedBackend(Backend):
     async def open(self, connection: Connection, run: str | None) -> Session:
         """A session with the peer at the end of `connection`, ready. Raises P2PError, HandshakeFailed, OSError."""
         assert self._nursery is not None
-        stream = await self._host.open_stream(connection, STREAM_PROTOCOLS)
+        stream = await self._host.protocols.open(connection, STREAM_PROTOCOLS)
         transport = transport_of(stream, "outgoing")
         offer = bridge.Offer(self._runtime, stream)
         await offer.open()

@@ -144,7 +144,7 @@ class ExternalBackend(Backend):
                 await self._changed.wait()
                 continue
             try:
-                return session, await self._host.open_stream(session.connection, STREAM_PROTOCOLS)
+                return session, await self._host.protocols.open(session.connection, STREAM_PROTOCOLS)
             except ConnectionLost:
                 continue
 

@@ -58,14 +58,18 @@ class Connection:
 
     remote: the peer's id. id: 16 hex digits of the handshake hash, the same on both ends and on no other connection.
     observed: where the remote sees this side, once `identified` is set, if it has told.
+    under: of a relayed connection, the connection to the relay over which its circuit runs; else None.
     """
 
-    def __init__(self, pipe: Pipe, upgrade: Upgrade, route: Route) -> None:
+    def __init__(
+        self, pipe: Pipe, upgrade: Upgrade, route: Route, *, round_trip: float = 0.0, under: Connection | None = None
+    ) -> None:
         if upgrade.session is None:
             raise ValueError("the upgrade is not finished")
         self.remote = upgrade.remote
         self.id = upgrade.binding[:8].hex()
         self.route = route
+        self.under = under
         self.closed = trio.Event()
         self.identified = trio.Event()
         self.observed: SocketAddress | None = None
@@ -74,6 +78,7 @@ class Connection:
         self.bytes_received = 0
         self.since = trio.current_time()
         self.mux = yamux.Yamux(initiator=upgrade.initiator)
+        self.mux.round_trip = round_trip or self.mux.round_trip
         self._pipe = pipe
         self._session: NoiseTransport = upgrade.session
         self._early = upgrade.plaintext
@@ -91,6 +96,16 @@ class Connection:
     def mapping(self) -> Mapping | None:
         """Where the remote sees our port, if it has told."""
         return None if self.observed is None else Mapping(self.route.local_port, self.observed)
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds to the remote and back, as last measured; a guess before that."""
+        return self.mux.round_trip
+
+    def restrict(self, streams: int) -> None:
+        """Give the remote no more than `streams` streams, and no window beyond the first."""
+        self.mux.most_incoming = streams
+        self.mux.growth = 0
 
     @property
     def congested(self) -> bool:

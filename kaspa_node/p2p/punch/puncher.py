@@ -63,9 +63,9 @@ class Puncher:
         # Peer id → until when attempts go from a spare port from the first on.
         self._barred: dict[str, float] = {}
         self._nursery: trio.Nursery | None = None
-        host.serve(exchange.PROTOCOL, self._answer, lambda peer: peer not in self._declined)
-        host.observers.up.append(self._connection_up)
-        host.observers.down.append(self._connection_down)
+        host.protocols.serve(exchange.PROTOCOL, self._answer, lambda peer: peer not in self._declined)
+        host.connections.up.append(self._connection_up)
+        host.connections.down.append(self._connection_down)
 
     async def run(self) -> None:
         """Punch until cancelled."""
@@ -79,7 +79,7 @@ class Puncher:
             if connection.route.direction == INCOMING and self._nursery is not None:
                 self._nursery.start_soon(self._drive, connection)
         else:
-            for other in self._host.connections.get(connection.remote, []):
+            for other in self._host.connections.of(connection.remote):
                 self._wake(other)
 
     def _connection_down(self, connection: Connection) -> None:
@@ -114,7 +114,7 @@ class Puncher:
         progress = self.progress(relayed)
         silent = False
         while True:
-            connection = self._host.connection_to(relayed.remote, DIRECT)
+            connection = self._host.connections.to(relayed.remote, DIRECT)
             if connection is not None and (progress.attempts or progress.over or silent):
                 return connection
             if progress.over or silent:
@@ -142,7 +142,7 @@ class Puncher:
 
         A remote that dials through the relay again has mostly lost or closed it, and its reset may not have arrived.
         """
-        standing = self._host.connection_to(peer, DIRECT)
+        standing = self._host.connections.to(peer, DIRECT)
         if standing is None:
             return
         try:
@@ -182,7 +182,7 @@ class Puncher:
     async def _punch(self, relayed: Connection, attempt: int, vantage: Vantage) -> None:
         machine = Initiator(vantage.addresses, agreed=attempt == 1)
         with trio.fail_after(EXCHANGE_SECONDS):
-            stream = await self._host.open_stream(relayed, [exchange.PROTOCOL])
+            stream = await self._host.protocols.open(relayed, [exchange.PROTOCOL])
             try:
                 plan = await self._converse(stream, machine, machine.start(trio.current_time()), [])
             finally:
@@ -203,7 +203,7 @@ class Puncher:
         progress.attempts += 1
         attempt, start = progress.attempts, trio.current_time()
         progress.changed.unpark_all()
-        timed = relayed.mux.round_trip if attempt == 1 and relayed.route.direction != INCOMING else None
+        timed = relayed.round_trip if attempt == 1 and relayed.route.direction != INCOMING else None
         vantage = self._vantage()
         machine = Responder(vantage.addresses, round_trip=timed)
         expectations: list[Callable[[], None]] = []
@@ -236,7 +236,7 @@ class Puncher:
                 if isinstance(event, Send):
                     await stream.write(delimited(event.message))
                 elif isinstance(event, Expect):
-                    expectations += [self._host.expect_simultaneous(t, stream.remote) for t in event.targets]
+                    expectations += [self._host.listener.expect_simultaneous(t, stream.remote) for t in event.targets]
                 else:
                     return event
             raw = await select.read_message(stream, exchange.MAX_BYTES)

@@ -26,7 +26,7 @@ async def dial(host: Host, peer: str, plan: Dial, port: int | None = None) -> Co
     """
     if not plan.targets:
         raise DialError("the remote named no address that can be dialed")
-    standing = host.connection_to(peer, DIRECT)
+    standing = host.connections.to(peer, DIRECT)
     if standing is not None:
         return standing
     problems: dict[SocketAddress, str] = {}
@@ -37,7 +37,7 @@ async def dial(host: Host, peer: str, plan: Dial, port: int | None = None) -> Co
             up.set()
 
     initiator = plan.role == CLIENT
-    host.observers.up.append(observe)
+    host.connections.up.append(observe)
     try:
         with trio.move_on_after(WINDOW_SECONDS):
             async with trio.open_nursery() as nursery:
@@ -46,8 +46,8 @@ async def dial(host: Host, peer: str, plan: Dial, port: int | None = None) -> Co
                 await up.wait()
                 nursery.cancel_scope.cancel()
     finally:
-        host.observers.up.remove(observe)
-    connection = host.connection_to(peer, DIRECT)
+        host.connections.up.remove(observe)
+    connection = host.connections.to(peer, DIRECT)
     if connection is None:
         answers = "; ".join(f"{target}: {problems.get(target, 'no answer')}" for target in plan.targets)
         raise DialError(f"timeout after {WINDOW_SECONDS:.0f} s ({answers})")
@@ -65,12 +65,12 @@ async def _keep_dialing(
     gap = FIRST_GAP
     while True:
         try:
-            sock = await tcp.connect(target, host.local_for(target, port))
+            sock = await tcp.connect(target, host.dialer.local_for(target, port))
             # The remote may have chosen this very connection: once TCP stands, the end of the window does not interrupt
             # the upgrade. Nor may one that has chosen another and says nothing hold up the attempt.
             deadline = trio.current_time() + HANDSHAKE_SECONDS
             with trio.CancelScope(shield=True, deadline=deadline) as handshake:
-                await host.secure(sock, peer, initiator=initiator, direction=OUTGOING if initiator else INCOMING)
+                await host.dialer.secure(sock, peer, initiator=initiator, direction=OUTGOING if initiator else INCOMING)
             if not handshake.cancelled_caught:
                 return
             problems[target] = f"connected, and no handshake within {HANDSHAKE_SECONDS:.0f} s"

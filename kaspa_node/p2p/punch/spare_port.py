@@ -44,17 +44,17 @@ async def spare_port(host: Host, relay: str) -> AsyncIterator[Vantage | None]:
 
 
 async def _dial(host: Host, relay: str) -> Connection | None:
-    standing = host.connection_to(relay, DIRECT)
+    standing = host.connections.to(relay, DIRECT)
     if standing is None:
         return None
     try:
-        return await host.dial(SocketAddress.parse(standing.route.remote), relay, port=0)
+        return await host.dialer.dial(SocketAddress.parse(standing.route.remote), relay, port=0)
     except P2PError:
         return None
 
 
 async def _close_unused(host: Host, connection: Connection) -> None:
     """Others may have come through the relay on it, too: it stays as long as they do."""
-    while others := [*host.circuits_over(connection), *host.beside(connection)]:
+    while others := [*host.connections.over(connection), *host.connections.beside(connection)]:
         await others[0].closed.wait()
     connection.close("nothing else uses its port any more")

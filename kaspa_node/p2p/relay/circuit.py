@@ -23,7 +23,7 @@ async def dial(host: Host, relay: Connection, peer: str) -> Connection:
 
     Raises NoReservation where the relay does not know the peer, RelayRefused, or another P2PError.
     """
-    stream = await host.open_stream(relay, [wire.HOP_PROTOCOL])
+    stream = await host.protocols.open(relay, [wire.HOP_PROTOCOL])
     agreed = False
     try:
         with trio.fail_after(REQUEST_SECONDS):
@@ -42,10 +42,9 @@ async def dial(host: Host, relay: Connection, peer: str) -> Connection:
         if not agreed:
             stream.reset()
     pipe = StreamPipe(stream)
-    upgrade, round_trip = await host.upgrade(pipe, initiator=True, expected=peer)
+    upgrade, round_trip = await host.upgrader.upgrade(pipe, initiator=True, expected=peer)
     route = Route(RELAYED, OUTGOING, relay.route.local, relay.route.remote, relay.remote)
-    connection = Connection(pipe, upgrade, route)
-    connection.mux.round_trip = round_trip
+    connection = Connection(pipe, upgrade, route, round_trip=round_trip, under=relay)
     host.adopt(connection)
     return connection
 
@@ -62,7 +61,7 @@ class CircuitListener:
         self.refusals = Refusals(permits, journal)
         self._host = host
         self._journal = journal
-        host.serve(wire.STOP_PROTOCOL, self._stop, is_relay)
+        host.protocols.serve(wire.STOP_PROTOCOL, self._stop, is_relay)
 
     async def _stop(self, stream: Stream) -> None:
         with trio.fail_after(REQUEST_SECONDS):
@@ -78,9 +77,9 @@ class CircuitListener:
         relay = stream.connection
         pipe = StreamPipe(stream)
         try:
-            upgrade, _ = await self._host.upgrade(pipe, initiator=False, expected=peer)
+            upgrade, _ = await self._host.upgrader.upgrade(pipe, initiator=False, expected=peer)
             route = Route(RELAYED, INCOMING, relay.route.local, relay.route.remote, relay.remote)
-            self._host.adopt(Connection(pipe, upgrade, route))
+            self._host.adopt(Connection(pipe, upgrade, route, under=relay))
         except P2PError as error:
             self._journal.debug("a circuit from %s came to nothing: %s", peer, error)
 

@@ -37,9 +37,9 @@ class RelayService:
         self._host = host
         self._permits = permits
         self._journal = journal
-        host.serve(wire.HOP_PROTOCOL, self._hop)
-        host.observers.up.append(self._connection_up)
-        host.observers.down.append(self._connection_down)
+        host.protocols.serve(wire.HOP_PROTOCOL, self._hop)
+        host.connections.up.append(self._connection_up)
+        host.connections.down.append(self._connection_down)
 
     async def run(self) -> None:
         """Expire reservations until cancelled."""
@@ -50,10 +50,10 @@ class RelayService:
 
     def _connection_up(self, connection: Connection) -> None:
         if not self._permits(connection.remote):
-            self._host.close_later(connection, "not on the allow list")
+            self._host.strangers.close_later(connection, "not on the allow list")
 
     def _connection_down(self, connection: Connection) -> None:
-        if self._host.connection_to(connection.remote) is None and self.ledger.release(connection.remote):
+        if self._host.connections.to(connection.remote) is None and self.ledger.release(connection.remote):
             self._journal.record(milestones.RELAY_RESERVATION_ENDED, peer=connection.remote, reason=connection.reason)
 
     async def _hop(self, stream: Stream) -> None:
@@ -178,7 +178,7 @@ class RelayService:
         agreed = False
         try:
             with trio.fail_after(REQUEST_SECONDS):
-                onward = await self._host.open_stream(connection, [wire.STOP_PROTOCOL])
+                onward = await self._host.protocols.open(connection, [wire.STOP_PROTOCOL])
                 request = StopMessage(type=StopMessage.CONNECT)
                 request.peer.id = wire.peer_bytes(circuit.src)
                 self._set_limit(request)
@@ -195,11 +195,11 @@ class RelayService:
     def _way_to(self, peer: str) -> Connection | None:
         """The connection over which `peer` has reserved, while it stands: it may have others that it closes soon."""
         reservation = self.ledger.reservations.get(peer)
-        for connection in self._host.connections.get(peer, []):
+        for connection in self._host.connections.of(peer):
             reserved = reservation is not None and connection.route.remote == reservation.observed
             if reserved and not connection.closed.is_set():
                 return connection
-        return self._host.connection_to(peer, DIRECT)
+        return self._host.connections.to(peer, DIRECT)
 
     async def _carry(self, circuit: Circuit, src: Stream, dst: Stream) -> str:
         """Carry bytes until an end, a limit or the time is over; returns why it ended."""

@@ -58,7 +58,7 @@ class RelayLink:
     @property
     def observed(self) -> SocketAddress | None:
         """Where the relay sees this peer's listening port, if it does."""
-        if self.mapping is None or self.mapping.port not in {address.port for address in self._host.listening}:
+        if self.mapping is None or self.mapping.port not in {address.port for address in self._host.listener.addresses}:
             return None
         return self.mapping.seen_at
 
@@ -97,9 +97,9 @@ class RelayLink:
             return
         had = self.keeper.expires is not None
         with trio.move_on_after(LEAVE_SECONDS):
-            while circuits := self._host.circuits_over(connection):
+            while circuits := self._host.connections.over(connection):
                 await circuits[0].closed.wait()
-        for circuit in self._host.circuits_over(connection):
+        for circuit in self._host.connections.over(connection):
             circuit.close(reason)
         connection.close(reason)
         if had:
@@ -107,7 +107,7 @@ class RelayLink:
 
     def carries(self, circuit: Connection) -> bool:
         """Whether a relayed connection runs over the connection to this relay."""
-        return self.standing is not None and circuit in self._host.circuits_over(self.standing)
+        return self.standing is not None and circuit in self._host.connections.over(self.standing)
 
     async def _wait(self, until: float) -> None:
         connection = self._connection
@@ -128,12 +128,12 @@ class RelayLink:
         """
         now = trio.current_time()
         self._move_at = now + BUSY_SECONDS
-        lately = [each for each in self._host.beside(old) if each.since > now - BUSY_SECONDS]
-        if lately or self._host.circuits_over(old):
+        lately = [each for each in self._host.connections.beside(old) if each.since > now - BUSY_SECONDS]
+        if lately or self._host.connections.over(old):
             return
         try:
             address = await tcp.resolve(self.address.host, self.address.port)
-            connection = await self._host.dial(address, self.peer_id)
+            connection = await self._host.dialer.dial(address, self.peer_id)
         except P2PError as error:
             self._journal.debug("relay %s still can't be dialed from the listening port: %s", self.peer_id, error)
             return
@@ -162,13 +162,13 @@ class RelayLink:
         try:
             address = await tcp.resolve(self.address.host, self.address.port)
             try:
-                connection = await self._host.dial(address, self.peer_id)
+                connection = await self._host.dialer.dial(address, self.peer_id)
             except PortBusy as error:
                 # The old 4-tuple may linger after a restart; an ephemeral port keeps the reservation, not the mapping.
                 self._journal.info(
                     "Relay %s can't be dialed from the listening port (%s): another port is used", address, error
                 )
-                connection = await self._host.dial(address, self.peer_id, port=0)
+                connection = await self._host.dialer.dial(address, self.peer_id, port=0)
                 self._move_at = trio.current_time() + BUSY_SECONDS
         except WrongPeer as error:
             self._failed(DialError(f"{error}; correct the peer id of {self.address.addr} in `relays`"))
@@ -219,7 +219,7 @@ class RelayLink:
             self._journal.record(milestones.RESERVATION_PUBLISHED, addr=addr, relay=self.peer_id)
 
     async def _ask(self, connection: Connection) -> float:
-        stream = await self._host.open_stream(connection, [wire.HOP_PROTOCOL])
+        stream = await self._host.protocols.open(connection, [wire.HOP_PROTOCOL])
         await wire.write(stream, HopMessage(type=HopMessage.RESERVE))
         answer = await wire.read_hop(stream)
         stream.dismiss()

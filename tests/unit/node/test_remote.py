@@ -58,7 +58,7 @@ class World:
         self.sessions: list[Session] = []
         self.state, self.reason = PUNCHING, None
         self.relays = {"relay"}
-        self.connections: dict[str, list[Any]] = {}
+        self.connections = SimpleNamespace(of=lambda peer: [])
         self.takes = 0.0
         self.broken_off = 0
 

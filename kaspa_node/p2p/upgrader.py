@@ -1,0 +1,52 @@
+"""Turns a pipe of bytes into a secure, multiplexed channel, within a time limit."""
+
+from __future__ import annotations
+
+import trio
+
+from kaspa_node.p2p.channel.noise import NoiseKeys
+from kaspa_node.p2p.channel.pipe import Pipe
+from kaspa_node.p2p.channel.upgrade import Upgrade
+from kaspa_node.p2p.errors import ConnectionLost, DialError
+
+
+class Upgrader:
+    """keys: who we are. seconds: for one upgrade."""
+
+    def __init__(self, keys: NoiseKeys, seconds: float) -> None:
+        self._keys = keys
+        self._seconds = seconds
+
+    async def upgrade(self, pipe: Pipe, *, initiator: bool, expected: str | None) -> tuple[Upgrade, float]:
+        """Secure and multiplex `pipe`; returns the finished upgrade and the first round trip in seconds.
+
+        expected: the remote's peer id, or None for anybody. Raises P2PError; the pipe is aborted then.
+        """
+        upgrade = Upgrade(self._keys, initiator=initiator, expected=expected)
+        start, round_trip = trio.current_time(), 0.0
+        finished = False
+        try:
+            with trio.fail_after(self._seconds):
+                await _send_all(pipe, upgrade.opening())
+                while not upgrade.done:
+                    data = await pipe.receive()
+                    round_trip = round_trip or trio.current_time() - start
+                    if not data:
+                        raise ConnectionLost("the remote hung up during the handshake")
+                    await _send_all(pipe, upgrade.receive(data))
+            finished = True
+        except trio.TooSlowError as error:
+            raise DialError(f"no secure channel within {self._seconds:.0f} s") from error
+        finally:
+            if not finished:
+                pipe.abort()
+        return upgrade, round_trip
+
+
+async def _send_all(pipe: Pipe, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        taken = pipe.try_send(view)
+        view = view[taken:]
+        if view:
+            await pipe.wait_writable()
