@@ -1,7 +1,9 @@
 """Socket addresses, and how multiaddrs of the wire name them.
 
-Only what a TCP hole punch can use is understood: `/ip4|ip6/<address>/tcp/<port>` (multiaddr protocol table: ip4 is 4,
-tcp is 6, ip6 is 41; addresses and ports in network order). Everything else a remote names is skipped, not an error.
+Only what a TCP hole punch can use is understood: `/ip4|ip6/<address>/tcp/<port>`, alone or with `/p2p/<peer id>` of the
+peer that is reached there. Everything else a remote names is skipped, not an error.
+Multiaddr protocol table: ip4 is 4, tcp is 6, ip6 is 41, p2p-circuit is 290, p2p is 421. Addresses and ports are in
+network order, a peer id is a multihash with its length before it.
 """
 
 from __future__ import annotations
@@ -10,8 +12,13 @@ import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from libp2p.peer.id import ID
+
+from kaspa_node.p2p.wire import delimited, uvarint
+
 _IP4, _TCP, _IP6 = 4, 6, 41
 _IP4_BYTES, _IP6_BYTES = 1 + 4 + 1 + 2, 1 + 16 + 1 + 2
+_CIRCUIT, _P2P = uvarint(290), uvarint(421)
 
 
 class SocketAddress(NamedTuple):
@@ -51,20 +58,38 @@ class Mapping(NamedTuple):
     seen_at: SocketAddress
 
 
-def decode(raw: bytes) -> SocketAddress | None:
-    """The socket address that a binary multiaddr names, or None where it is of another kind (a circuit, QUIC, DNS)."""
-    if len(raw) == _IP4_BYTES and raw[0] == _IP4 and raw[5] == _TCP:
+def _p2p(peer: str) -> bytes:
+    """The component `/p2p/<peer>`."""
+    return _P2P + delimited(bytes(ID.from_base58(peer).to_bytes()))
+
+
+def encode_circuit(relay: SocketAddress, relay_id: str) -> bytes:
+    """The binary multiaddr of a remote that comes through a relay: `<address of the relay>/p2p/<relay>/p2p-circuit`."""
+    return relay.encode() + _p2p(relay_id) + _CIRCUIT
+
+
+def decode(raw: bytes, peer: str) -> SocketAddress | None:
+    """The socket address that a binary multiaddr names, or None if it is of another kind (a circuit, QUIC, DNS).
+
+    peer: whose address it is. rust-libp2p ends addresses with `/p2p/<peer>`; the id of another peer is refused.
+    """
+    return _decode(raw, (b"", _p2p(peer)))
+
+
+def _decode(raw: bytes, tails: tuple[bytes, ...]) -> SocketAddress | None:
+    if len(raw) >= _IP4_BYTES and raw[0] == _IP4 and raw[5] == _TCP and raw[_IP4_BYTES:] in tails:
         return SocketAddress(str(ipaddress.IPv4Address(raw[1:5])), int.from_bytes(raw[6:8], "big"))
-    if len(raw) == _IP6_BYTES and raw[0] == _IP6 and raw[17] == _TCP:
+    if len(raw) >= _IP6_BYTES and raw[0] == _IP6 and raw[17] == _TCP and raw[_IP6_BYTES:] in tails:
         return SocketAddress(str(ipaddress.IPv6Address(raw[1:17])), int.from_bytes(raw[18:20], "big"))
     return None
 
 
-def decode_all(raws: Iterable[bytes], most: int = 16) -> tuple[SocketAddress, ...]:
-    """The first `most` different socket addresses among binary multiaddrs."""
+def decode_all(raws: Iterable[bytes], peer: str, most: int = 16) -> tuple[SocketAddress, ...]:
+    """The first `most` different socket addresses among binary multiaddrs of `peer`."""
+    tails = (b"", _p2p(peer))
     found: dict[SocketAddress, None] = {}
     for raw in raws:
-        address = decode(raw)
+        address = _decode(raw, tails)
         if address is not None and address.port:
             found.setdefault(address)
             if len(found) == most:

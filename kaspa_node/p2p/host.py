@@ -51,7 +51,7 @@ class Host:
         self.dialer = Dialer(self.upgrader, self.listener.address_for, limits.connect, self.adopt)
         self._limits = limits
         self._identify = IdentifyService(
-            identity.public_key, agent=agent, version=version, connected=self.connections, most=limits.known
+            identity.public_key, peer_id, agent=agent, version=version, connected=self.connections, most=limits.known
         )
         self.known = self._identify.known
         self.protocols = Protocols(self.known, limits.negotiate)

@@ -22,7 +22,7 @@ MAX_PROTOCOLS = 200
 class PeerInfo:
     """What a peer said of itself.
 
-    observed: the address at which it sees this side, where it names one.
+    observed: the address at which it sees this side, if it names one. Over a circuit it names none of ours.
     """
 
     agent: str
@@ -38,19 +38,18 @@ def encode(
     version: str,
     protocols: list[str],
     listen: list[SocketAddress],
-    observed: SocketAddress | None,
+    observed: bytes,
 ) -> bytes:
-    """The Identify message of this host, for a remote seen at `observed`."""
+    """The Identify message of this host, for a remote that is seen at the multiaddr `observed`."""
     message = Identify(protocol_version=version, agent_version=agent, public_key=key.serialize())
     message.protocols.extend(protocols)
     message.listen_addrs.extend(address.encode() for address in listen)
-    if observed is not None:
-        message.observed_addr = observed.encode()
+    message.observed_addr = observed
     return bytes(message.SerializeToString())
 
 
-def decode(raw: bytes) -> PeerInfo:
-    """What the remote said. Raises ProtocolError."""
+def decode(raw: bytes, *, remote: str, us: str) -> PeerInfo:
+    """What the peer `remote` said to the peer `us`. Raises ProtocolError."""
     try:
         message = Identify.FromString(raw)
     except DecodeError as error:
@@ -58,6 +57,6 @@ def decode(raw: bytes) -> PeerInfo:
     return PeerInfo(
         agent=message.agent_version[:256],
         protocols=frozenset(list(message.protocols)[:MAX_PROTOCOLS]),
-        listen=addresses.decode_all(message.listen_addrs),
-        observed=addresses.decode(message.observed_addr),
+        listen=addresses.decode_all(message.listen_addrs, remote),
+        observed=addresses.decode(message.observed_addr, us),
     )

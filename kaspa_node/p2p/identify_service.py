@@ -7,10 +7,10 @@ from collections.abc import Container
 import trio
 from libp2p.crypto.keys import PublicKey
 
-from kaspa_node.p2p import identify
+from kaspa_node.p2p import addresses, identify
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.channel import select
-from kaspa_node.p2p.channel.connection import DIRECT, Connection
+from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import P2PError
 from kaspa_node.p2p.identify import PeerInfo
@@ -20,12 +20,15 @@ from kaspa_node.p2p.wire import delimited
 class IdentifyService:
     """What this host tells, and what others told.
 
-    agent, version: of this program. known: by peer id.
+    peer_id, agent, version: of this program. known: by peer id.
     connected: whose entries are not forgotten while others can be. most: entries to keep.
     """
 
-    def __init__(self, key: PublicKey, *, agent: str, version: str, connected: Container[str], most: int) -> None:
+    def __init__(
+        self, key: PublicKey, peer_id: str, *, agent: str, version: str, connected: Container[str], most: int
+    ) -> None:
         self.known: dict[str, PeerInfo] = {}
+        self._peer_id = peer_id
         self._key = key
         self._agent = agent
         self._version = version
@@ -39,7 +42,7 @@ class IdentifyService:
 
     async def hear(self, stream: Stream) -> None:
         """Take what a remote tells unasked (push). Raises P2PError."""
-        self._learn(stream.remote, identify.decode(await select.read_message(stream, identify.MAX_BYTES)))
+        self._learn(stream.remote, await self._read(stream))
         stream.dismiss()
 
     async def ask(self, connection: Connection, seconds: float) -> None:
@@ -49,7 +52,7 @@ class IdentifyService:
             stream = connection.open_stream()
             stream.propose(identify.PROTOCOL)
             with trio.fail_after(seconds):
-                info = identify.decode(await select.read_message(stream, identify.MAX_BYTES))
+                info = await self._read(stream)
             self._learn(connection.remote, info)
             connection.observed = info.observed
             stream.dismiss()
@@ -59,10 +62,15 @@ class IdentifyService:
         finally:
             connection.identified.set()
 
+    async def _read(self, stream: Stream) -> PeerInfo:
+        raw = await select.read_message(stream, identify.MAX_BYTES)
+        return identify.decode(raw, remote=stream.remote, us=self._peer_id)
+
     def _about_us(self, connection: Connection, protocols: list[str], listen: list[SocketAddress]) -> bytes:
-        observed = None
-        if connection.route.path == DIRECT:
-            observed = SocketAddress.parse(connection.route.remote)
+        route = connection.route
+        seen = SocketAddress.parse(route.remote)
+        # As go-libp2p does. rust-libp2p reads a field that is left out as an empty multiaddr, and keeps it.
+        observed = seen.encode() if route.relay is None else addresses.encode_circuit(seen, route.relay)
         return identify.encode(
             key=self._key,
             agent=self._agent,

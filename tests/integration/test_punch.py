@@ -81,8 +81,8 @@ async def test_both_journals_tell_of_it_with_the_same_ids() -> None:
 
 async def test_the_specifications_timing_works_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     class Plain(exchange.Initiator):
-        def __init__(self, ours: list[object], *, agreed: bool) -> None:
-            super().__init__(ours, agreed=False)  # type: ignore[arg-type]
+        def __init__(self, ours: list[object], *, remote: str, agreed: bool) -> None:
+            super().__init__(ours, remote=remote, agreed=False)  # type: ignore[arg-type]
 
     monkeypatch.setattr(puncher_module, "Initiator", Plain)
     async with world() as w:

@@ -7,9 +7,13 @@ from contextlib import suppress
 
 import pytest
 import trio
+from libp2p.identity.identify.pb.identify_pb2 import Identify
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
+from multiaddr import Multiaddr
 
 from kaspa_node import milestones
+from kaspa_node.p2p import identify
+from kaspa_node.p2p.channel import select
 from kaspa_node.p2p.channel.connection import INCOMING, OUTGOING, RELAYED, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import NoReservation, RelayRefused, StreamReset
@@ -342,3 +346,20 @@ async def test_a_hostile_request_costs_only_its_stream(garbage: bytes) -> None:
         await dial(a, b)
         assert await say(a.host, b.peer_id, b"untouched", RELAYED) == b"untouched"
         assert len(relay.ledger.circuits) == 1
+
+
+# identify over a circuit
+
+
+async def test_each_end_of_a_circuit_is_told_the_circuits_address_as_observed() -> None:
+    async with world() as w:
+        relay, a, b = await joined(w)
+        at_a = await dial(a, b)
+        at_b = await standing(b.host, a.peer_id, RELAYED)
+        for host, connection in ((a.host, at_a), (b.host, at_b)):
+            stream = await host.open_stream(connection, [identify.PROTOCOL])
+            told = Identify.FromString(await select.read_message(stream, identify.MAX_BYTES))
+            observed = Multiaddr(f"{relay.address.addr}/p2p-circuit")
+            assert told.observed_addr == observed.to_bytes()
+            await connection.identified.wait()
+            assert connection.observed is None

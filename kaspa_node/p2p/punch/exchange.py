@@ -73,7 +73,7 @@ def _connect(ours: Sequence[SocketAddress], agreed: bool) -> bytes:
     return bytes(message.SerializeToString()) + (_AGREED if agreed else b"")
 
 
-def _parse(raw: bytes, expected: HolePunch.Type.ValueType) -> tuple[tuple[SocketAddress, ...], bool]:
+def _parse(raw: bytes, expected: HolePunch.Type.ValueType, remote: str) -> tuple[tuple[SocketAddress, ...], bool]:
     try:
         message = HolePunch.FromString(raw)
     except DecodeError as error:
@@ -83,14 +83,15 @@ def _parse(raw: bytes, expected: HolePunch.Type.ValueType) -> tuple[tuple[Socket
         raise ProtocolError(f"hole punch: expected {HolePunch.Type.Name(expected)}, got {got}")
     unknown = UnknownFieldSet(message)
     agreed = any(unknown[index].field_number == _AGREED_FIELD for index in range(len(unknown)))
-    return addresses.decode_all(message.ObsAddrs), agreed
+    return addresses.decode_all(message.ObsAddrs, remote), agreed
 
 
 class Initiator:
-    """B's side of one attempt. ours: where B can be reached. agreed: offer the shorter timing."""
+    """B's side of one attempt. ours: where B can be reached. remote: A's id. agreed: offer the shorter timing."""
 
-    def __init__(self, ours: Sequence[SocketAddress], *, agreed: bool) -> None:
+    def __init__(self, ours: Sequence[SocketAddress], *, remote: str, agreed: bool) -> None:
         self._ours = ours
+        self._remote = remote
         self._offered = agreed
         self._sent_at = 0.0
 
@@ -101,7 +102,7 @@ class Initiator:
 
     def receive(self, raw: bytes, now: float) -> list[Event]:
         """Take A's CONNECT. Raises ProtocolError."""
-        theirs, agreed = _parse(raw, HolePunch.CONNECT)
+        theirs, agreed = _parse(raw, HolePunch.CONNECT, self._remote)
         round_trip = now - self._sent_at
         wait = 0.0 if agreed and self._offered else min(round_trip / 2, LONGEST_WAIT)
         sync = Send(bytes(HolePunch(type=HolePunch.SYNC).SerializeToString()))
@@ -109,10 +110,11 @@ class Initiator:
 
 
 class Responder:
-    """A's side of one attempt. round_trip: over the relay, in seconds, or None where it was not timed."""
+    """A's side of one attempt. remote: B's id. round_trip: over the relay, in seconds, or None if it was not timed."""
 
-    def __init__(self, ours: Sequence[SocketAddress], *, round_trip: float | None) -> None:
+    def __init__(self, ours: Sequence[SocketAddress], *, remote: str, round_trip: float | None) -> None:
         self._ours = ours
+        self._remote = remote
         self._round_trip = round_trip
         self._targets: tuple[SocketAddress, ...] | None = None
         self._sent_at = 0.0
@@ -120,9 +122,9 @@ class Responder:
     def receive(self, raw: bytes, now: float) -> list[Event]:
         """Take B's CONNECT, then, unless the dial was agreed, its SYNC. Raises ProtocolError."""
         if self._targets is not None:
-            _parse(raw, HolePunch.SYNC)
+            _parse(raw, HolePunch.SYNC, self._remote)
             return [Dial(now, CLIENT, self._targets, now - self._sent_at)]
-        theirs, offered = _parse(raw, HolePunch.CONNECT)
+        theirs, offered = _parse(raw, HolePunch.CONNECT, self._remote)
         self._targets = addresses.reachable(theirs, self._ours)
         self._sent_at = now
         agreed = offered and self._round_trip is not None

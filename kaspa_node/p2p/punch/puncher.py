@@ -180,7 +180,7 @@ class Puncher:
             await self._punch(relayed, attempt, spare or self._vantage())
 
     async def _punch(self, relayed: Connection, attempt: int, vantage: Vantage) -> None:
-        machine = Initiator(vantage.addresses, agreed=attempt == 1)
+        machine = Initiator(vantage.addresses, remote=relayed.remote, agreed=attempt == 1)
         with trio.fail_after(EXCHANGE_SECONDS):
             stream = await self._host.protocols.open(relayed, [exchange.PROTOCOL])
             try:
@@ -205,7 +205,7 @@ class Puncher:
         progress.changed.unpark_all()
         timed = relayed.round_trip if attempt == 1 and relayed.route.direction != INCOMING else None
         vantage = self._vantage()
-        machine = Responder(vantage.addresses, round_trip=timed)
+        machine = Responder(vantage.addresses, remote=relayed.remote, round_trip=timed)
         expectations: list[Callable[[], None]] = []
         try:
             with trio.fail_after(EXCHANGE_SECONDS):

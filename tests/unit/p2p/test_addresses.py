@@ -9,7 +9,10 @@ from multiaddr import Multiaddr
 
 from kaspa_node.p2p import addresses
 from kaspa_node.p2p.addresses import SocketAddress
+from tests.unit.p2p.parties import peer_id
 
+REMOTE, OTHER = peer_id(1), peer_id(2)
+RSA = "QmcgpsyWgH8Y8ajJz1Cu72KnS5uo2Aa2LpzU7kinSupNKC"
 PUBLIC = SocketAddress("203.0.113.20", 4012)
 PUBLIC6 = SocketAddress("2001:db9::1", 4012)
 PRIVATE = SocketAddress("10.1.0.2", 4012)
@@ -26,7 +29,7 @@ def test_an_address_in_its_forms(address: SocketAddress, text: str, multiaddr: s
     assert str(address) == text
     assert address.multiaddr() == multiaddr
     assert address.encode() == Multiaddr(multiaddr).to_bytes()
-    assert addresses.decode(address.encode()) == address
+    assert addresses.decode(address.encode(), REMOTE) == address
 
 
 @pytest.mark.parametrize(
@@ -35,29 +38,61 @@ def test_an_address_in_its_forms(address: SocketAddress, text: str, multiaddr: s
         "/ip4/203.0.113.20/udp/4012",
         "/ip4/203.0.113.20/udp/4012/quic-v1",
         "/dns4/relay.example/tcp/4011",
-        "/ip4/203.0.113.10/tcp/4011/p2p/12D3KooWR2KSRQWyanR1dPvnZkXt296xgf3FFn8135szya3zYYwY",
-        "/ip4/203.0.113.10/tcp/4011/ws",
+        "/ip4/203.0.113.20/tcp/4012/ws",
+        "/ip4/203.0.113.20/tcp/4012/tls",
+        f"/ip4/203.0.113.20/tcp/4012/ws/p2p/{REMOTE}",
+        f"/ip4/203.0.113.20/tcp/4012/p2p/{OTHER}",
+        f"/ip4/203.0.113.20/tcp/4012/p2p/{RSA}",
+        f"/ip4/203.0.113.10/tcp/4011/p2p/{OTHER}/p2p-circuit",
+        f"/ip4/203.0.113.10/tcp/4011/p2p/{REMOTE}/p2p-circuit",
+        f"/ip4/203.0.113.10/tcp/4011/p2p/{OTHER}/p2p-circuit/p2p/{REMOTE}",
+        f"/p2p/{REMOTE}",
     ],
 )
 def test_other_kinds_are_skipped(text: str) -> None:
-    assert addresses.decode(Multiaddr(text).to_bytes()) is None
+    assert addresses.decode(Multiaddr(text).to_bytes(), REMOTE) is None
 
 
-@given(st.binary(max_size=30))
+@pytest.mark.parametrize("remote", [REMOTE, RSA])
+@pytest.mark.parametrize("address", [PUBLIC, PUBLIC6])
+def test_an_address_may_end_with_the_id_of_the_peer_that_is_reached_there(address: SocketAddress, remote: str) -> None:
+    """rust-libp2p ends every address of a hole punch so."""
+    raw = Multiaddr(f"{address.multiaddr()}/p2p/{remote}").to_bytes()
+    assert addresses.decode(raw, remote) == address
+    assert addresses.decode_all([raw, address.encode()], remote) == (address,)
+    assert [addresses.decode(raw[:cut], remote) for cut in range(len(address.encode()) + 1, len(raw))] == [None] * (
+        len(raw) - len(address.encode()) - 1
+    )
+    assert addresses.decode(raw + b"\0", remote) is None
+
+
+def test_the_address_of_a_circuit_is_libp2ps_and_no_tcp_address() -> None:
+    raw = addresses.encode_circuit(PUBLIC, OTHER)
+    assert raw == Multiaddr(f"/ip4/203.0.113.20/tcp/4012/p2p/{OTHER}/p2p-circuit").to_bytes()
+    assert addresses.decode(raw, OTHER) is None
+    assert addresses.decode(raw, REMOTE) is None
+
+
+@given(st.binary(max_size=70))
 def test_arbitrary_bytes_are_an_address_or_none(raw: bytes) -> None:
-    address = addresses.decode(raw)
-    assert address is None or address.encode() == raw
+    address = addresses.decode(raw, REMOTE)
+    assert address is None or raw.startswith(address.encode())
+
+
+@given(st.binary(max_size=50), st.sampled_from([PUBLIC, PUBLIC6]))
+def test_arbitrary_bytes_after_an_address_make_it_another_kind(tail: bytes, address: SocketAddress) -> None:
+    assert addresses.decode(address.encode() + tail, REMOTE) == (address if not tail else None)
 
 
 def test_addresses_of_a_remote_are_few_and_different() -> None:
     ports = [SocketAddress("203.0.113.20", port).encode() for port in range(1, 40)]
-    found = addresses.decode_all([b"junk", *ports, *ports], most=16)
+    found = addresses.decode_all([b"junk", *ports, *ports], REMOTE, most=16)
     assert [address.port for address in found] == list(range(1, 17))
-    assert addresses.decode_all([PUBLIC.encode()] * 3) == (PUBLIC,)
+    assert addresses.decode_all([PUBLIC.encode()] * 3, REMOTE) == (PUBLIC,)
 
 
 def test_port_zero_can_not_be_dialed() -> None:
-    assert addresses.decode_all([SocketAddress("203.0.113.20", 0).encode()]) == ()
+    assert addresses.decode_all([SocketAddress("203.0.113.20", 0).encode()], REMOTE) == ()
 
 
 @pytest.mark.parametrize(
