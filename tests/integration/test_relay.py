@@ -357,7 +357,7 @@ async def test_each_end_of_a_circuit_is_told_the_circuits_address_as_observed() 
         at_a = await dial(a, b)
         at_b = await standing(b.host, a.peer_id, RELAYED)
         for host, connection in ((a.host, at_a), (b.host, at_b)):
-            stream = await host.open_stream(connection, [identify.PROTOCOL])
+            stream = await host.protocols.open(connection, [identify.PROTOCOL])
             told = Identify.FromString(await select.read_message(stream, identify.MAX_BYTES))
             observed = Multiaddr(f"{relay.address.addr}/p2p-circuit")
             assert told.observed_addr == observed.to_bytes()

@@ -155,7 +155,7 @@ async def test_closing_wakes_everybody_who_waits(autojump_clock: MockClock) -> N
         nursery.start_soon(ours.run, echo)
         nursery.start_soon(theirs.run, ignore)
         await ours.ping()
-        reading, writing = ours.open_stream(), ours.protocols.open()
+        reading, writing = ours.open_stream(), ours.open_stream()
         await reading.write(b"x")
         pipe_of(theirs).frozen = True
         nursery.start_soon(expect, reading.read())
