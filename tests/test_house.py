@@ -18,14 +18,15 @@ MAX_LINES = 400
 # What each part of kaspa_node may import of the others; parts higher up stand further down in this table.
 BELOW = {
     "milestones": set[str](),
+    "networks": set[str](),
     "errors": set[str](),
     "shutdown": set[str](),
     "journal": {"milestones"},
     "identity": {"errors"},
     "control": {"errors"},
-    "settings": {"errors", "milestones", "control"},
+    "settings": {"errors", "milestones", "control", "networks"},
     "evidence": {"milestones"},
-    "kaspa": {"errors", "milestones", "journal", "settings"},
+    "kaspa": {"errors", "milestones", "journal", "networks", "settings"},
     "p2p": {"errors", "milestones", "journal", "settings"},
     "bridge": {"errors", "milestones", "journal", "p2p"},
 }

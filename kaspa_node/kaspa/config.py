@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kaspa_node import __version__
-from kaspa_node.kaspa import networks
+from kaspa_node import __version__, networks
 from kaspa_node.kaspa.flows import PING_INTERVAL
 from kaspa_node.kaspa.handshake import NODE_ID_BYTES, USER_AGENT_LIMIT, HandshakeSettings
-from kaspa_node.kaspa.networks import Network
 from kaspa_node.kaspa.synthetic import host_of
+from kaspa_node.networks import Network
 
 Direction = Literal["outgoing", "incoming"]
 
@@ -55,7 +54,7 @@ class KaspaConfig:
     """How this node presents itself and what it asks of others; ValueError when a value can't be used.
 
     protocol_version: advertised; a session applies the lower of both sides' versions.
-    minimum_protocol_version: a peer below it is rejected with kaspad's text. 5 lets in the published crates' programs.
+    minimum_protocol_version: a peer below it is rejected with kaspad's text. See networks.py for both.
     ping_interval: seconds. node_id: 16 bytes, fresh for each process as kaspad's is.
     version_timeout, ready_timeout: seconds, see HandshakeSettings.
     max_inbound: inbound sessions at a time, those in the handshake included; one more is refused at once.
@@ -64,8 +63,8 @@ class KaspaConfig:
     """
 
     network: Network = networks.MAINNET
-    protocol_version: int = 10
-    minimum_protocol_version: int = 5
+    protocol_version: int = networks.PROTOCOL_VERSION
+    minimum_protocol_version: int = networks.MINIMUM_PROTOCOL_VERSION
     user_agent: str = f"/kaspa-node:{__version__}/"
     ping_interval: float = PING_INTERVAL
     node_id: bytes = field(default_factory=_node_id)

@@ -48,15 +48,14 @@ class HandshakeSettings:
 
     network: name on the wire; node_id: 16 bytes; version_timeout and ready_timeout: seconds, as the fork grants peers
     that come over libp2p (kaspad itself: 4 and 8).
-    minimum_protocol_version: lowest version that we accept. 5 is what the published crates' echo programs and a kaspad
-    0.15 speak; kaspad 2 itself accepts only 10.
+    protocol_version: advertised; minimum_protocol_version: the lowest that we accept (kaspa_node/networks.py).
     """
 
     network: str
     node_id: bytes
     user_agent: str
-    protocol_version: int = 10
-    minimum_protocol_version: int = 5
+    protocol_version: int
+    minimum_protocol_version: int
     version_timeout: float = 8.0
     ready_timeout: float = 12.0
 

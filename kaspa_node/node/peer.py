@@ -7,11 +7,11 @@ from typing import Any
 
 import trio
 
+from kaspa_node import networks
 from kaspa_node.control.server import serve_control
 from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.identity import Identity
 from kaspa_node.journal import Journal
-from kaspa_node.kaspa import networks
 from kaspa_node.kaspa.config import KaspaConfig
 from kaspa_node.node.access import Access
 from kaspa_node.node.backends.base import Backend

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kaspa_node import __version__
+from kaspa_node import __version__, networks
 from kaspa_node.control import protocol
 from kaspa_node.errors import ConfigError
 from kaspa_node.milestones import PEER, RELAY
@@ -20,7 +20,7 @@ from kaspa_node.settings.kinds import Kind
 from kaspa_node.settings.values import AllowList, LocalAddress, RelayAddress, Remote, TcpAddress
 
 ROLES = (RELAY, PEER)
-NETWORKS = ("mainnet", "testnet-10", "simnet", "devnet")
+NETWORKS = tuple(network.name for network in networks.ALL)
 PATH_POLICIES = ("prefer-direct", "direct-only", "relay-only")
 EMBEDDED, EXTERNAL = BACKENDS = ("embedded", "external")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -160,10 +160,16 @@ class Settings:
     )
 
     protocol_version: int = _setting(
-        _PEER, kinds.integer(1, _UINT32), 10, "The Kaspa protocol version to advertise; kaspad demands 10."
+        _PEER,
+        kinds.integer(1, _UINT32),
+        networks.PROTOCOL_VERSION,
+        "The Kaspa protocol version to advertise; kaspad 2.1.0 demands 10 or more.",
     )
     minimum_protocol_version: int = _setting(
-        _PEER, kinds.integer(1, _UINT32), 5, "A peer that advertises less is rejected; at most `protocol_version`."
+        _PEER,
+        kinds.integer(1, _UINT32),
+        networks.MINIMUM_PROTOCOL_VERSION,
+        "A peer that advertises less is rejected; at most `protocol_version`.",
     )
     user_agent: str = _setting(
         _PEER, kinds.text(256), f"/kaspa-node:{__version__}/", "What we call ourselves in Version."

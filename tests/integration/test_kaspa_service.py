@@ -11,8 +11,9 @@ import pytest
 import trio
 import trio.testing
 
+from kaspa_node import networks
 from kaspa_node.errors import ListenError
-from kaspa_node.kaspa import networks, synthetic
+from kaspa_node.kaspa import synthetic
 from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import HandshakeFailed
 from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
@@ -71,10 +72,10 @@ async def test_other_network_is_rejected_on_both_sides(tmp_path: Path) -> None:
 async def test_an_old_protocol_version_is_rejected(tmp_path: Path) -> None:
     old = KaspaConfig(protocol_version=6)
     async with meeting(tmp_path, client=old, server=KaspaConfig(minimum_protocol_version=10)) as nodes:
-        with pytest.raises(HandshakeFailed, match="^P2P protocol version mismatch - local: 10, remote: 6$"):
+        with pytest.raises(HandshakeFailed, match="^P2P protocol version mismatch - local: 11, remote: 6$"):
             await nodes.connect()
     assert nodes.client.journal.of("kaspa.reject.received")["reason"] == (
-        "P2P protocol version mismatch - local: 10, remote: 6"
+        "P2P protocol version mismatch - local: 11, remote: 6"
     )
 
 

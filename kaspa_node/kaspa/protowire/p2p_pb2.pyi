@@ -416,6 +416,18 @@ class PruningPointProofMessage(_message.Message):
     headers: _containers.RepeatedCompositeFieldContainer[PruningPointProofHeaderArray]
     def __init__(self, headers: _Optional[_Iterable[_Union[PruningPointProofHeaderArray, _Mapping]]] = ...) -> None: ...
 
+class PruningPointProofChunkMessage(_message.Message):
+    __slots__ = ("chunk", "level")
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    chunk: _containers.RepeatedCompositeFieldContainer[BlockHeader]
+    level: int
+    def __init__(self, chunk: _Optional[_Iterable[_Union[BlockHeader, _Mapping]]] = ..., level: _Optional[int] = ...) -> None: ...
+
+class PruningPointProofChunksEndMessage(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class PruningPointsMessage(_message.Message):
     __slots__ = ("headers",)
     HEADERS_FIELD_NUMBER: _ClassVar[int]
@@ -485,6 +497,16 @@ class TrustedDataMessage(_message.Message):
     daaWindow: _containers.RepeatedCompositeFieldContainer[DaaBlockV4]
     ghostdagData: _containers.RepeatedCompositeFieldContainer[BlockGhostdagDataHashPair]
     def __init__(self, daaWindow: _Optional[_Iterable[_Union[DaaBlockV4, _Mapping]]] = ..., ghostdagData: _Optional[_Iterable[_Union[BlockGhostdagDataHashPair, _Mapping]]] = ...) -> None: ...
+
+class TrustedDataChunkMessage(_message.Message):
+    __slots__ = ("headers",)
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    headers: _containers.RepeatedCompositeFieldContainer[DaaBlockV4]
+    def __init__(self, headers: _Optional[_Iterable[_Union[DaaBlockV4, _Mapping]]] = ...) -> None: ...
+
+class TrustedDataChunksEndMessage(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class BlockWithTrustedDataMessage(_message.Message):
     __slots__ = ("block", "daaScore", "daaWindow", "ghostdagData")

@@ -24,7 +24,8 @@ def nonces(first: int = 1000) -> Callable[[], int]:
 
 def handshake(taken: Callable[[bytes], bool] = lambda node_id: False, **settings: object) -> Handshake:
     """Our side of a handshake; settings: those that differ from a plain mainnet node."""
-    values: dict[str, object] = {"network": NETWORK, "node_id": OURS, "user_agent": "/ours/"} | settings
+    values: dict[str, object] = {"network": NETWORK, "node_id": OURS, "user_agent": "/ours/"}
+    values |= {"protocol_version": 10, "minimum_protocol_version": 5} | settings
     return Handshake(HandshakeSettings(**values), 1_700_000_000_000, taken)  # type: ignore[arg-type]
 
 

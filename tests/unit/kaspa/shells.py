@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import trio
 
+from kaspa_node import networks
 from kaspa_node.journal import FieldValue, Journal
-from kaspa_node.kaspa import messages, networks
+from kaspa_node.kaspa import messages
 from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import StreamEnded
 from kaspa_node.kaspa.hub import Hub

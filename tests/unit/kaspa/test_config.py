@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from kaspa_node import __version__
-from kaspa_node.kaspa import networks
+from kaspa_node import __version__, networks
 from kaspa_node.kaspa.config import KaspaConfig, Transport
 
 
@@ -15,7 +14,7 @@ def test_defaults_are_those_of_a_current_mainnet_peer() -> None:
     config = KaspaConfig()
     settings = config.handshake()
     assert settings.network == "kaspa-mainnet"
-    assert settings.protocol_version == 10
+    assert settings.protocol_version == networks.PROTOCOL_VERSION
     assert settings.minimum_protocol_version == 5
     assert settings.user_agent == f"/kaspa-node:{__version__}/"
     assert (settings.version_timeout, settings.ready_timeout) == (8.0, 12.0)
@@ -38,7 +37,7 @@ def test_nonces_differ() -> None:
     [
         ({"node_id": b"x"}, "node_id has 1 bytes; expected 16"),
         ({"user_agent": "x" * 257}, "user_agent is longer than 256 bytes"),
-        ({"minimum_protocol_version": 11}, "minimum_protocol_version 11 is above protocol_version 10"),
+        ({"minimum_protocol_version": 12}, "minimum_protocol_version 12 is above protocol_version 11"),
         ({"ping_interval": 0}, "ping_interval is 0; expected more than 0"),
         ({"max_inbound": -1}, "max_inbound is -1; expected more than 0"),
     ],

@@ -39,8 +39,8 @@ def test_kinds_are_written_as_kaspad_does() -> None:
 
 
 def test_a_payload_of_a_later_version_looks_like_none() -> None:
-    field_64 = bytes([0x82, 0x04, 0x00])
-    assert messages.kind(messages.decode(field_64)) == ""
+    field_70 = bytes([0xB2, 0x04, 0x00])
+    assert messages.kind(messages.decode(field_70)) == ""
 
 
 @given(st.text(max_size=3000))

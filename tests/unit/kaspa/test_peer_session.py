@@ -8,7 +8,8 @@ import pytest
 import trio
 import trio.testing
 
-from kaspa_node.kaspa import messages, networks
+from kaspa_node import networks
+from kaspa_node.kaspa import messages
 from kaspa_node.kaspa.addresses import NodeAddress
 from kaspa_node.kaspa.errors import HandshakeFailed, PingTimeout, SessionClosed
 from kaspa_node.kaspa.peer_session import PINGS_UNDER_WAY, KaspaSession
@@ -82,7 +83,7 @@ async def test_the_milestones_of_a_handshake(autojump_clock: trio.testing.MockCl
     }
     assert pair.left.journal.of("peer.connected")["bound"] == "outbound"
     received = pair.left.journal.of("kaspa.version.received")
-    assert (received["protocol"], received["applied"], received["network"]) == (10, 10, NETWORK)
+    assert (received["protocol"], received["applied"], received["network"]) == (11, 11, NETWORK)
     assert pair.left.journal.of("peer.address")["addr"] == RIGHT_ADDRESS
 
 

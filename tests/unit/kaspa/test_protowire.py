@@ -27,7 +27,8 @@ PAYLOADS = """
 49 pruningPointProof 50 ready 51 blockWithTrustedDataV4 52 trustedData 53 requestIBDChainBlockLocator
 54 ibdChainBlockLocator 55 requestAntipast 56 requestNextPruningPointAndItsAnticoneBlocks 57 blockBody
 58 requestBlockBodies 59 requestPruningPointSmtState 60 smtMetadata 61 smtLaneChunk
-63 requestNextPruningPointSmtChunk
+63 requestNextPruningPointSmtChunk 64 pruningPointProofChunk 65 pruningPointProofChunksEnd 66 trustedDataChunk
+67 trustedDataChunksEnd
 """
 
 FIELDS = {
@@ -43,6 +44,8 @@ FIELDS = {
     "UtxoEntry": "1 amount 2 scriptPublicKey 3 blockDaaScore 4 isCoinbase 5 covenantId",
     "GhostdagData": "1 blueScore 2 blueWork 3 selectedParent 4 mergeSetBlues 5 mergeSetReds 6 bluesAnticoneSizes",
     "SmtLaneEntry": "1 data 2 blueScore 3 proof",
+    "PruningPointProofChunkMessage": "1 chunk 2 level",
+    "TrustedDataChunkMessage": "1 headers",
     "RequestAddressesMessage": "1 includeAllSubnetworks 2 subnetworkId",
 }
 

@@ -23,7 +23,7 @@ def test_without_anything_the_defaults_hold(load: Loader) -> None:
     assert (peer.network, peer.path_policy, peer.protocol_version, peer.reserve) == (
         "mainnet",
         "prefer-direct",
-        10,
+        11,
         True,
     )
     assert (relay.max_reservations, relay.reservation_ttl, relay.circuit_bytes) == (128, 3600, 0)
@@ -119,7 +119,7 @@ def test_a_remote_with_addresses_is_dialed_through_those_alone(load: Loader) -> 
         ('backend_address = "127.0.0.1:1"', ("backend_address", "no effect", 'backend = "external"')),
         ('backend = "external"\nallow = ["any"]', ("backend_address", "is not set", "127.0.0.1:16111")),
         ('backend = "extern"', ("backend", "embedded, external")),
-        ("minimum_protocol_version = 11", ("minimum_protocol_version: 11", "at most protocol_version (10)")),
+        ("minimum_protocol_version = 12", ("minimum_protocol_version: 12", "at most protocol_version (11)")),
         ("protocol_version = 4", ("protocol_version: 4", "minimum_protocol_version (5)")),
         (
             f'relays = ["{RELAY}"]\nbackend = "external"\n[[remotes]]\npeer_id = "{SERVER_ID}"',

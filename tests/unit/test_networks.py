@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kaspa_node.kaspa import networks
+from kaspa_node import networks
 
 
 @pytest.mark.parametrize(

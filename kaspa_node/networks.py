@@ -1,8 +1,20 @@
-"""Kaspa's networks: the names people use, the names on the wire, and the ports."""
+"""Kaspa's networks and protocol versions: what the settings offer and what the Kaspa layer speaks.
+
+Below both of them, so that each fact has one place.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+PROTOCOL_VERSION = 11
+"""What a node advertises by default: the version of kaspad 2.1.0 (kaspa-p2p-flows 2.1.0)."""
+
+MINIMUM_PROTOCOL_VERSION = 5
+"""The lowest version that a node accepts by default: that of the published programs of kaspa-p2p-lib 0.15.
+
+kaspad 2.1.0 itself accepts only 10 and higher.
+"""
 
 
 @dataclass(frozen=True, slots=True)
