@@ -31,9 +31,8 @@ async def open_host(settings: Settings, identity: Identity) -> Host:
     try:
         host.listener.bind(SocketAddress(address.host, address.port) for address in settings.listen)
     except p2p_errors.ListenError as error:
-        address, _, problem = str(error).removeprefix("can't listen on ").partition(": ")
-        problem, _, remedy = problem.partition("; ")
-        raise ListenError(address, problem, f"{remedy or 'choose another address'} in `listen`") from error
+        remedy = f"{error.remedy or 'choose another address'} in `listen`"
+        raise ListenError(str(error.address), error.problem, remedy) from error
     return host
 
 

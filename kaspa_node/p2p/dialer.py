@@ -41,7 +41,7 @@ class Dialer:
             with trio.fail_after(self._seconds):
                 sock = await tcp.connect(address, self.local_for(address, port))
         except trio.TooSlowError as error:
-            raise DialError(f"{address}: no answer within {self._seconds:.0f} s") from error
+            raise DialError(f"no answer within {self._seconds:.0f} s", address) from error
         return await self.secure(sock, peer, initiator=True, direction=OUTGOING)
 
     async def secure(self, sock: socket.socket, peer: str, *, initiator: bool, direction: str) -> Connection:

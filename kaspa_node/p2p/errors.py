@@ -4,7 +4,14 @@ from __future__ import annotations
 
 
 class P2PError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package.
+
+    problem: what went wrong, as a clause that does not repeat where.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 class ProtocolError(P2PError):
@@ -40,7 +47,17 @@ class StreamReset(P2PError):
 
 
 class DialError(P2PError):
-    """No connection to the address could be made."""
+    """No connection could be made.
+
+    address: the socket address at which it was tried, or None.
+    """
+
+    def __init__(self, problem: str, address: object = None) -> None:
+        super().__init__(problem)
+        self.address = address
+
+    def __str__(self) -> str:
+        return self.problem if self.address is None else f"{self.address}: {self.problem}"
 
 
 class PortBusy(DialError):
@@ -48,7 +65,19 @@ class PortBusy(DialError):
 
 
 class ListenError(P2PError):
-    """The listening socket could not be opened."""
+    """The listening socket could not be opened.
+
+    address: the socket address. remedy: what helps, as a clause, if it is known.
+    """
+
+    def __init__(self, address: object, problem: str, remedy: str | None = None) -> None:
+        super().__init__(problem)
+        self.address = address
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = f"can't listen on {self.address}: {self.problem}"
+        return text if self.remedy is None else f"{text}; {self.remedy}"
 
 
 class RelayRefused(P2PError):

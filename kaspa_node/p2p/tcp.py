@@ -16,13 +16,15 @@ from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.errors import DialError, ListenError, PortBusy
 
 BACKLOG = 128
-# A relay that vanished is noticed by the kernel after this, whatever the application does (milliseconds).
+# The kernel ends a connection whose remote acknowledges nothing for this long (milliseconds).
 USER_TIMEOUT_MS = 20_000
 
 
 def _socket(ipv6: bool) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Set on every socket, also on those that listen: accepted sockets inherit it (tcp(7)).
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
     if ipv6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     return sock
@@ -47,18 +49,18 @@ def listen(address: SocketAddress) -> socket.socket:
             sock.close()
             raise
     except OSError as error:
-        raise ListenError(_listen_hint(address, error)) from error
+        raise _listen_error(address, error) from error
     return sock
 
 
-def _listen_hint(address: SocketAddress, error: OSError) -> str:
+def _listen_error(address: SocketAddress, error: OSError) -> ListenError:
     if error.errno == errno.EADDRINUSE:
-        return f"can't listen on {address}: the port is in use; stop the other program or choose another port"
+        return ListenError(address, "the port is in use", "stop the other program or choose another port")
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"can't listen on {address}: no interface of this machine has that address"
+        return ListenError(address, "no interface of this machine has that address")
     if error.errno == errno.EACCES:
-        return f"can't listen on {address}: ports below 1024 need a privilege; choose a higher one"
-    return f"can't listen on {address}: {error.strerror}"
+        return ListenError(address, "ports below 1024 need a privilege", "choose a higher one")
+    return ListenError(address, error.strerror or str(error))
 
 
 async def connect(remote: SocketAddress, local: SocketAddress | None = None) -> socket.socket:
@@ -75,11 +77,10 @@ async def connect(remote: SocketAddress, local: SocketAddress | None = None) -> 
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
         connected = True
     except OSError as error:
         busy = local is not None and error.errno in (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
-        raise (PortBusy if busy else DialError)(f"{remote}: {error.strerror}") from error
+        raise (PortBusy if busy else DialError)(error.strerror or str(error), remote) from error
     finally:
         if not connected:
             sock.close()

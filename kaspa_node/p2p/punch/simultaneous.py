@@ -75,6 +75,6 @@ async def _keep_dialing(
                 return
             problems[target] = f"connected, and no handshake within {HANDSHAKE_SECONDS:.0f} s"
         except P2PError as error:
-            problems[target] = str(error).removeprefix(f"{target}: ")
+            problems[target] = error.problem
         await trio.sleep(gap)
         gap = min(gap * 2, LONGEST_GAP)
