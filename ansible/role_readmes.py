@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,22 @@ def _default(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return f"[{', '.join(_default(item) for item in value)}]"
-    return str(value).replace("|", "\\|")
+    return _constant(str(value)).replace("|", "\\|")
+
+
+def _constant(text: str) -> str:
+    """The value behind a default such as `{{ _kaspa_node_ports.relay }}`, if a role's variables have it as a plain one.
+
+    A reader of a table looks for the number, not for its name.
+    """
+    found = re.fullmatch(r"\{\{ (_kaspa_\w+)\.(\w+) \}\}", text)
+    return str(_variables()[found[1]][found[2]]) if found else text
+
+
+@cache
+def _variables() -> dict[str, Any]:
+    """The private variables of the role that all others depend on."""
+    return yaml.safe_load((ROLES / "kaspa_node" / "vars" / "main.yml").read_text(encoding="utf-8"))
 
 
 def _texts(description: str | list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The part of `inventory` that needs Ansible's library."""
+"""The part of `inventory_loader` that needs Ansible's library."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GROUPS = {"relays": RELAY, "peers": PEER}
 
 
 def read(source: str | None) -> Inventory:
-    """See `inventory.load`."""
+    """See `inventory_loader.load`."""
     sources = [source] if source else list(constants.DEFAULT_HOST_LIST)
     shown = ", ".join(_shown(each) for each in sources)
     for path in (part for each in sources for part in each.split(",") if "," not in each):

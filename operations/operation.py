@@ -16,7 +16,8 @@ from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 
 from kaspa_node.errors import EXIT_FAILED, EXIT_INTERRUPTED
-from operations import inventory
+from operations import inventory_loader
+from operations.inventory import Inventory
 from operations.problems import OperationProblem, UsageProblem
 from operations.report import Report
 
@@ -43,9 +44,9 @@ class Call:
     source: str | None
 
     @cached_property
-    def inventory(self) -> inventory.Inventory:
+    def inventory(self) -> Inventory:
         """The inventory, read at first use. Raises UsageProblem."""
-        return inventory.load(self.source)
+        return inventory_loader.load(self.source)
 
 
 class Word(Argument):

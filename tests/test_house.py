@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from kaspa_node import constants
+from lab import topology
+
 ROOT = Path(__file__).resolve().parents[1]
 MAX_LINES = 400
 
 # What each part of kaspa_node may import of the others; parts higher up stand further down in this table.
 BELOW = {
+    "constants": set[str](),
     "milestones": set[str](),
     "networks": set[str](),
     "errors": set[str](),
@@ -24,10 +28,10 @@ BELOW = {
     "journal": {"milestones"},
     "identity": {"errors"},
     "control": {"errors"},
-    "settings": {"errors", "milestones", "control", "networks"},
-    "evidence": {"milestones"},
+    "settings": {"constants", "errors", "milestones", "control", "networks"},
+    "evidence": {"constants", "milestones"},
     "kaspa": {"errors", "milestones", "journal", "networks", "settings"},
-    "p2p": {"errors", "milestones", "journal", "settings"},
+    "p2p": {"constants", "errors", "milestones", "journal", "settings"},
     "bridge": {"errors", "milestones", "journal", "p2p"},
 }
 BELOW["node"] = {"identity", "shutdown", *BELOW["bridge"], *BELOW["kaspa"], *BELOW["settings"], "bridge", "kaspa"}
@@ -201,6 +205,81 @@ def test_evidence_needs_the_standard_library_only() -> None:
     allowed = {*sys.stdlib_module_names, "kaspa_node"}
     foreign = {name_of(f): {n.split(".")[0] for n in imports(f)} - allowed for f in tracked("kaspa_node/evidence/*.py")}
     assert {name: wrong for name, wrong in foreign.items() if wrong} == {}
+
+
+KNOWN_CIRCLES = [{"kaspa_node.p2p.channel.connection", "kaspa_node.p2p.channel.stream"}]
+"""A connection makes streams, and a stream writes to its connection."""
+
+
+def test_imports_go_round_in_no_circle() -> None:
+    """Those inside of functions and for types only count, too."""
+    modules = {module_of(file): file for file in tracked("kaspa_node/*.py", "operations/*.py")}
+    graph = {module: modules_imported(file, set(modules)) - {module} for module, file in modules.items()}
+    assert circles(graph) == KNOWN_CIRCLES
+
+
+def modules_imported(file: Path, known: set[str]) -> set[str]:
+    """Of `from a import b` this is a.b if that is a module, else a."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names if names <= known else {*names, node.module}
+    return found & known
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """The groups of nodes that can be reached from each other."""
+    reached = {node: set(targets) for node, targets in graph.items()}
+    for between in graph:
+        for targets in reached.values():
+            if between in targets:
+                targets |= reached[between]
+    groups = {frozenset(to for to in reached[node] if node in reached[to]) for node in graph}
+    return sorted((set(group) for group in groups if group), key=sorted)
+
+
+def test_a_circle_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set[str](), "e": {"a", "f"}, "f": {"e"}}
+    assert circles(graph) == [{"a", "b", "c"}, {"e", "f"}]
+
+
+def written(file: Path) -> Iterator[object]:
+    """The numbers and texts in a module; docstrings and other texts that stand alone don't count."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    yield from (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in alone)
+
+
+def test_a_fact_that_the_node_and_others_go_by_is_written_once() -> None:
+    ports, policies = {str(constants.RELAY_PORT), str(constants.PEER_PORT)}, set(constants.PATH_POLICIES)
+    # Addresses in examples, such as 203.0.113.20:4012 or /ip4/0.0.0.0/tcp/4012, say nothing about the default.
+    port = re.compile(rf"(?<![\w.:/-])(?:{'|'.join(ports)})\b")
+    twice = []
+    for file in tracked("kaspa_node/*.py", "operations/*.py", "ansible/*.py", "scripts/*.py"):
+        values = [str(value) for value in written(file)]
+        if name_of(file) != "kaspa_node/constants.py":
+            twice += [f"{name_of(file)}: {value}" for value in values if value in policies or port.search(value)]
+    for file in tracked("roles/*", "playbooks/*"):
+        if name_of(file) != "roles/kaspa_node/vars/main.yml" and file.suffix != ".md":
+            twice += [f"{name_of(file)}: {found}" for found in port.findall(file.read_text(encoding="utf-8"))]
+    assert twice == []
+
+
+def test_the_lab_forwards_the_port_that_peers_listen_on() -> None:
+    assert constants.PEER_PORT == topology.PEER_TCP_PORT
+
+
+def test_a_hole_punch_has_the_same_number_of_attempts_everywhere() -> None:
+    counted = re.compile(r"\b\w*MAX_\w*ATTEMPTS *(?::[^=\n]*)?= *\d|attempts? (?:in \(|[<>=]=? *[2-9])")
+    texts = {name_of(file): file.read_text(encoding="utf-8") for file in tracked("kaspa_node/*.py", "operations/*.py")}
+    assert [name for name, text in texts.items() if counted.search(text)] == ["kaspa_node/constants.py"]
 
 
 def test_no_test_sleeps() -> None:

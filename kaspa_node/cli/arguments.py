@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from kaspa_node import __version__
+from kaspa_node.constants import PATH_POLICIES
 from kaspa_node.control.protocol import DEFAULT_PATH
 from kaspa_node.errors import EXIT_BAD_INPUT, one_line
 
-POLICIES = ("prefer-direct", "direct-only", "relay-only")
 SESSION_TIMEOUT = 60.0
 EXERCISE_TIMEOUT = 60.0
 STATUS_TIMEOUT = 5.0
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     session = _command(commands, "session", "ask the running peer for a fresh session with a remote")
     session.add_argument("remote", metavar="REMOTE", help="a peer id, or the name of a configured remote")
     session.add_argument("--run", metavar="ID", help="an id that this session's log lines carry")
-    session.add_argument("--policy", choices=POLICIES, help="instead of the configured path policy")
+    session.add_argument("--policy", choices=PATH_POLICIES, help="instead of the configured path policy")
     text = "with an external backend, wait also until a program's connection had an answer over the path"
     session.add_argument("--stream", action="store_true", help=text)
     _timeout(session, SESSION_TIMEOUT)

@@ -105,9 +105,9 @@ COMMANDS: Mapping[str, Callable[[Namespace, Environ], int]] = {
 def _run(role: str, config: str | None, environ: Environ) -> int:
     from kaspa_node import journal
     from kaspa_node.identity import load_or_create
-    from kaspa_node.settings import Settings
+    from kaspa_node.settings import load_settings
 
-    load = partial(Settings.load, role, config, environ)
+    load = partial(load_settings, role, config, environ)
     settings = load()
     own = load_or_create(settings.state_dir)
     settings.check(own.peer_id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from kaspa_node.evidence import reasons
 from kaspa_node.evidence.decode import DecodeError, Record, as_record, as_text, parse_json
 from kaspa_node.evidence.journal_lines import Journal, read_journal
 from kaspa_node.evidence.kaspad_lines import read_kaspad_journal
@@ -57,7 +58,8 @@ class Failure:
 class Session:
     """The dialing peer's answer to `session`; times in seconds, None where there was no such step.
 
-    session: "" where a native program is to open the stream, so that the answer can't name it yet.
+    session: "" if a native program opens the stream later, so that the answer can't name it yet.
+    punch_reason: why there is no direct connection, for people. punch_code: the same as a code.
     """
 
     session: str
@@ -68,6 +70,7 @@ class Session:
     timings: dict[str, float | None]
     punch_attempts: int | None
     punch_reason: str | None
+    punch_code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,7 @@ def _read_session(run: Record, native: bool) -> Session | Failure:
         timings={name: timings.optional(name, timings.number) for name in timings.names},
         punch_attempts=punch.optional("attempts", punch.integer),
         punch_reason=punch.any_text("reason"),
+        punch_code=punch.any_text("code") or reasons.code_of(punch.any_text("reason")),
     )
 
 

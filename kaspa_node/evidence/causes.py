@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kaspa_node import milestones as m
+from kaspa_node.constants import PREFER_DIRECT
 from kaspa_node.evidence import native_causes
 from kaspa_node.evidence.bundle import Failure, Host
 from kaspa_node.evidence.correlate import Case
@@ -19,7 +20,10 @@ QUOTED_LINES = 4
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One likely cause: `look` gives the sentence that names it, or None; `hint` says what to do."""
+    """One likely cause: `look` gives the sentence that names it, or None.
+
+    hint: what to do, with `{relay_port}` and `{peer_port}` for the ports that the relay and the peers listen on.
+    """
 
     name: str
     meaning: str
@@ -242,7 +246,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "relay unreachable",
         "A peer can't keep a reservation on the relay.",
-        "Check the relay's address, its peer id, and that its firewall lets 4011/tcp in.",
+        "Check the relay's address, its peer id, and that its firewall lets {relay_port} in.",
         _relay_unreachable,
     ),
     Cause(
@@ -254,7 +258,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "not punched",
         "Hole punching failed, and the policy allows no relay.",
-        "Use path_policy prefer-direct, or open 4012/tcp towards one of the peers.",
+        f"Use path_policy {PREFER_DIRECT}, or open {{peer_port}} towards one of the peers.",
         _not_punched,
     ),
     Cause(
@@ -301,11 +305,12 @@ def missing_milestone(case: Case) -> tuple[Host, Milestone] | None:
 def break_down(case: Case) -> Breakdown:
     """Find where and why the run broke off."""
     cause, reason = next((cause, text) for cause in CAUSES if (text := cause.look(case)) is not None)
+    hint = cause.hint.format(relay_port=case.ports(case.run.relay), peer_port=case.ports(*_peers(case)))
     missing = missing_milestone(case)
     if missing is None:
-        return Breakdown(cause.name, reason, cause.hint, None, None, ())
+        return Breakdown(cause.name, reason, hint, None, None, ())
     host, milestone = missing
     theirs = host.native is not None and milestone.name.startswith(("kaspa.", "peer."))
     lines = case.native_lines(host) if theirs else case.recent(host)
     last = [line for line in lines if line.milestone is not None][-QUOTED_LINES:]
-    return Breakdown(cause.name, reason, cause.hint, milestone.name, host.name, tuple(last))
+    return Breakdown(cause.name, reason, hint, milestone.name, host.name, tuple(last))

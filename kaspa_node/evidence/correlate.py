@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from kaspa_node import milestones as m
+from kaspa_node.constants import PEER_PORT, RELAY_PORT
 from kaspa_node.evidence.bundle import Bundle, Failure, Host, Run, Session
 from kaspa_node.evidence.journal_lines import Journal, Line
 from kaspa_node.evidence.snapshot import Snapshot
@@ -87,6 +88,17 @@ class Case:
     def when(self, label: str) -> str:
         """The moment of a snapshot, in words."""
         return f"{label} the {'exercise' if self.run.client.native is None else 'session'}"
+
+    def ports(self, *hosts: Host) -> str:
+        """The TCP ports that these hosts listen on, as `4012/tcp`; the default port for a host that does not say."""
+        found: dict[int, None] = {}
+        for host in hosts:
+            told = [
+                s.status.listen for _, s in self.snapshots(host) if isinstance(s, Snapshot) and s.status is not None
+            ]
+            default = RELAY_PORT if host is self.run.relay else PEER_PORT
+            found |= dict.fromkeys(next((ports for ports in told if ports), (default,)))
+        return " or ".join(f"{port}/tcp" for port in found)
 
     def skew(self, host: Host) -> float | None:
         """Seconds by which the host's clock is ahead of the controller's; None when no snapshot tells."""

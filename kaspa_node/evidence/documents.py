@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 
 from kaspa_node import milestones as m
+from kaspa_node.constants import MAX_PUNCH_ATTEMPTS, PEER_PORT, RELAY_PORT
 from kaspa_node.evidence import native_proof, path_proof
-from kaspa_node.evidence.causes import CAUSES
+from kaspa_node.evidence.causes import CAUSES, Cause
 from kaspa_node.evidence.correlate import CLOCK_SLACK
 from kaspa_node.evidence.kaspad_lines import MILESTONES
 from kaspa_node.evidence.proof import DIRECT, PIECES, RELAYED
 from kaspa_node.evidence.verdict import RULES
 
 _HEAD = "<!-- Rendered by `python -m kaspa_node.evidence {command}`; a test compares. Don't edit. -->"
+
+
+def _hint(cause: Cause) -> str:
+    return cause.hint.format(relay_port=f"{RELAY_PORT}/tcp", peer_port=f"{PEER_PORT}/tcp")
 
 
 def verdicts() -> str:
@@ -69,7 +74,7 @@ def verdicts() -> str:
         f"  its socket, which may differ by {native_proof.LOCAL_IN_FLIGHT}. The direct connection has to carry what it",
         "  sent and received, and beside it a peer and the relay may exchange half of that: through the relay it would",
         "  be all.",
-        f"- A hole punch has up to {path_proof.MAX_ATTEMPTS} attempts; the highest number that a source names counts.",
+        f"- A hole punch has up to {MAX_PUNCH_ATTEMPTS} attempts; the highest number that a source names counts.",
         "",
         "## Causes of a run without a session",
         "",
@@ -79,7 +84,7 @@ def verdicts() -> str:
         "| --- | --- | --- | --- |",
     ]
     for number, cause in enumerate(CAUSES, start=1):
-        lines.append(f"| {number} | {cause.name} | {cause.meaning} | {cause.hint} |")
+        lines.append(f"| {number} | {cause.name} | {cause.meaning} | {_hint(cause)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -130,7 +130,7 @@ def caller(case: Case, host: Host) -> Endpoint:
 def door(case: Case) -> Endpoint:
     """Where the client's native program reaches the server: what the peer beside it listens on for that remote."""
     client, label = case.run.client, case.standing[0]
-    found = measure.status(case, client, label).doors.get(peer_id(case.run.server))
+    found = measure.status(case, client, label).local_forwards.get(peer_id(case.run.server))
     if found is None:
         raise Lacking(f"{client.name} does not say where it listens for {case.run.server.name}")
     return found

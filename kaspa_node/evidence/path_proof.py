@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kaspa_node import milestones as m
+from kaspa_node.constants import MAX_PUNCH_ATTEMPTS
 from kaspa_node.evidence import measure, native_proof
 from kaspa_node.evidence.bundle import Host
 from kaspa_node.evidence.correlate import Case
@@ -21,8 +22,6 @@ IN_FLIGHT = 4 * 1024
 """Bytes that may be counted at one end and not yet at the other, since snapshots are not taken at one moment."""
 NATIVE_IN_FLIGHT = 256
 """The same for a native session, which moves some hundred bytes."""
-MAX_ATTEMPTS = 3
-"""Hole punches are tried up to three times (DCUtR specification)."""
 
 
 def circuit(case: Case) -> str:
@@ -48,8 +47,8 @@ def punched(case: Case) -> str:
     attempts = case.attempts()
     if attempts is None or attempts < 1:
         raise Lacking(f"{m.PUNCH_SUCCEEDED} does not say at which attempt")
-    if attempts > MAX_ATTEMPTS:
-        raise Contradiction(f"attempt {attempts} of a punch that has only {MAX_ATTEMPTS}")
+    if attempts > MAX_PUNCH_ATTEMPTS:
+        raise Contradiction(f"attempt {attempts} of a punch that has only {MAX_PUNCH_ATTEMPTS}")
     return f"attempt {attempts}, written by " + " and ".join(host.name for host, _ in case.punches(session.conn))
 
 

@@ -44,6 +44,8 @@ def examine(case: Case, expect: str | None = None) -> tuple[Verdict, dict[str, A
         hint=breakdown.hint if breakdown else "",
         relayed_because=relayed_because(case),
         native=case.run.native,
+        relayed_code=case.session.punch_code if case.session else None,
+        peer_port=case.ports(case.run.server, case.run.client),
     )
     verdict = judge(facts)
     report = _report(case, facts, verdict, breakdown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kaspa_node.evidence.decode import Record, as_record
+from kaspa_node.evidence.decode import Record, as_record, as_text
 from kaspa_node.evidence.endpoints import Endpoint, parse_endpoint
 
 
@@ -49,17 +49,19 @@ class PairCount:
 class Status:
     """The parts of a status that a verdict needs; the lists of the other role are empty.
 
-    doors: where a local program reaches a remote, by the remote's peer id. backend: where streams of others are carried
-    to. Both only as far as they are addresses of TCP.
+    listen: the TCP ports that it accepts connections on.
+    local_forwards: where a local program reaches a remote peer, by the remote peer's id. backend: the address of the
+    external backend. Both hold TCP addresses only.
     """
 
     peer_id: str
+    listen: tuple[int, ...]
     sessions: tuple[SessionStatus, ...]
     relays: tuple[Observed, ...]
     reservations: tuple[Observed, ...]
     connections: tuple[Observed, ...]
     pairs: tuple[PairCount, ...] | None
-    doors: dict[str, Endpoint]
+    local_forwards: dict[str, Endpoint]
     backend: Endpoint | None
 
 
@@ -67,21 +69,28 @@ def read_status(record: Record) -> Status:
     """Read a status; DecodeError says which field is not as it should be."""
     return Status(
         peer_id=record.text("peer_id"),
+        listen=_listen(record),
         sessions=record.list("sessions", _session) if record.present("sessions") else (),
         relays=record.list("relays", _observed) if record.present("relays") else (),
         reservations=record.list("reservations", _observed) if record.present("reservations") else (),
         connections=record.list("connections", _observed) if record.present("connections") else (),
         pairs=record.list("pairs", _pair) if record.present("pairs") else None,
-        doors=_doors(record),
+        local_forwards=_local_forwards(record),
         backend=_backend(record),
     )
 
 
-def _doors(record: Record) -> dict[str, Endpoint]:
+def _listen(record: Record) -> tuple[int, ...]:
+    texts = record.list("listen", as_text) if record.present("listen") else ()
+    addresses = (parse_endpoint(text) for text in texts)
+    return tuple(dict.fromkeys(address.port for address in addresses if address is not None))
+
+
+def _local_forwards(record: Record) -> dict[str, Endpoint]:
     remotes = record.list("remotes", as_record) if record.present("remotes") else ()
     listening = [(remote.text("peer_id"), remote.text("listen")) for remote in remotes if remote.present("listen")]
-    doors = {peer: parse_endpoint(listen) for peer, listen in listening}
-    return {peer: door for peer, door in doors.items() if door is not None}
+    addresses = {peer: parse_endpoint(listen) for peer, listen in listening}
+    return {peer: address for peer, address in addresses.items() if address is not None}
 
 
 def _backend(record: Record) -> Endpoint | None:

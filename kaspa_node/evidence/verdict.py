@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kaspa_node.constants import MAX_PUNCH_ATTEMPTS, PEER_PORT, PREFER_DIRECT
 from kaspa_node.evidence.findings import Finding, Missing, Proven, Refuted
 from kaspa_node.evidence.proof import DIRECT, RELAYED, required
+from kaspa_node.evidence.reasons import POLICY_RELAY_ONLY
 
 PASS, FLAKY, WORKS_RELAYED, FAIL = "PASS", "PASS-FLAKY", "RELAYED", "FAIL"
 EXIT_SATISFIED, EXIT_FAIL, EXIT_UNUSABLE, EXIT_RELAYED = 0, 1, 2, 3
@@ -19,7 +21,8 @@ class Facts:
     expect: direct, relayed or any. claimed: the path that the peers claim, None without a session.
     findings: what was found for each piece that the claimed path requires; an absent one counts as missing.
     attempts: the attempt at which the punch succeeded. breakdown, hint: why there is no session, and what to do.
-    relayed_because: why the session is not direct. native: which of `client` and `server` have a native program.
+    relayed_because: why the session is not direct, for people. native: which of `client` and `server` have a native
+    program. relayed_code: why the dialing peer has no direct path, as a code. peer_port: where the peers listen.
     """
 
     expect: str
@@ -30,6 +33,8 @@ class Facts:
     hint: str
     relayed_because: str
     native: frozenset[str] = frozenset()
+    relayed_code: str | None = None
+    peer_port: str = f"{PEER_PORT}/tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,13 @@ _PIECE_HINTS = {
     "mirror.server": _OTHER_PORTS,
 }
 _ANY_PIECE = "Run verify again; docs/verdicts.md says what this piece of proof needs."
-_NOT_DIRECT = "Open 4012/tcp towards one of the peers, or use a NAT that keeps one mapping for all destinations."
-
-_ASKED_FOR = "Nothing to do: the relay was asked for. Take the policy prefer-direct for a direct path."
+_ASKED_FOR = f"Nothing to do: the relay was asked for. Take the policy {PREFER_DIRECT} for a direct path."
 
 
 def _relayed_hint(facts: Facts) -> str:
-    return _ASKED_FOR if facts.relayed_because.endswith("relay-only") else _NOT_DIRECT
+    if facts.relayed_code == POLICY_RELAY_ONLY:
+        return _ASKED_FOR
+    return f"Open {facts.peer_port} towards one of the peers, or use a NAT that keeps one mapping for all destinations."
 
 
 def _piece_hint(kind: type[Missing] | type[Refuted]) -> Callable[[Facts], str]:
@@ -169,7 +174,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "later attempt",
-        lambda facts: facts.attempts in (2, 3),
+        lambda facts: facts.attempts in range(2, MAX_PUNCH_ATTEMPTS + 1),
         FLAKY,
         DIRECT,
         EXIT_SATISFIED,

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import trio
 
 from kaspa_node import milestones
+from kaspa_node.constants import RELAY_ONLY
 from kaspa_node.errors import RequestFailed
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa.errors import KaspaError
 from kaspa_node.node.backends.base import Backend, Session
 from kaspa_node.node.requests import SessionRequest
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, Connection
-from kaspa_node.p2p.dial import PUNCHING, RELAY_ONLY, Dialer, Reached
+from kaspa_node.p2p.dial import PUNCHING, Dialer, Reached
 from kaspa_node.p2p.errors import DialError, P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.settings.values import Remote

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from kaspa_node.constants import PATH_POLICIES
 from kaspa_node.errors import RequestFailed, shown
-from kaspa_node.settings.model import PATH_POLICIES
 
 SESSION_SECONDS = 60.0
 EXERCISE_SECONDS = 30.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import trio
 
 from kaspa_node import milestones
+from kaspa_node.constants import DIRECT_ONLY, RELAY_ONLY
 from kaspa_node.journal import Journal
 from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.errors import DialError, NoReservation, P2PError
@@ -15,10 +16,6 @@ from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.relay import circuit
 from kaspa_node.p2p.reservation.link import RelayLink
-
-PREFER_DIRECT = "prefer-direct"
-DIRECT_ONLY = "direct-only"
-RELAY_ONLY = "relay-only"
 
 WAITING, DIALING, PUNCHING = "waiting", "dialing", "punching"
 

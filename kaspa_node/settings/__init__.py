@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaspa_node.settings.loader import load_state_dir
+from kaspa_node.settings.loader import load_settings, load_state_dir
 from kaspa_node.settings.model import Settings, definitions
 from kaspa_node.settings.values import AllowList, LocalAddress, RelayAddress, Remote, TcpAddress
 
@@ -14,5 +14,6 @@ __all__ = [
     "Settings",
     "TcpAddress",
     "definitions",
+    "load_settings",
     "load_state_dir",
 ]

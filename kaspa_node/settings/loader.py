@@ -19,7 +19,16 @@ from kaspa_node.milestones import PEER
 from kaspa_node.settings import addresses, kinds, seed
 from kaspa_node.settings.addresses import BadValue
 from kaspa_node.settings.local import EXPECT_LOCAL, EXPECT_LOOPBACK
-from kaspa_node.settings.model import DEFAULT_LISTEN, EMBEDDED, ENV_PREFIX, EXTERNAL, ROLES, Definition, definitions
+from kaspa_node.settings.model import (
+    DEFAULT_LISTEN,
+    EMBEDDED,
+    ENV_PREFIX,
+    EXTERNAL,
+    ROLES,
+    Definition,
+    Settings,
+    definitions,
+)
 from kaspa_node.settings.values import AllowList, RelayAddress, Remote
 
 
@@ -31,7 +40,16 @@ class Given:
     origin: str
 
 
-def load_values(role: str, config_path: str | Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+def load_settings(role: str, config_path: str | Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings of a program (`relay` or `peer`) from a TOML file, if any, and the environment.
+
+    KASPA_NODE_* variables override LIBP2P_*, these override the file, and the file overrides the defaults.
+    Raises ConfigError.
+    """
+    return Settings(role=role, **_load_values(role, config_path, environ))
+
+
+def _load_values(role: str, config_path: str | Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
     """The values of all settings of a role that are not at their default, by key; raises ConfigError."""
     if role not in ROLES:
         raise ValueError(f"role {role!r} is none of {', '.join(ROLES)}")

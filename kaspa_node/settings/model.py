@@ -6,12 +6,12 @@ The loader, the error lines and the table in docs/configuration.md all work from
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kaspa_node import __version__, networks
+from kaspa_node.constants import PATH_POLICIES, PEER_PORT, PREFER_DIRECT, RELAY_PORT
 from kaspa_node.control import protocol
 from kaspa_node.errors import ConfigError
 from kaspa_node.milestones import PEER, RELAY
@@ -21,10 +21,9 @@ from kaspa_node.settings.values import AllowList, LocalAddress, RelayAddress, Re
 
 ROLES = (RELAY, PEER)
 NETWORKS = tuple(network.name for network in networks.ALL)
-PATH_POLICIES = ("prefer-direct", "direct-only", "relay-only")
 EMBEDDED, EXTERNAL = BACKENDS = ("embedded", "external")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-DEFAULT_LISTEN = {RELAY: "/ip4/0.0.0.0/tcp/4011", PEER: "/ip4/0.0.0.0/tcp/4012"}
+DEFAULT_LISTEN = {RELAY: f"/ip4/0.0.0.0/tcp/{RELAY_PORT}", PEER: f"/ip4/0.0.0.0/tcp/{PEER_PORT}"}
 
 ENV_PREFIX = "KASPA_NODE_"
 
@@ -62,7 +61,7 @@ def _setting(roles: tuple[str, ...], kind: Kind, default: Any, meaning: str, *se
 class Settings:
     """What one relay or peer is to do; immutable, complete, checked.
 
-    role is `relay` or `peer`; a program ignores the settings of the other. Made by `Settings.load`.
+    role is `relay` or `peer`; a program ignores the settings of the other. Made by `load_settings`.
     """
 
     role: str
@@ -125,7 +124,7 @@ class Settings:
     path_policy: str = _setting(
         _PEER,
         kinds.choice(*PATH_POLICIES),
-        "prefer-direct",
+        PREFER_DIRECT,
         "What carries the Kaspa stream: the punched connection, else the relay; only the former; only the latter.",
         live=True,
     )
@@ -177,18 +176,6 @@ class Settings:
     ping_interval: int = _setting(
         _PEER, kinds.integer(1, 86400, "seconds"), 120, "The time between two Kaspa pings on a session.", live=True
     )
-
-    @classmethod
-    def load(cls, role: str, config_path: str | Path | None, environ: Mapping[str, str]) -> Settings:
-        """The settings of a program (`relay` or `peer`) from a TOML file, if any, and the environment.
-
-        KASPA_NODE_* comes before the seed's LIBP2P_*, that before the file, that before the defaults.
-        Raises ConfigError.
-        """
-        # The loader works from the definitions below this line's class, so it can't be imported above it.
-        from kaspa_node.settings.loader import load_values
-
-        return cls(role=role, **load_values(role, config_path, environ))
 
     @property
     def known_relays(self) -> tuple[RelayAddress, ...]:

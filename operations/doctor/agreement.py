@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kaspa_node.constants import DIRECT_ONLY, PREFER_DIRECT, RELAY_ONLY
 from kaspa_node.settings.model import EXTERNAL
 from operations.doctor.findings import Finding
 from operations.doctor.pair import DIRECT, Pair
-
-_RELAY_ONLY, _DIRECT_ONLY = "relay-only", "direct-only"
 
 
 def examine(pair: Pair) -> Iterator[Finding]:
@@ -27,14 +26,14 @@ def examine(pair: Pair) -> Iterator[Finding]:
             f"Put {pair.dialed.name} into kaspa_peer_dials of {pair.dialer.name}, and deploy again.",
         )
     settings = pair.dialer.settings
-    if settings is not None and settings.path_policy in (_RELAY_ONLY, _DIRECT_ONLY) and pair.path != DIRECT:
-        wants = "never punches" if settings.path_policy == _RELAY_ONLY else "takes no relayed session"
+    if settings is not None and settings.path_policy in (RELAY_ONLY, DIRECT_ONLY) and pair.path != DIRECT:
+        wants = "never punches" if settings.path_policy == RELAY_ONLY else "takes no relayed session"
         yield Finding(
             "policy",
             about,
             f"{pair.dialer.name} {wants}: its path policy is {settings.path_policy}",
             f"`path_policy` in the settings of {pair.dialer.name}",
-            "Set kaspa_peer_path_policy to prefer-direct and deploy again.",
+            f"Set kaspa_peer_path_policy to {PREFER_DIRECT} and deploy again.",
         )
 
 

@@ -11,7 +11,7 @@ from kaspa_node.errors import ConfigError
 from kaspa_node.evidence.decode import DecodeError, Record, as_record, as_text
 from kaspa_node.evidence.endpoints import parse_endpoint
 from kaspa_node.evidence.journal_lines import Line, LineError, parse_line
-from kaspa_node.settings import Settings
+from kaspa_node.settings import Settings, load_settings
 from operations.doctor.facts import Backend, Firewall, Host, RelayLink, RemoteState, Service, Session, Status
 
 _PLAIN = re.compile(r"([0-9]{1,5})(?:/tcp)?")
@@ -61,7 +61,7 @@ def read_settings(
         copy = Path(directory) / Path(path).name
         copy.write_text(text, encoding="utf-8")
         try:
-            return Settings.load(role, copy, variables), None
+            return load_settings(role, copy, variables), None
         except ConfigError as error:
             return None, str(error).replace(str(copy), path)
 

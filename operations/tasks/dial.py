@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kaspa_node.cli import render
-from kaspa_node.cli.arguments import POLICIES
+from kaspa_node.constants import PATH_POLICIES, PREFER_DIRECT, RELAY_ONLY
 from operations import ask
 from operations.fleet import on_all
 from operations.inventory import Inventory, Node
@@ -13,7 +13,6 @@ from operations.link import Link
 from operations.operation import Call, operation
 from operations.problems import OperationProblem, UsageProblem
 
-PREFER_DIRECT, RELAY_ONLY = POLICIES[0], POLICIES[2]
 LONGEST_SECONDS = 600.0
 """What a node accepts (kaspa_node/node/requests.py)."""
 
@@ -26,13 +25,13 @@ _GRACE = 20.0
     help={
         "a": "the peer that dials",
         "b": "the peer that it dials",
-        "policy": f"instead of the peer's own: {', '.join(POLICIES)}",
+        "policy": f"instead of the peer's own: {', '.join(PATH_POLICIES)}",
     },
 )
 def dial(call: Call, a: str, b: str, policy: str | None = None) -> None:
     """A fresh session of A with B instead of the one that stands: path, hole punch and timings, or why not."""
-    if policy is not None and policy not in POLICIES:
-        raise UsageProblem(f"--policy {policy!r} is none of {', '.join(POLICIES)}")
+    if policy is not None and policy not in PATH_POLICIES:
+        raise UsageProblem(f"--policy {policy!r} is none of {', '.join(PATH_POLICIES)}")
     if call.timeout > LONGEST_SECONDS:
         raise UsageProblem(f"--timeout {call.timeout:g} is more than the {LONGEST_SECONDS:g} s that a dial may take")
     dialer, dialed = dialing(call.inventory, a, b)

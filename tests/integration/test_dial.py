@@ -9,11 +9,12 @@ import pytest
 import trio
 
 from kaspa_node import milestones
+from kaspa_node.constants import DIRECT_ONLY, PREFER_DIRECT, RELAY_ONLY
 from kaspa_node.p2p import dial as dial_module
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, Connection
-from kaspa_node.p2p.dial import DIRECT_ONLY, PREFER_DIRECT, RELAY_ONLY, Dialer, Reached
+from kaspa_node.p2p.dial import Dialer, Reached
 from kaspa_node.p2p.errors import DialError, PortBusy
 from kaspa_node.p2p.punch import puncher as puncher_module
 from kaspa_node.p2p.punch import simultaneous

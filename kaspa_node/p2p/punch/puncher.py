@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import trio
 
 from kaspa_node import milestones
+from kaspa_node.constants import MAX_PUNCH_ATTEMPTS
 from kaspa_node.journal import Journal
 from kaspa_node.p2p.channel import select
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, RELAYED, Connection
@@ -20,7 +21,6 @@ from kaspa_node.p2p.punch.spare_port import spare_port
 from kaspa_node.p2p.punch.vantage import Vantage
 from kaspa_node.p2p.wire import delimited
 
-MAX_ATTEMPTS = 3
 EXCHANGE_SECONDS = 10.0
 # A direct connection that stands already must answer a ping within this, or it is what the remote has left behind.
 STANDING_SECONDS = 1.0
@@ -28,7 +28,7 @@ PAUSE_SECONDS = 0.5
 # For so long routers may drop what goes the way of an attempt that has failed (spare_port.py).
 BARRED_SECONDS = 125.0
 # A remote that wants to punch begins at once; after this long without a word it does not speak DCUtR.
-SILENCE_SECONDS = EXCHANGE_SECONDS + simultaneous.WINDOW_SECONDS + MAX_ATTEMPTS * PAUSE_SECONDS
+SILENCE_SECONDS = EXCHANGE_SECONDS + simultaneous.WINDOW_SECONDS + MAX_PUNCH_ATTEMPTS * PAUSE_SECONDS
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class Puncher:
         progress = self.progress(relayed)
         with progress.scope:
             await self._check_standing(relayed.remote)
-            for attempt in range(1, MAX_ATTEMPTS + 1):
+            for attempt in range(1, MAX_PUNCH_ATTEMPTS + 1):
                 progress.attempts = attempt
                 if await self._succeeds(relayed, attempt, progress):
                     break
@@ -194,7 +194,7 @@ class Puncher:
     async def _answer(self, stream: Stream) -> None:
         relayed = stream.connection
         progress = self._progress.get(relayed.id)
-        if progress is None or progress.answered >= MAX_ATTEMPTS:
+        if progress is None or progress.answered >= MAX_PUNCH_ATTEMPTS:
             # Each answer is a round of dials to addresses of the remote's choice: it gets no more of them than it
             # would of us.
             stream.reset()
@@ -213,7 +213,7 @@ class Puncher:
             await self._dial(relayed, plan, attempt, vantage)
         except (P2PError, trio.TooSlowError) as error:
             progress.reason = str(error) or f"no answer within {EXCHANGE_SECONDS:.0f} s"
-            progress.over = attempt >= MAX_ATTEMPTS
+            progress.over = attempt >= MAX_PUNCH_ATTEMPTS
             self._failed(relayed, attempt, progress.reason, start)
             progress.changed.unpark_all()
         finally:

@@ -10,6 +10,9 @@ import pytest
 import role_readmes
 import yaml
 
+from kaspa_node.constants import PATH_POLICIES, PEER_PORT, RELAY_PORT
+from kaspa_node.settings import definitions
+
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 PARTS = {"defaults/main.yml", "meta/main.yml", "meta/argument_specs.yml", "README.md"}
@@ -59,3 +62,24 @@ def test_the_readme_is_rendered(role: str) -> None:
     directory = ROOT / "roles" / role
     said = "run `python3 ansible/role_readmes.py`"
     assert (directory / "README.md").read_text(encoding="utf-8") == role_readmes.render(directory), said
+
+
+def test_the_default_ports_are_those_of_the_node() -> None:
+    assert read("kaspa_node", "vars/main.yml")["_kaspa_node_ports"] == {"relay": RELAY_PORT, "peer": PEER_PORT}
+
+
+@pytest.mark.parametrize("role", ["kaspa_relay", "kaspa_peer"])
+def test_a_setting_has_the_same_default_in_the_role_and_in_the_node(role: str) -> None:
+    defaults, written = read(role, "defaults/main.yml"), read(role, "vars/main.yml")[f"_{role}_settings"]
+    plain = {key: defaults[f"{role}_{key}"] for key, value in written.items() if value == f"{{{{ {role}_{key} }}}}"}
+    expected = {definition.key: definition.default for definition in definitions() if definition.key in plain}
+    assert len(plain) > 4
+    assert {key: value or None for key, value in plain.items()} == {
+        key: value or None for key, value in expected.items()
+    }
+
+
+@pytest.mark.parametrize(("role", "variable"), [("kaspa_peer", "path_policy"), ("kaspa_verify", "policy")])
+def test_a_role_knows_the_path_policies(role: str, variable: str) -> None:
+    options = read(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert tuple(options[f"{role}_{variable}"]["choices"]) == PATH_POLICIES

@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaspa_node.cli import arguments
-from kaspa_node.settings.model import PATH_POLICIES
 
 
 def test_what_a_command_may_be_told() -> None:
@@ -35,11 +34,6 @@ def test_what_a_command_may_be_told() -> None:
 def test_the_programs_take_a_configuration(role: str) -> None:
     assert arguments.parse([role]).config is None
     assert arguments.parse([role, "--config", "a.toml"]).config == "a.toml"
-
-
-def test_the_policies_are_those_of_the_settings() -> None:
-    """Not imported from there: that would bring in libp2p."""
-    assert arguments.POLICIES == PATH_POLICIES
 
 
 @pytest.mark.parametrize(

@@ -267,3 +267,46 @@ def test_why_a_session_is_relayed(punch_reason: str | None, fallback: str | None
         log.at(0.65, m.PATH_FALLBACK, peer=SERVER, reason=fallback, run=RUN)
         evidence.journals["client"] += log.lines
     assert judged(evidence)["reason"] == f"The handshake works over the relay: {expected}"
+
+
+ASKED_FOR = "Nothing to do: the relay was asked for."
+OPEN_A_PORT = "Open 4012/tcp towards one of the peers"
+
+
+@pytest.mark.parametrize(
+    ("punch", "expected"),
+    [
+        ({"code": "policy-relay-only", "reason": "any sentence"}, ASKED_FOR),
+        ({"code": "no-answer", "reason": "the policy is relay-only"}, OPEN_A_PORT),
+        # A node that wrote no codes.
+        ({"reason": "the policy is relay-only"}, ASKED_FOR),
+        ({"reason": "the remote has the policy relay-only"}, OPEN_A_PORT),
+        ({}, OPEN_A_PORT),
+    ],
+)
+def test_what_to_do_about_a_relayed_session_follows_from_the_code(
+    punch: dict[str, str], expected: str, judged: Judge
+) -> None:
+    evidence = complete("relayed", expect="any", attempt=0)
+    evidence.run["session"]["punch"] = {"attempts": 0, "succeeded": False, **punch}
+    assert judged(evidence)["hint"].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("server", "client", "expected"),
+    [
+        (["/ip4/0.0.0.0/tcp/5000"], ["/ip4/0.0.0.0/tcp/5000"], "Open 5000/tcp towards"),
+        (["/ip4/0.0.0.0/tcp/5000", "/ip6/::/tcp/5000"], ["/ip4/0.0.0.0/tcp/5001"], "Open 5000/tcp or 5001/tcp towards"),
+        (["/ip4/0.0.0.0/tcp/5000"], None, "Open 5000/tcp or 4012/tcp towards"),
+        (["/ip4/0.0.0.0/udp/5000"], [], "Open 4012/tcp towards"),
+    ],
+)
+def test_a_hint_names_the_ports_that_the_peers_listen_on(
+    server: list[str] | None, client: list[str] | None, expected: str, judged: Judge
+) -> None:
+    evidence = complete("relayed", expect="any", attempt=0)
+    evidence.run["session"]["punch"]["reason"] = None
+    for host, listen in (("server", server), ("client", client)):
+        for snapshot in evidence.both(host):
+            snapshot["status"]["listen"] = listen
+    assert judged(evidence)["hint"].startswith(expected)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kaspa_node.evidence.findings import Finding, Missing, Proven, Refuted
 from kaspa_node.evidence.proof import required
+from kaspa_node.evidence.reasons import POLICY_RELAY_ONLY
 from kaspa_node.evidence.verdict import RULES, Facts, Verdict, judge
 
 EACH: list[Finding] = [Proven("seen"), Missing("not there"), Refuted("says otherwise")]
@@ -88,6 +89,6 @@ def test_every_required_piece_alone_decides() -> None:
 
 
 def test_who_asked_for_the_relay_is_not_told_to_open_a_port() -> None:
-    asked = dataclasses.replace(facts("relayed", expect="relayed"), relayed_because="the policy is relay-only")
+    asked = dataclasses.replace(facts("relayed", expect="relayed"), relayed_code=POLICY_RELAY_ONLY)
     assert judge(asked).hint.startswith("Nothing to do")
     assert "4012/tcp" in judge(facts("relayed", expect="relayed")).hint

@@ -9,12 +9,13 @@ import pytest
 import trio
 import trio.testing
 
+from kaspa_node.constants import PREFER_DIRECT, RELAY_ONLY
 from kaspa_node.errors import RequestFailed
 from kaspa_node.journal import Journal
 from kaspa_node.node.remote import FIRST_RETRY_DIRECT, LONGEST_RETRY_DIRECT, PUNCH_PATIENCE, RemoteKeeper
 from kaspa_node.node.requests import SessionRequest
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED
-from kaspa_node.p2p.dial import PREFER_DIRECT, PUNCHING, RELAY_ONLY, Reached
+from kaspa_node.p2p.dial import PUNCHING, Reached
 from kaspa_node.p2p.errors import DialError
 from kaspa_node.settings.values import Remote
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from operations.inventory import CHECKOUT, Inventory, load
+from operations.inventory import CHECKOUT, Inventory
+from operations.inventory_loader import load
 from operations.problems import UsageProblem
 from tests.unit.operations.hosts import inventory, node
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kaspa_node.errors import ConfigError
-from kaspa_node.settings import Settings
+from kaspa_node.settings import Settings, load_settings
 from kaspa_node.settings.addresses import BadValue
 
 RELAY_ID = "12D3KooWR2KSRQWyanR1dPvnZkXt296xgf3FFn8135szya3zYYwY"
@@ -36,9 +36,9 @@ class Loader:
 
     def __call__(self, toml: str | None = None, role: str = "peer", **environ: str) -> Settings:
         if toml is None:
-            return Settings.load(role, None, environ)
+            return load_settings(role, None, environ)
         self.file.write_text(toml)
-        return Settings.load(role, self.file, environ)
+        return load_settings(role, self.file, environ)
 
     def refused(self, *args: Any, **kwargs: Any) -> ConfigError:
         """The error of a configuration that can't be used, which must be one line."""

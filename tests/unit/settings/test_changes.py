@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kaspa_node.settings import AllowList, Settings, definitions
+from kaspa_node.settings import AllowList, Settings, definitions, load_settings
 from kaspa_node.settings.changes import Changes, between
 from tests.unit.settings.conftest import CLIENT_ID, RELAY, RELAY_2, SERVER_ID
 
@@ -27,7 +27,7 @@ LIVE = {
 
 
 def peer(**variables: str) -> Settings:
-    return Settings.load("peer", None, {f"KASPA_NODE_{key.upper()}": value for key, value in variables.items()})
+    return load_settings("peer", None, {f"KASPA_NODE_{key.upper()}": value for key, value in variables.items()})
 
 
 @pytest.mark.parametrize("role", LIVE)

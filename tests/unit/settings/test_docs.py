@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kaspa_node.settings import Settings, definitions, docs
+from kaspa_node.settings import definitions, docs, load_settings
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "configuration.md"
 
@@ -23,7 +23,7 @@ def test_a_document_without_marks_is_left_alone() -> None:
 
 
 def test_every_setting_is_defined_and_every_default_is_good() -> None:
-    peer = Settings.load("peer", None, {})
+    peer = load_settings("peer", None, {})
     for definition in definitions():
         assert hasattr(peer, definition.key)
         if isinstance(definition.default, str | int) and definition.default != ():
@@ -36,12 +36,12 @@ def test_the_examples_load(role: str, place: int, tmp_path: Path) -> None:
     assert tomllib.loads(example)
     file = tmp_path / "node.toml"
     file.write_text(example)
-    assert Settings.load(role, file, {}).allow.peer_ids
+    assert load_settings(role, file, {}).allow.peer_ids
 
 
 def test_the_example_of_an_error_is_what_is_printed() -> None:
     from kaspa_node.errors import ConfigError
 
     with pytest.raises(ConfigError) as caught:
-        Settings.load("peer", None, {"KASPA_NODE_LISTEN": "/ip4/0.0.0.0/tcp/99999"})
+        load_settings("peer", None, {"KASPA_NODE_LISTEN": "/ip4/0.0.0.0/tcp/99999"})
     assert f"kaspa-node: {caught.value}\n" in DOCUMENT.read_text()

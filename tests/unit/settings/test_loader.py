@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaspa_node.errors import ConfigError
-from kaspa_node.settings import Settings, load_state_dir
+from kaspa_node.settings import load_settings, load_state_dir
 
 from .conftest import CLIENT_ID, RELAY, RELAY_2, RELAY_ID, SERVER_ID, Loader, refusal
 
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe")
     for path, reason in ((tmp_path / "absent", "no such file"), (tmp_path, "is a directory"), (binary, "not UTF-8")):
         with pytest.raises(ConfigError) as caught:
-            Settings.load("peer", path, {})
+            load_settings("peer", path, {})
         assert reason in str(caught.value)
         assert str(path) in str(caught.value)
 
@@ -186,7 +186,7 @@ def test_long_and_wild_values_are_cut_and_escaped(load: Loader) -> None:
 def test_whatever_the_file_holds_there_are_settings_or_one_line(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "node.toml"
     file.write_bytes(content)
-    refused = refusal(Settings.load, "relay", file, {})
+    refused = refusal(load_settings, "relay", file, {})
     assert refused is None or str(refused).isprintable()
 
 
@@ -202,7 +202,7 @@ def test_the_state_directory_alone_does_for_either_program(tmp_path: Path) -> No
 
 def test_a_role_is_relay_or_peer() -> None:
     with pytest.raises(ValueError, match="role"):
-        Settings.load("client", None, {})
+        load_settings("client", None, {})
 
 
 def test_a_node_that_would_dial_itself_is_refused_once_its_id_is_known(load: Loader) -> None:

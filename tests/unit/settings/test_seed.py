@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaspa_node.settings import Settings, seed
+from kaspa_node.settings import load_settings, seed
 
 from .conftest import CLIENT_ID, RELAY, RELAY_2, RELAY_ID, SERVER_ID, Loader, refusal
 
@@ -89,6 +89,6 @@ ENTRIES = st.text(max_size=30) | st.lists(
     st.dictionaries(st.sampled_from([*seed.LISTEN, *seed.RELAY, *seed.REMOTE, seed.REMOTE_ID]), ENTRIES),
 )
 def test_whatever_the_variables_hold_there_are_settings_or_one_line(role: str, environ: dict[str, str]) -> None:
-    error = refusal(Settings.load, role, None, environ)
+    error = refusal(load_settings, role, None, environ)
     assert error is None or str(error).isprintable()
     assert error is None or any(name in str(error) for name in environ)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from operations import inventory
-from operations.inventory import CHECKOUT
+from operations.inventory import CHECKOUT, Inventory
+from operations.inventory_loader import load
 from operations.keys import rotation
 from operations.problems import UsageProblem
 
@@ -21,10 +21,10 @@ all:
 """
 
 
-def written(directory: Path, allowed: str, announced: str = "[]") -> inventory.Inventory:
+def written(directory: Path, allowed: str, announced: str = "[]") -> Inventory:
     shutil.copytree(CHECKOUT / "inventory/lab/group_vars", directory / "group_vars")
     (directory / "hosts.yml").write_text(HOSTS.format(allowed, announced))
-    return inventory.load(str(directory))
+    return load(str(directory))
 
 
 def test_an_id_that_the_inventory_itself_names_would_come_back(tmp_path: Path) -> None:
