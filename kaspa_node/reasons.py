@@ -1,35 +1,53 @@
-"""Why something is not as one would like it to be: codes for programs. Nobody looks into the sentences beside them."""
+"""Why something did not work: a code for programs, and a sentence for people.
+
+Programs compare codes and never read sentences. Every sentence is made here, from the code and its details.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+# Hole punches (kaspa_node/p2p/punch)
+NO_ANSWER = "no-answer"
+HANDSHAKE_TIMEOUT = "handshake-timeout"
+NO_ADDRESSES = "no-addresses"
+REFUSED_BY_REMOTE = "refused-by-remote"
+REMOTE_SILENT = "remote-silent"
+EXCHANGE_TIMEOUT = "exchange-timeout"
+EXCHANGE_FAILED = "exchange-failed"
+CIRCUIT_LOST = "circuit-lost"
 
-POLICY_RELAY_ONLY: Final = "policy-relay-only"
-"""The path policy wants the relay."""
+SENTENCES = {
+    NO_ANSWER: "timeout after {seconds:.0f} s ({answers})",
+    HANDSHAKE_TIMEOUT: (
+        "TCP connected, but the handshake had no answer within {seconds:.0f} s ({answers}); "
+        "the path may drop full-size packets"
+    ),
+    NO_ADDRESSES: "the remote named no address that can be dialed",
+    REFUSED_BY_REMOTE: "the remote does not want a hole punch",
+    REMOTE_SILENT: "the remote did not begin a hole punch",
+    EXCHANGE_TIMEOUT: "no answer within {seconds:.0f} s",
+    EXCHANGE_FAILED: "{problem}",
+    CIRCUIT_LOST: "the relayed connection has ended: {why}",
+}
+"""The sentence of each code; the names in braces are its details."""
 
-NO_RELAY: Final = "no-relay"
-"""No relay is configured, or none is connected."""
 
-NO_RESERVATION: Final = "no-reservation"
-"""The relay holds no reservation of the remote."""
+class Reason:
+    """A code of SENTENCES with its details; `str` gives the sentence."""
 
-RELAY_REFUSED: Final = "relay-refused"
-"""No relay has opened a circuit."""
+    __slots__ = ("_sentence", "code")
 
-NO_LONGER_WANTED: Final = "no-longer-wanted"
-"""The remote is no longer one of the configured ones."""
+    def __init__(self, code: str, **details: object) -> None:
+        self.code = code
+        self._sentence = SENTENCES[code].format(**details)
 
-PATH_FAILED_UNDER_DATA: Final = "path-failed-under-data"
-"""A direct path was opened and then carried nothing: it is not tried for a while."""
+    def __str__(self) -> str:
+        return self._sentence
 
-PATH_LOST: Final = "path-lost"
-"""The connection under a session has ended."""
+    def __repr__(self) -> str:
+        return f"Reason({self.code}: {self._sentence})"
 
-SESSION_REFUSED: Final = "session-refused"
-"""The Kaspa handshake has failed."""
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reason) and (self.code, str(self)) == (other.code, str(other))
 
-SESSION_ENDED: Final = "session-ended"
-"""The session is over, and its path was in order."""
-
-BACKEND_FAILED: Final = "backend-failed"
-"""What speaks Kaspa on this machine could not be reached."""
+    def __hash__(self) -> int:
+        return hash((self.code, self._sentence))

@@ -23,15 +23,16 @@ BELOW = {
     "constants": set[str](),
     "milestones": set[str](),
     "networks": set[str](),
+    "reasons": set[str](),
     "errors": set[str](),
     "shutdown": set[str](),
     "journal": {"milestones"},
     "identity": {"errors"},
     "control": {"errors"},
     "settings": {"constants", "errors", "milestones", "control", "networks"},
-    "evidence": {"constants", "milestones"},
+    "evidence": {"constants", "milestones", "reasons"},
     "kaspa": {"errors", "milestones", "journal", "networks", "settings"},
-    "p2p": {"constants", "errors", "milestones", "journal", "settings"},
+    "p2p": {"constants", "errors", "milestones", "journal", "reasons", "settings"},
     "bridge": {"errors", "milestones", "journal", "p2p"},
 }
 BELOW["node"] = {"identity", "shutdown", *BELOW["bridge"], *BELOW["kaspa"], *BELOW["settings"], "bridge", "kaspa"}

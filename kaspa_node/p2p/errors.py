@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kaspa_node.reasons import Reason
+
 
 class P2PError(Exception):
     """Base of all errors of this package.
@@ -58,6 +60,17 @@ class DialError(P2PError):
 
     def __str__(self) -> str:
         return self.problem if self.address is None else f"{self.address}: {self.problem}"
+
+
+class PunchFailed(DialError):
+    """No direct connection came of a hole punch, or of one attempt.
+
+    reason: its code, and the sentence that is the error's text.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class PortBusy(DialError):
