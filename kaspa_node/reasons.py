@@ -5,15 +5,47 @@ Programs compare codes and never read sentences. Every sentence is made here, fr
 
 from __future__ import annotations
 
+from typing import Final
+
+POLICY_RELAY_ONLY: Final = "policy-relay-only"
+"""The path policy wants the relay."""
+
+NO_RELAY: Final = "no-relay"
+"""No relay is configured, or none is connected."""
+
+NO_RESERVATION: Final = "no-reservation"
+"""The relay holds no reservation of the remote."""
+
+RELAY_REFUSED: Final = "relay-refused"
+"""No relay has opened a circuit."""
+
+NO_LONGER_WANTED: Final = "no-longer-wanted"
+"""The remote is no longer one of the configured ones."""
+
+PATH_FAILED_UNDER_DATA: Final = "path-failed-under-data"
+"""A direct path was opened and then carried nothing: it is not tried for a while."""
+
+PATH_LOST: Final = "path-lost"
+"""The connection under a session has ended."""
+
+SESSION_REFUSED: Final = "session-refused"
+"""The Kaspa handshake has failed."""
+
+SESSION_ENDED: Final = "session-ended"
+"""The session is over, and its path was in order."""
+
+BACKEND_FAILED: Final = "backend-failed"
+"""What speaks Kaspa on this machine could not be reached."""
+
 # Hole punches (kaspa_node/p2p/punch)
-NO_ANSWER = "no-answer"
-HANDSHAKE_TIMEOUT = "handshake-timeout"
-NO_ADDRESSES = "no-addresses"
-REFUSED_BY_REMOTE = "refused-by-remote"
-REMOTE_SILENT = "remote-silent"
-EXCHANGE_TIMEOUT = "exchange-timeout"
-EXCHANGE_FAILED = "exchange-failed"
-CIRCUIT_LOST = "circuit-lost"
+NO_ANSWER: Final = "no-answer"
+HANDSHAKE_TIMEOUT: Final = "handshake-timeout"
+NO_ADDRESSES: Final = "no-addresses"
+REFUSED_BY_REMOTE: Final = "refused-by-remote"
+REMOTE_SILENT: Final = "remote-silent"
+EXCHANGE_TIMEOUT: Final = "exchange-timeout"
+EXCHANGE_FAILED: Final = "exchange-failed"
+CIRCUIT_LOST: Final = "circuit-lost"
 
 SENTENCES = {
     NO_ANSWER: "timeout after {seconds:.0f} s ({answers})",
@@ -28,7 +60,7 @@ SENTENCES = {
     EXCHANGE_FAILED: "{problem}",
     CIRCUIT_LOST: "the relayed connection has ended: {why}",
 }
-"""The sentence of each code; the names in braces are its details."""
+"""The sentence of a code; the names in braces are its details. Codes that are not here stand beside a sentence of their own."""
 
 
 class Reason:
