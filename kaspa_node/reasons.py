@@ -60,7 +60,7 @@ SENTENCES = {
     EXCHANGE_FAILED: "{problem}",
     CIRCUIT_LOST: "the relayed connection has ended: {why}",
 }
-"""The sentence of a code; the names in braces are its details. Codes that are not here stand beside a sentence of their own."""
+"""The sentence of a code; the names in braces are its details. The other codes come with sentences of their own."""
 
 
 class Reason:

@@ -19,9 +19,8 @@ def details_of(code: str) -> dict[str, object]:
 
 def test_every_code_is_a_constant_of_the_same_name_in_kebab_case() -> None:
     names = {name: value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)}
-    assert {value: name.lower().replace("_", "-") for name, value in names.items()} == {
-        code: code for code in SENTENCES
-    }
+    assert [value for name, value in names.items() if value != name.lower().replace("_", "-")] == []
+    assert set(SENTENCES) <= set(names.values())
 
 
 @pytest.mark.parametrize("code", SENTENCES)
