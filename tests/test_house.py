@@ -53,6 +53,7 @@ CORES = (
     "kaspa_node/p2p/punch/exchange.py",
     "kaspa_node/p2p/relay/ledger.py",
     "kaspa_node/p2p/reservation/keeper.py",
+    "kaspa_node/p2p/reservation/life.py",
     "kaspa_node/p2p/channel/yamux.py",
     "operations/capture/pcap.py",
     "operations/capture/plan.py",

@@ -17,6 +17,7 @@ from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.host import Host
 from kaspa_node.settings import Settings
+from kaspa_node.settings.values import TcpAddress
 from kaspa_node.shutdown import shutdown_on_signal
 
 AGENT = f"kaspa-node/{__version__}"
@@ -37,15 +38,16 @@ async def open_host(settings: Settings, identity: Identity) -> Host:
 
 
 async def announced(settings: Settings) -> list[SocketAddress]:
-    """The addresses to announce, names looked up. Raises ListenError."""
-    return [await _resolved(address.host, address.port) for address in settings.announce]
+    """The addresses to announce; a name stands for all its addresses. Raises ListenError."""
+    found = [await _resolved(address) for address in settings.announce]
+    return list(dict.fromkeys(address for addresses in found for address in addresses))
 
 
-async def _resolved(name: str, port: int) -> SocketAddress:
+async def _resolved(address: TcpAddress) -> list[SocketAddress]:
     try:
-        return await tcp.resolve(name, port)
+        return await tcp.resolve(address.host, address.port, address.family)
     except p2p_errors.DialError as error:
-        raise ListenError(f"{name}:{port}", str(error), "correct `announce`") from error
+        raise ListenError(f"{address.host}:{address.port}", error.problem, "correct `announce`") from error
 
 
 def announce_start(host: Host, kind: str, journal: Journal) -> None:

@@ -67,5 +67,5 @@ def _relay(link: RelayLink) -> dict[str, Any]:
         "state": keeper.state,
         "expires": None if keeper.expires is None else unix_time(keeper.expires),
         "observed": None if link.observed is None else str(link.observed),
-        "reason": keeper.reason,
+        "reason": keeper.reason or (None if keeper.clock is None else keeper.clock.text),
     }

@@ -19,6 +19,14 @@ BACKLOG = 128
 # The kernel ends a connection whose remote acknowledges nothing for this long (milliseconds).
 USER_TIMEOUT_MS = 20_000
 
+_FAMILIES = {
+    "ip4": socket.AF_INET,
+    "ip6": socket.AF_INET6,
+    "dns4": socket.AF_INET,
+    "dns6": socket.AF_INET6,
+    "dns": socket.AF_UNSPEC,
+}
+
 
 def _socket(ipv6: bool) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -87,14 +95,19 @@ async def connect(remote: SocketAddress, local: SocketAddress | None = None) -> 
     return sock
 
 
-async def resolve(host: str, port: int) -> SocketAddress:
-    """The first address of a host name; an IP address is returned as it is. Raises DialError."""
+async def resolve(host: str, port: int, family: str) -> list[SocketAddress]:
+    """The addresses of a host, in the resolver's order; an IP address is returned as it is. Raises DialError.
+
+    family: the multiaddr protocol that names the host (multiaddr protocol table): ip4, ip6, dns4 (IPv4 addresses only),
+    dns6 (IPv6 only) or dns (both).
+    """
     try:
-        found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await trio.socket.getaddrinfo(host, port, family=_FAMILIES[family], type=socket.SOCK_STREAM)
     except OSError as error:
         raise DialError(f"the name {host} can't be resolved: {error.strerror or error}") from error
-    name = found[0][4]
-    return SocketAddress(str(name[0]), int(name[1]))
+    except UnicodeError as error:
+        raise DialError(f"the name {host} can't be resolved: it is no valid host name ({error})") from error
+    return list(dict.fromkeys(SocketAddress(str(name[0]), int(name[1])) for *_, name in found))
 
 
 def names(sock: socket.socket) -> tuple[SocketAddress, SocketAddress]:

@@ -144,7 +144,7 @@ class Settings:
         _RELAY,
         kinds.integer(1, _UINT32, "seconds"),
         3600,
-        "How long a reservation lasts; peers renew at half of it.",
+        "How long a reservation lasts; peers renew at half of it, at least every half hour.",
         live=True,
     )
     max_circuits: int = _setting(_RELAY, kinds.integer(1, 65535), 64, "Circuits at a time.", live=True)

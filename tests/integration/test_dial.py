@@ -300,18 +300,6 @@ async def test_another_relay_at_the_address_is_not_reserved_on() -> None:
         assert link.keeper.reason == failed["reason"]
 
 
-async def test_a_reservation_is_renewed_at_half_of_its_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper_module, "SHORTEST_LIFE", 0.2)
-    monkeypatch.setattr(keeper_module, "LONGEST_LIFE", 0.2)
-    async with world() as w:
-        relay = await w.relay()
-        b = await w.party(2, relay)
-        renewed = await b.journal.seen(milestones.RESERVATION_ACCEPTED, renewal=True)
-        assert renewed["relay"] == relay.host.peer_id
-        await relay.journal.seen(milestones.RELAY_RESERVED, renewed=True)
-        assert len(b.journal.all(milestones.RESERVATION_PUBLISHED)) == 1
-
-
 async def test_a_refused_reservation_is_told_and_tried_again() -> None:
     async with world() as w:
         relay = await w.relay(permits=lambda peer: False)

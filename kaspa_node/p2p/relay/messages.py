@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 from libp2p.peer.id import ID
-from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, Status, StopMessage
+from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, Reservation, Status, StopMessage
 
 from kaspa_node.p2p.channel import select
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ProtocolError
-from kaspa_node.p2p.wire import delimited
+from kaspa_node.p2p.wire import delimited, uvarint
 
 HOP_PROTOCOL = "/libp2p/circuit/relay/0.2.0/hop"
 STOP_PROTOCOL = "/libp2p/circuit/relay/0.2.0/stop"
 MAX_BYTES = 4 * 1024
+
+# A field of ours in the Reservation message: the life in seconds, a varint. The specification has only `expire`, which
+# depends on the relay's clock. Other programs skip a field that they don't know.
+LIFE_FIELD = 27505
+_VARINT = 0
 
 OK = "OK"
 RESERVATION_REFUSED = "RESERVATION_REFUSED"
@@ -23,6 +29,10 @@ CONNECTION_FAILED = "CONNECTION_FAILED"
 NO_RESERVATION = "NO_RESERVATION"
 MALFORMED_MESSAGE = "MALFORMED_MESSAGE"
 UNEXPECTED_MESSAGE = "UNEXPECTED_MESSAGE"
+
+# Statuses by which relays refuse a reservation for one of their limits; rust-libp2p uses the second for too many
+# requests, too (protocols/relay/src/behaviour.rs).
+NO_ROOM = (RESERVATION_REFUSED, RESOURCE_LIMIT_EXCEEDED)
 
 
 def status_name(number: int) -> str:
@@ -45,6 +55,19 @@ def peer_text(raw: bytes) -> str:
 def peer_bytes(peer: str) -> bytes:
     """The binary form of a peer id in base58."""
     return bytes(ID.from_base58(peer).to_bytes())
+
+
+def put_life(reservation: Reservation, seconds: int) -> None:
+    """Send along how long the reservation lasts."""
+    reservation.MergeFromString(uvarint(LIFE_FIELD << 3 | _VARINT) + uvarint(seconds))
+
+
+def life_of(reservation: Reservation) -> int | None:
+    """How long the reservation lasts in seconds, if the relay has sent it."""
+    unknown = UnknownFieldSet(reservation)
+    fields = [unknown[index] for index in range(len(unknown))]
+    values = [field.data for field in fields if (field.field_number, field.wire_type) == (LIFE_FIELD, _VARINT)]
+    return int(values[-1]) if values else None
 
 
 async def read_hop(stream: Stream) -> HopMessage:

@@ -90,6 +90,7 @@ class RelayService:
         ttl = self.ledger.limits.reservation_ttl
         answer = HopMessage(type=HopMessage.STATUS, status=wire.status_number(wire.OK))
         answer.reservation.expire = int(time.time() + ttl)
+        wire.put_life(answer.reservation, int(ttl))
         answer.reservation.addrs.extend(self._addresses(stream.connection))
         self._set_limit(answer)
         self._journal.record(milestones.RELAY_RESERVED, peer=peer, renewed=renewed, observed=observed, ttl=ttl)

@@ -1,8 +1,9 @@
 """When to connect to a relay, when to reserve, when to renew, how long to wait: the state machine, without a clock.
 
-A reservation is renewed at half its life. It ends with the connection, so a relay that went away is connected to
-again, and asked again. After a failure the pause doubles, from one second to a minute, with a fifth of jitter so that
-the peers of a restarted relay don't come back in step.
+A reservation is renewed at half its life, or sooner if only the relay's clock says how long it lasts (`life`). It ends
+with the connection, so a relay that went away is connected to again, and asked again. After a failure the pause
+doubles, from one second to a minute, with a fifth of jitter so that the peers of a restarted relay don't come back in
+step; while a reservation still holds, the pause is at most half of what is left of it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kaspa_node.p2p.reservation.life import SHORTEST_INTERVAL, ClockDifference, Grant, Pace
+
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
-# A lifetime outside these bounds (seconds) comes from a relay whose clock differs from ours; it is taken as the bound.
-SHORTEST_LIFE, LONGEST_LIFE = 30.0, 24 * 3600.0
 
 CONNECTING = "connecting"
 RESERVING = "reserving"
@@ -49,16 +50,21 @@ class ReservationKeeper:
 
     wanted: False keeps only the connection. jitter: gives a number from 0 to 1.
     state: one of the names above. reason: of the last failure. expires: end of the reservation on the caller's clock.
+    clock: how the relay's clock differs from ours, if it does.
     """
 
     def __init__(self, *, wanted: bool, jitter: Callable[[], float]) -> None:
         self.state = CONNECTING
         self.reason: str | None = None
         self.expires: float | None = None
+        self.clock: ClockDifference | None = None
         self._wanted = wanted
         self._jitter = jitter
         self._pause = FIRST_PAUSE
         self._connected = False
+        self._pace = Pace()
+        self._interval = 0.0
+        self._slowed = False
         self._renew_at = 0.0
         self._again_at = 0.0
         self._lost_at = float("-inf")
@@ -98,11 +104,16 @@ class ReservationKeeper:
         if not self._wanted:
             self._calm()
 
-    def granted(self, lifetime: float, now: float) -> float:
-        """The relay has reserved for `lifetime` seconds; returns the lifetime that is counted with."""
-        life = min(max(lifetime, SHORTEST_LIFE), LONGEST_LIFE)
-        self.expires = now + life
-        self._renew_at = now + life / 2
+    def granted(self, grant: Grant, asked: float) -> float:
+        """The relay has agreed to the request made at `asked`; returns the life in seconds that is counted with.
+
+        The life counts from the request, because the relay's own count can't have begun before.
+        """
+        life, self._interval = self._pace.of(grant)
+        self._slowed = False
+        self.expires = asked + life
+        self._renew_at = asked + self._interval
+        self.clock = grant.clock
         self.state = RESERVED
         self._calm()
         return life
@@ -111,16 +122,26 @@ class ReservationKeeper:
         """The connection was replaced by another one: the reservation is to be asked for again on it."""
         self._renew_at = now
 
-    def failed(self, reason: str, now: float) -> float:
-        """Connecting or reserving failed; returns the pause in seconds. A reservation that still holds is kept."""
-        self.reason = reason
+    def failed(self, reason: str, now: float, *, no_room: bool = False) -> float:
+        """Connecting or reserving failed; returns the pause in seconds. A reservation that still holds is kept.
+
+        no_room: the relay refused for a limit.
+        """
         pause = self._pause * (1 + self._jitter() / 5)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        self._again_at = now + pause
-        if self.expires is not None and now >= self.expires:
+        if self.expires is None or now >= self.expires:
             self.expires = None
-        if self.expires is None:
             self.state = BACKOFF
+        else:
+            if no_room:
+                # The relay holds our reservation, so the limit is on how often we ask. One step for each grant.
+                if not self._slowed:
+                    self._pace.refused()
+                    self._slowed = True
+                pause = max(pause, self._interval)
+            pause = min(pause, max((self.expires - now) / 2, SHORTEST_INTERVAL))
+        self.reason = reason
+        self._again_at = now + pause
         return pause
 
     def lost(self, reason: str, now: float) -> bool:
@@ -128,6 +149,8 @@ class ReservationKeeper:
         had = self.expires is not None
         self._connected = False
         self.expires = None
+        self.clock = None
+        self._pace.start_again()
         self.reason = reason
         self.state = CONNECTING
         # At once the first time: most relays that go away are back from a restart. Not sooner than a failure has said,

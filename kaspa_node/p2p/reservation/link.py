@@ -10,13 +10,14 @@ from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import Mapping, SocketAddress
 from kaspa_node.p2p.channel.connection import Connection
-from kaspa_node.p2p.errors import DialError, P2PError, PortBusy, ProtocolError, RelayRefused, WrongPeer
+from kaspa_node.p2p.errors import DialError, P2PError, RelayRefused
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.relay import messages as wire
+from kaspa_node.p2p.reservation import dialing
 from kaspa_node.p2p.reservation.keeper import Connect, ReservationKeeper, Reserve
+from kaspa_node.p2p.reservation.life import ClockDifference, Grant
 from kaspa_node.settings.values import RelayAddress
 
 REQUEST_SECONDS = 10.0
@@ -24,6 +25,8 @@ REQUEST_SECONDS = 10.0
 BUSY_SECONDS = 61.0
 # How long a relay that is given up is still kept for the circuits over it: time for the remotes to hear of another one.
 LEAVE_SECONDS = 60.0
+# Renewals may come every second: the first ones have a line each, then there is one line in so many seconds.
+RENEWALS_LOGGED, LINE_SECONDS = 3, 300.0
 
 
 class RelayLink:
@@ -43,6 +46,9 @@ class RelayLink:
         self._up = trio.Event()
         self._move_at = float("inf")
         self._nap = trio.CancelScope()
+        self._renewals = 0
+        self._line_at = 0.0
+        self._said: ClockDifference | None = None
 
     @property
     def peer_id(self) -> str:
@@ -54,6 +60,11 @@ class RelayLink:
         """The connection to the relay, while it stands."""
         connection = self._connection
         return None if connection is None or connection.closed.is_set() else connection
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds for one frame to the relay and back, as last measured; None while there is no connection."""
+        return None if self.standing is None else self.standing.round_trip
 
     @property
     def observed(self) -> SocketAddress | None:
@@ -132,16 +143,15 @@ class RelayLink:
         if lately or self._host.connections.over(old):
             return
         try:
-            address = await tcp.resolve(self.address.host, self.address.port)
-            connection = await self._host.dialer.dial(address, self.peer_id)
-        except P2PError as error:
+            connection, _ = await dialing.dial(self._host, self.address, self._journal, any_port=False)
+        except DialError as error:
             self._journal.debug("relay %s still can't be dialed from the listening port: %s", self.peer_id, error)
             return
         self._move_at = float("inf")
         self._connection = connection
         self.keeper.moved(trio.current_time())
         old.close("the connection from the listening port takes its place")
-        self._journal.info("Relay %s is connected to from the listening port again", address)
+        self._journal.info("Relay %s is connected to from the listening port again", connection.route.remote)
         await self._learn_mapping(connection)
 
     def _lost(self, connection: Connection) -> None:
@@ -152,36 +162,18 @@ class RelayLink:
         if self.keeper.lost(connection.reason, trio.current_time()):
             self._journal.record(milestones.RESERVATION_LOST, relay=self.peer_id, reason=connection.reason)
 
-    def _failed(self, error: Exception) -> None:
-        delay = self.keeper.failed(str(error), trio.current_time())
-        self._journal.record(
-            milestones.RESERVATION_FAILED, relay=self.peer_id, reason=str(error), delay=round(delay, 1)
-        )
+    def _failed(self, reason: str, *, no_room: bool = False) -> None:
+        delay = self.keeper.failed(reason, trio.current_time(), no_room=no_room)
+        self._journal.record(milestones.RESERVATION_FAILED, relay=self.peer_id, reason=reason, delay=round(delay, 1))
 
     async def _connect(self) -> None:
         try:
-            address = await tcp.resolve(self.address.host, self.address.port)
-            try:
-                connection = await self._host.dialer.dial(address, self.peer_id)
-            except PortBusy as error:
-                # The old 4-tuple may linger after a restart; an ephemeral port keeps the reservation, not the mapping.
-                self._journal.info(
-                    "Relay %s can't be dialed from the listening port (%s): another port is used", address, error
-                )
-                connection = await self._host.dialer.dial(address, self.peer_id, port=0)
-                self._move_at = trio.current_time() + BUSY_SECONDS
-        except WrongPeer as error:
-            self._failed(DialError(f"{error}; correct the peer id of {self.address.addr} in `relays`"))
+            connection, elsewhere = await dialing.dial(self._host, self.address, self._journal, any_port=True)
+        except DialError as error:
+            self._failed(error.problem)
             return
-        except ProtocolError as error:
-            problem = f"what answers at {address} is no libp2p relay: {error}"
-            self._failed(DialError(f"{problem}; correct the address of {self.address.addr} in `relays`"))
-            return
-        except P2PError as error:
-            place = f"{self.address.host}:{self.address.port}"
-            named = any(name in str(error) for name in (place, self.address.host))
-            self._failed(error if named else DialError(f"{place}: {error}"))
-            return
+        if elsewhere:
+            self._move_at = trio.current_time() + BUSY_SECONDS
         self._connection = connection
         self._up.set()
         self.keeper.connected()
@@ -205,25 +197,50 @@ class RelayLink:
             return
         if not renewal:
             self._journal.record(milestones.RESERVATION_REQUESTED, addr=self.address.circuit, relay=self.peer_id)
+        asked = trio.current_time()
         try:
             with trio.fail_after(REQUEST_SECONDS):
-                lifetime = await self._ask(connection)
-        except (P2PError, trio.TooSlowError) as error:
-            reason = f"no answer within {REQUEST_SECONDS:.0f} s" if isinstance(error, trio.TooSlowError) else error
-            self._failed(DialError(str(reason)))
+                grant = await self._ask(connection)
+        except trio.TooSlowError:
+            self._failed(f"no answer within {REQUEST_SECONDS:.0f} s")
             return
-        life = self.keeper.granted(lifetime, trio.current_time())
-        self._journal.record(milestones.RESERVATION_ACCEPTED, relay=self.peer_id, renewal=renewal, ttl=round(life))
-        if not renewal:
-            addr = self.address.circuit_to(self._host.peer_id)
-            self._journal.record(milestones.RESERVATION_PUBLISHED, addr=addr, relay=self.peer_id)
+        except RelayRefused as error:
+            self._failed(str(error), no_room=error.status in wire.NO_ROOM)
+            return
+        except P2PError as error:
+            self._failed(str(error))
+            return
+        self._note(renewal, self.keeper.granted(grant, asked))
 
-    async def _ask(self, connection: Connection) -> float:
+    async def _ask(self, connection: Connection) -> Grant:
+        requested = time.time()
         stream = await self._host.protocols.open(connection, [wire.HOP_PROTOCOL])
-        await wire.write(stream, HopMessage(type=HopMessage.RESERVE))
-        answer = await wire.read_hop(stream)
+        answered = False
+        try:
+            await wire.write(stream, HopMessage(type=HopMessage.RESERVE))
+            answer = await wire.read_hop(stream)
+            answered = True
+        finally:
+            # A request that was given up would stay open at both ends.
+            if not answered:
+                stream.reset()
         stream.dismiss()
         status = wire.status_name(answer.status)
         if status != wire.OK:
             raise RelayRefused(status)
-        return float(answer.reservation.expire) - time.time()
+        return Grant(answer.reservation.expire, requested, wire.life_of(answer.reservation))
+
+    def _note(self, renewal: bool, life: float) -> None:
+        """Write what was granted to the log, without a line for each of many renewals."""
+        now = trio.current_time()
+        self._renewals = self._renewals + 1 if renewal else 0
+        if self._renewals <= RENEWALS_LOGGED or now >= self._line_at:
+            self._line_at = now + LINE_SECONDS
+            self._journal.record(milestones.RESERVATION_ACCEPTED, relay=self.peer_id, renewal=renewal, ttl=round(life))
+        if not renewal:
+            addr = self.address.circuit_to(self._host.peer_id)
+            self._journal.record(milestones.RESERVATION_PUBLISHED, addr=addr, relay=self.peer_id)
+        clock = self.keeper.clock
+        if clock is not None and clock.is_news_after(self._said):
+            self._said = clock
+            self._journal.warning("Relay %s: %s", self.peer_id, clock.text)

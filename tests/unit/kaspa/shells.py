@@ -34,6 +34,9 @@ class RecordingJournal(Journal):
     def debug(self, text: str, *args: object) -> None:
         self.lines.append(text % args)
 
+    def warning(self, text: str, *args: object) -> None:
+        self.lines.append(text % args)
+
     def info(self, text: str, *args: object) -> None:
         self.lines.append(text % args)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, Reservation
 
 from kaspa_node.p2p.errors import ProtocolError
 from kaspa_node.p2p.relay import messages as wire
@@ -32,6 +33,27 @@ def test_statuses_are_the_specifications(name: str, number: int) -> None:
 
 def test_a_status_of_the_future_is_told_by_its_number() -> None:
     assert wire.status_name(777) == "STATUS_777"
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_the_life_of_a_reservation_is_a_field_that_others_skip(seconds: int) -> None:
+    sent = HopMessage(type=HopMessage.STATUS)
+    sent.reservation.expire = 1_800_000_000
+    wire.put_life(sent.reservation, seconds)
+    read = HopMessage.FromString(sent.SerializeToString())
+    assert wire.life_of(read.reservation) == seconds
+    assert read.reservation.expire == 1_800_000_000
+
+
+@pytest.mark.parametrize("raw", ["", "8ab70d0161", "89b70d0000000000000000"], ids=["none", "bytes", "fixed64"])
+def test_a_field_of_that_number_and_another_type_is_no_life(raw: str) -> None:
+    assert wire.life_of(Reservation.FromString(bytes.fromhex(raw))) is None
+
+
+def test_the_life_on_the_wire() -> None:
+    reservation = Reservation()
+    wire.put_life(reservation, 60)
+    assert reservation.SerializeToString() == bytes.fromhex("88b70d3c")
 
 
 def test_peer_ids_to_bytes_and_back() -> None:
