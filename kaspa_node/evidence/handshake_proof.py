@@ -89,7 +89,7 @@ def _native_log(case: Case, host: Host) -> Journal:
 
 def _connection(case: Case, host: Host) -> tuple[str, str]:
     """Direction and address by which the program's log names the session's connection: a local socket's."""
-    return ("outgoing", str(door(case))) if host is case.run.client else ("incoming", str(caller(case, host)))
+    return ("outgoing", str(local_forward(case))) if host is case.run.client else ("incoming", str(caller(case, host)))
 
 
 def _native(case: Case, host: Host) -> list[Line]:
@@ -127,7 +127,7 @@ def caller(case: Case, host: Host) -> Endpoint:
     return found
 
 
-def door(case: Case) -> Endpoint:
+def local_forward(case: Case) -> Endpoint:
     """Where the client's native program reaches the server: what the peer beside it listens on for that remote."""
     client, label = case.run.client, case.standing[0]
     found = measure.status(case, client, label).local_forwards.get(peer_id(case.run.server))

@@ -14,7 +14,7 @@ from kaspa_node.evidence.bundle import Host
 from kaspa_node.evidence.correlate import Case
 from kaspa_node.evidence.endpoints import Endpoint
 from kaspa_node.evidence.findings import Contradiction, Lacking
-from kaspa_node.evidence.handshake_proof import caller, door, program
+from kaspa_node.evidence.handshake_proof import caller, local_forward, program
 from kaspa_node.evidence.measure import Growth
 from kaspa_node.evidence.session_proof import the_session
 from kaspa_node.evidence.snapshot import KernelSocket, NativeProgram, Service, Snapshot
@@ -75,7 +75,7 @@ def _ends(case: Case, host: Host, label: str) -> tuple[KernelSocket, KernelSocke
     """Both ends of the local socket: the program's and the peer's, each in its own unit."""
     snapshot, native = _native(case, host, label)
     call = caller(case, host)
-    at = door(case) if host is case.run.client else _backend(case, host, label)
+    at = local_forward(case) if host is case.run.client else _backend(case, host, label)
     link = (call, at) if host is case.run.client else (at, call)
     theirs = _owned(native.sockets, link, str(host.native))
     ours = _owned(snapshot.sockets or (), (link[1], link[0]), host.service)

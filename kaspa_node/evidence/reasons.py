@@ -1,10 +1,10 @@
-"""Codes of the reasons why a peer has no direct path, as far as a verdict depends on them."""
+"""The codes of reasons in the evidence of nodes that wrote none."""
 
 from __future__ import annotations
 
-POLICY_RELAY_ONLY = "policy-relay-only"
+from kaspa_node.reasons import POLICY_RELAY_ONLY
 
-# Nodes up to 0.1.0 wrote the sentence alone. Bundles of that time are read by it; nothing else looks at sentences.
+# Such nodes wrote the sentence alone. Their sentences are read here, where a bundle is decoded, and nowhere else.
 _SENTENCES = {"the policy is relay-only": POLICY_RELAY_ONLY}
 
 

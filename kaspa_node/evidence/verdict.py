@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kaspa_node.constants import MAX_PUNCH_ATTEMPTS, PEER_PORT, PREFER_DIRECT
 from kaspa_node.evidence.findings import Finding, Missing, Proven, Refuted
 from kaspa_node.evidence.proof import DIRECT, RELAYED, required
-from kaspa_node.evidence.reasons import POLICY_RELAY_ONLY
+from kaspa_node.reasons import POLICY_RELAY_ONLY
 
 PASS, FLAKY, WORKS_RELAYED, FAIL = "PASS", "PASS-FLAKY", "RELAYED", "FAIL"
 EXIT_SATISFIED, EXIT_FAIL, EXIT_UNUSABLE, EXIT_RELAYED = 0, 1, 2, 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from operations.doctor import agreement, identities, kaspa, machines, nats, reservations, ways
+from operations.doctor import agreement, identities, kaspa, machines, nats, relay_paths, reservations
 from operations.doctor.facts import Facts
 from operations.doctor.findings import CAUSE, CONSEQUENCE, Told, in_order
 from operations.doctor.pair import DIRECT, Pair
@@ -49,7 +49,7 @@ def diagnose(facts: Facts, dialer: str, dialed: str) -> Diagnosis:
     hosts = (*pair.relays, *pair.peers)
     found = [
         *machines.examine(facts, hosts),
-        *ways.examine(pair),
+        *relay_paths.examine(pair),
         *identities.examine(pair),
         *agreement.examine(pair),
         *reservations.examine(pair),

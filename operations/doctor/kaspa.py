@@ -10,7 +10,7 @@ from kaspa_node.settings.model import EXTERNAL
 from operations.doctor.facts import OPEN, Host
 from operations.doctor.findings import Finding
 from operations.doctor.pair import NOTHING, Pair
-from operations.doctor.ways import said
+from operations.doctor.relay_paths import said
 
 _UNDER_WAY = ("dialing", "punching")
 _HANDSHAKE = (m.REJECT_SENT, m.REJECT_RECEIVED, m.HANDSHAKE_FAILED, m.PEER_CONNECTED)

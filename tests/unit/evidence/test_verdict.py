@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from kaspa_node.evidence.findings import Finding, Missing, Proven, Refuted
 from kaspa_node.evidence.proof import required
-from kaspa_node.evidence.reasons import POLICY_RELAY_ONLY
 from kaspa_node.evidence.verdict import RULES, Facts, Verdict, judge
+from kaspa_node.reasons import POLICY_RELAY_ONLY
 
 EACH: list[Finding] = [Proven("seen"), Missing("not there"), Refuted("says otherwise")]
 FINDINGS = st.sampled_from(EACH)

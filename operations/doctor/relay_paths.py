@@ -1,4 +1,4 @@
-"""The way from a peer to its relays: named rightly, open, not shut by the relay's own firewall."""
+"""Whether a peer can reach its relays: named correctly, reachable, not blocked by the firewall of the relay itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def examine(pair: Pair) -> Iterator[Finding]:
     yield from _common(pair)
     for host in pair.peers:
         for address in addresses(host):
-            yield from _way(pair.facts, host, address)
+            yield from _to_relay(pair.facts, host, address)
     for relay in pair.relays:
         yield from _firewall(pair, relay)
 
@@ -45,7 +45,7 @@ def _known_as(facts: Facts, address: RelayAddress) -> str:
     return relay.name if relay is not None else address.peer_id
 
 
-def _way(facts: Facts, host: Host, address: RelayAddress) -> Iterator[Finding]:
+def _to_relay(facts: Facts, host: Host, address: RelayAddress) -> Iterator[Finding]:
     at, relay = place(address), find(facts, address)
     outcome = facts.outcome(host.name, at)
     if outcome is None:
