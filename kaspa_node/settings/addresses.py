@@ -1,7 +1,7 @@
 """Multiaddrs and peer ids as people write them, checked and split.
 
-Supported: `/ip4|ip6|dns4/HOST/tcp/PORT`, where a relay is meant followed by `/p2p/ID` and, where a circuit is meant,
-by `/p2p-circuit` and `/p2p/ID` of its far end. multiaddr's and libp2p's errors end here, as BadValue.
+Supported: `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT`, for a relay followed by `/p2p/ID`, and for a circuit also by
+`/p2p-circuit` and `/p2p/ID` of its far end. multiaddr's and libp2p's errors end here, as BadValue.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from kaspa_node.settings.values import RelayAddress, TcpAddress
 
 EXPECT_PEER_ID = "an Ed25519 peer id: 52 characters that begin with 12D3KooW"
 EXPECT_LISTEN = "/ip4|ip6/ADDRESS/tcp/PORT, such as /ip4/0.0.0.0/tcp/4012"
-EXPECT_EXTERNAL = "/ip4|ip6|dns4/HOST/tcp/PORT, such as /ip4/203.0.113.20/tcp/4012"
-EXPECT_RELAY = "/ip4|ip6|dns4/HOST/tcp/PORT/p2p/RELAY-ID, such as /ip4/203.0.113.10/tcp/4011/p2p/12D3KooW…"
+EXPECT_EXTERNAL = "/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT, such as /ip4/203.0.113.20/tcp/4012"
+EXPECT_RELAY = "/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT/p2p/RELAY-ID, such as /ip4/203.0.113.10/tcp/4011/p2p/12D3KooW…"
 EXPECT_CIRCUIT = EXPECT_RELAY.replace(", such", ", with or without /p2p-circuit, such")
 
-_HOSTS = ("ip4", "ip6", "dns4")
+_NAMES = ("dns", "dns4", "dns6")
+_HOSTS = ("ip4", "ip6", *_NAMES)
 _PEER_ID_BYTES = 38
 
 
@@ -54,7 +55,7 @@ def parse_listen(text: str) -> TcpAddress:
         raise BadValue(text, "is a circuit through a relay, which belongs in `relays`", EXPECT_LISTEN)
     parts = _split(text, EXPECT_LISTEN)
     address = _socket(text, parts[:2], EXPECT_LISTEN, lowest_port=0)
-    if address.family == "dns4":
+    if address.family in _NAMES:
         raise BadValue(text, "is a name, and only an address can be listened on", EXPECT_LISTEN)
     _no_rest(text, parts[2:], EXPECT_LISTEN)
     return address
@@ -105,7 +106,7 @@ def _split(text: str, expected: str) -> list[tuple[str, str]]:
         raise BadValue(text, "is no multiaddr: it does not begin with /", expected)
     first = text.split("/", 2)[1]
     if first not in _HOSTS:
-        raise BadValue(text, f"begins with /{first}: only /ip4, /ip6 and /dns4 are supported", expected)
+        raise BadValue(text, f"begins with /{first}: only /ip4, /ip6, /dns, /dns4 and /dns6 are supported", expected)
     _check_port(text, expected)
     _check_peer_ids(text)
     try:

@@ -16,7 +16,7 @@ class TcpAddress:
     """A place to listen on or to be reached at.
 
     addr: the multiaddr, `/ip4/0.0.0.0/tcp/4012`.
-    host: an IP address, or a name where addr begins with /dns4.
+    host: an IP address, or a name if addr begins with /dns, /dns4 or /dns6.
     port: 0 to 65535; 0 only where one listens, and lets the system choose.
     """
 
@@ -26,7 +26,7 @@ class TcpAddress:
 
     @property
     def family(self) -> str:
-        """`ip4`, `ip6` or `dns4`."""
+        """`ip4`, `ip6`, `dns`, `dns4` or `dns6`."""
         return self.addr.split("/", 2)[1]
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class RelayAddress:
 
     @property
     def family(self) -> str:
-        """`ip4`, `ip6` or `dns4`."""
+        """`ip4`, `ip6`, `dns`, `dns4` or `dns6`."""
         return self.addr.split("/", 2)[1]
 
     @property

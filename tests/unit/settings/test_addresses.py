@@ -24,6 +24,7 @@ PARSERS = (
 PIECES = st.sampled_from(
     ["", "/", "ip4", "ip6", "dns4", "tcp", "udp", "p2p", "p2p-circuit", "127.0.0.1", "::1", "a.b", "4011", "65536"]
     + ["-1", "00000", "٣", RELAY_ID, RELAY_ID[:-1], "Qm", "\x00", "\n", "ip6zone", "quic-v1", "unix", "ws"]
+    + ["dns", "dns6"]
 )
 
 
@@ -50,10 +51,12 @@ def test_addresses_survive_parsing(
     assert addresses.parse_circuit(relay.circuit_to(SERVER_ID)) == (relay, SERVER_ID)
 
 
-def test_a_name_is_kept() -> None:
-    assert addresses.parse_external("/dns4/relay.example.org/tcp/4011") == TcpAddress(
-        "/dns4/relay.example.org/tcp/4011", "relay.example.org", 4011
-    )
+@pytest.mark.parametrize("family", ["dns", "dns4", "dns6"])
+def test_a_name_is_kept_with_its_family(family: str) -> None:
+    address = addresses.parse_external(f"/{family}/relay.example.org/tcp/4011")
+    assert address == TcpAddress(f"/{family}/relay.example.org/tcp/4011", "relay.example.org", 4011)
+    relay = addresses.parse_relay(f"{address}/p2p/{RELAY_ID}")
+    assert (address.family, relay.family) == (family, family)
 
 
 def test_a_circuit_names_the_relay_and_perhaps_the_far_end() -> None:
@@ -74,8 +77,8 @@ def test_the_system_may_choose_a_port_to_listen_on_but_not_one_to_dial() -> None
     [
         ("127.0.0.1:4012", "does not begin with /"),
         ("", "does not begin with /"),
-        ("/udp/4012", "only /ip4, /ip6 and /dns4"),
-        ("/dns/relay.example.org/tcp/4012", "only /ip4, /ip6 and /dns4"),
+        ("/udp/4012", "only /ip4, /ip6, /dns, /dns4 and /dns6"),
+        ("/dnsaddr/relay.example.org/tcp/4012", "only /ip4, /ip6, /dns, /dns4 and /dns6"),
         ("/ip4/1.2.3/tcp/4012", "'1.2.3' is not IPv4"),
         ("/ip4/1.2.3.4", "only TCP"),
         ("/ip4/1.2.3.4/udp/4012", "only TCP"),
@@ -84,7 +87,9 @@ def test_the_system_may_choose_a_port_to_listen_on_but_not_one_to_dial() -> None
         ("/ip4/1.2.3.4/tcp/-1", 'port "-1", which is no number'),
         ("/ip4/1.2.3.4/tcp/http", 'port "http", which is no number'),
         ("/ip4/1.2.3.4/tcp/4012/ws", "goes on with /ws"),
+        ("/dns/relay.example.org/tcp/4012", "is a name"),
         ("/dns4/relay.example.org/tcp/4012", "is a name"),
+        ("/dns6/relay.example.org/tcp/4012", "is a name"),
         (f"{RELAY}/p2p-circuit", "which belongs in `relays`"),
         (RELAY, "goes on with /p2p"),
     ],
