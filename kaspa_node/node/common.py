@@ -38,7 +38,7 @@ async def open_host(settings: Settings, identity: Identity) -> Host:
 
 
 async def announced(settings: Settings) -> list[SocketAddress]:
-    """The addresses to announce; a name stands for all its addresses. Raises ListenError."""
+    """The addresses to announce; of a name, all its addresses. Raises ListenError."""
     found = [await _resolved(address) for address in settings.announce]
     return list(dict.fromkeys(address for addresses in found for address in addresses))
 

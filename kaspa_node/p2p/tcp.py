@@ -72,7 +72,7 @@ def _listen_error(address: SocketAddress, error: OSError) -> ListenError:
 
 
 async def connect(remote: SocketAddress, local: SocketAddress | None = None) -> socket.socket:
-    """A connected socket to `remote`, from `local` (with port reuse) where given. Raises DialError, also PortBusy."""
+    """A connected socket to `remote`, from `local` (with port reuse) if given. Raises DialError, also PortBusy."""
     sock = _socket(remote.is_ipv6)
     connected = False
     try:
@@ -111,7 +111,7 @@ async def resolve(host: str, port: int, family: str) -> list[SocketAddress]:
 
 
 def names(sock: socket.socket) -> tuple[SocketAddress, SocketAddress]:
-    """The local and the remote address of a connected socket. Raises DialError where it is connected no more."""
+    """The local and the remote address of a connected socket. Raises DialError if it has ended."""
     try:
         local, remote = sock.getsockname(), sock.getpeername()
     except OSError as error:

@@ -98,7 +98,7 @@ class ReservationKeeper:
         self._wanted = wanted
 
     def connected(self) -> None:
-        """The connection stands."""
+        """The relay is connected."""
         self._connected = True
         self.state = CONNECTED
         if not self._wanted:
@@ -145,7 +145,7 @@ class ReservationKeeper:
         return pause
 
     def lost(self, reason: str, now: float) -> bool:
-        """The connection is gone; True where a reservation went with it."""
+        """The connection is gone; True if a reservation ended with it."""
         had = self.expires is not None
         self._connected = False
         self.expires = None
@@ -154,7 +154,7 @@ class ReservationKeeper:
         self.reason = reason
         self.state = CONNECTING
         # At once the first time: most relays that go away are back from a restart. Not sooner than a failure has said,
-        # and not again and again to one that takes us in only to drop us.
+        # and not again and again to a relay that accepts a connection only to end it.
         self._again_at = max(self._again_at, self._lost_at + FIRST_PAUSE)
         self._lost_at = now
         return had

@@ -30,9 +30,9 @@ RENEWALS_LOGGED, LINE_SECONDS = 3, 300.0
 
 
 class RelayLink:
-    """Keeps a connection to one relay, and a reservation on it where `reserve` says so.
+    """Keeps a connection to one relay, and a reservation on it if `reserve` is set.
 
-    address: the relay's. mapping: of the port from which it is connected to, once the relay has told; mostly the
+    address: the relay's. mapping: of the local port of the connection, once the relay has reported it; mostly of the
     listening port.
     """
 
@@ -57,7 +57,7 @@ class RelayLink:
 
     @property
     def standing(self) -> Connection | None:
-        """The connection to the relay, while it stands."""
+        """The connection to the relay, or None while there is none."""
         connection = self._connection
         return None if connection is None or connection.closed.is_set() else connection
 
@@ -74,7 +74,7 @@ class RelayLink:
         return self.mapping.seen_at
 
     async def connection(self) -> Connection:
-        """The connection to the relay, once it stands."""
+        """The connection to the relay, as soon as there is one."""
         while True:
             standing = self.standing
             if standing is not None:
@@ -94,7 +94,7 @@ class RelayLink:
                 await self._wait(action.until)
 
     def want(self, reserve: bool) -> None:
-        """Whether a reservation is kept from now on. One that stands is left to end by itself."""
+        """Whether a reservation is kept from now on. One that is held ends by itself."""
         self.keeper.want(reserve)
         self._nap.cancel()
 
@@ -134,8 +134,8 @@ class RelayLink:
     async def _move(self, old: Connection) -> None:
         """Dial once more from the listening port, and leave the connection from another port if that succeeds.
 
-        Not while circuits run over it: they would end with it. Nor where a hole punch went from its port lately: who
-        asked for that may be looking at where the relay sees this peer.
+        Not while circuits run over it, because they would end with it. Nor shortly after a hole punch from its port,
+        because whoever asked for the punch may be checking where the relay sees this peer.
         """
         now = trio.current_time()
         self._move_at = now + BUSY_SECONDS
