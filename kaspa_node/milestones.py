@@ -268,6 +268,13 @@ REJECT_RECEIVED = _define(
     "P2P, got reject message: {reason} from peer: {addr}",
     "reason addr peer session",
 )
+SESSION_REFUSED = _define(
+    "kaspa.session.refused",
+    (PEER,),
+    _WARN,
+    "P2P, refused an inbound session of peer {addr}: {reason}",
+    "reason addr peer count",
+)
 HANDSHAKE_FAILED = _define(
     "kaspa.handshake.failed",
     (PEER,),

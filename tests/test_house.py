@@ -42,9 +42,11 @@ BELOW["cli"] = {"node", "evidence", *BELOW["node"]}
 CORES = (
     "kaspa_node/evidence",
     "kaspa_node/kaspa/addresses.py",
+    "kaspa_node/kaspa/budget.py",
     "kaspa_node/kaspa/flows.py",
     "kaspa_node/kaspa/handshake.py",
     "kaspa_node/kaspa/hub.py",
+    "kaspa_node/kaspa/intake.py",
     "kaspa_node/kaspa/session.py",
     "kaspa_node/p2p/admission.py",
     "kaspa_node/p2p/relay/messages.py",

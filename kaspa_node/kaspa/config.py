@@ -11,6 +11,7 @@ from typing import Literal
 from kaspa_node import __version__, networks
 from kaspa_node.kaspa.flows import PING_INTERVAL
 from kaspa_node.kaspa.handshake import NODE_ID_BYTES, USER_AGENT_LIMIT, HandshakeSettings
+from kaspa_node.kaspa.intake import MESSAGE_LIMIT
 from kaspa_node.kaspa.synthetic import host_of
 from kaspa_node.networks import Network
 
@@ -36,6 +37,11 @@ class Transport:
     address: str
 
     @property
+    def inbound(self) -> bool:
+        """Whether the peer opened the Kaspa stream."""
+        return self.direction == "incoming"
+
+    @property
     def host(self) -> str:
         """The IP part of the address: with the peer's node id it makes kaspad's peer key."""
         return host_of(self.address)
@@ -58,7 +64,9 @@ class KaspaConfig:
     ping_interval: seconds. node_id: 16 bytes, fresh for each process as kaspad's is.
     version_timeout, ready_timeout: seconds, see HandshakeSettings.
     max_inbound: inbound sessions at a time, those in the handshake included; one more is refused at once.
-    max_message_bytes: a longer message, unpacked, ends the session (kaspad: 1 GiB).
+    max_inbound_per_peer: of those, how many one peer id may have. A peer needs two while its session moves to another
+    path, and some more while it does not know yet that the old ones have ended.
+    max_message_bytes: a longer message, as it comes, ends the session (see intake.py; kaspad itself takes 1 GiB).
     nonce: where pings get their 64-bit nonces.
     """
 
@@ -71,7 +79,8 @@ class KaspaConfig:
     version_timeout: float = 8.0
     ready_timeout: float = 12.0
     max_inbound: int = 128
-    max_message_bytes: int = 1 << 30
+    max_inbound_per_peer: int = 8
+    max_message_bytes: int = MESSAGE_LIMIT
     nonce: Callable[[], int] = _nonce
 
     def __post_init__(self) -> None:
@@ -84,7 +93,14 @@ class KaspaConfig:
                 f"minimum_protocol_version {self.minimum_protocol_version} is above "
                 f"protocol_version {self.protocol_version}; expected at most that"
             )
-        for name in ("ping_interval", "version_timeout", "ready_timeout", "max_inbound", "max_message_bytes"):
+        for name in (
+            "ping_interval",
+            "version_timeout",
+            "ready_timeout",
+            "max_inbound",
+            "max_inbound_per_peer",
+            "max_message_bytes",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0")
 

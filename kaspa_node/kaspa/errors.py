@@ -1,18 +1,28 @@
 """What can go wrong in the Kaspa layer.
 
 KaspaError
-├── ProtocolError     the peer broke the protocol, or an exchange ran out of time
-├── HandshakeFailed   no session came of a connection; the reason is the peer's or ours
-├── SessionClosed     asked of a session that has ended
-├── PingTimeout       not all pings were answered in time
-└── StreamEnded       the gRPC stream is over, by the peer or on the way
+├── ProtocolError              the peer broke the protocol, or an exchange ran out of time
+├── HandshakeFailed            no session came of a connection; the reason is the peer's or ours
+│   └── DuplicateConnection    one of both sides already has a session with the other
+├── SessionClosed              asked of a session that is not ready, or has ended
+├── PingTimeout                not all pings were answered in time
+└── StreamEnded                the gRPC stream is over; the end says how
+
+ServerStopped is for people: the process can't go on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+
+from kaspa_node.errors import KaspaNodeError
+
 
 class KaspaError(Exception):
-    """Base of this layer's errors; `reason` is one line for people."""
+    """Base of this layer's errors. code: what happened, for programs; reason: one line for people."""
+
+    code = "kaspa"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -26,6 +36,8 @@ class ProtocolError(KaspaError):
     finds, and closes without a word on what its router finds (common.rs, router.rs).
     """
 
+    code = "protocol"
+
     def __init__(self, reason: str, *, tell_peer: bool = True) -> None:
         super().__init__(reason)
         self.tell_peer = tell_peer
@@ -34,14 +46,71 @@ class ProtocolError(KaspaError):
 class HandshakeFailed(KaspaError):
     """No session came of a connection: `reason` is the reject reason of either side, or what ended the stream."""
 
+    code = "handshake-failed"
+
+
+class DuplicateConnection(HandshakeFailed):
+    """One of both sides already has a session with the other, of either direction, and keeps that one."""
+
+    code = "duplicate-connection"
+
 
 class SessionClosed(KaspaError):
-    """The session has ended, or ended before what was asked of it was done."""
+    """The session is not ready or has ended, or it ended before what was asked of it was done."""
+
+    code = "session-closed"
 
 
 class PingTimeout(KaspaError):
     """Not all pings of an exercise were answered in time."""
 
+    code = "ping-timeout"
+
+
+class End(StrEnum):
+    """How a gRPC stream ended. All of them mean that the peer is gone."""
+
+    ENDED = "ended"
+    """The peer ended its direction in order."""
+    RESET = "reset"
+    """The call was cancelled, or the connection broke under it: gRPC's server can't tell them apart."""
+    UNREACHABLE = "unreachable"
+    """Nothing answers, or the connection broke under the call."""
+    REFUSED = "refused"
+    """The peer's server does not take this caller."""
+    NOT_SERVED = "not-served"
+    """The peer's server does not know the call: it is no Kaspa node."""
+    OVER_A_LIMIT = "over-a-limit"
+    """A message is longer than its reader takes, or the peer's server has too many calls."""
+    BROKEN = "broken"
+    """The peer does not speak gRPC as it should."""
+    CLOSED_HERE = "closed-here"
+    """This side closed it."""
+
+
+_SENTENCES: Mapping[End, str] = {
+    End.ENDED: "the peer ended the stream",
+    End.RESET: "the peer reset the stream, or its connection is gone",
+    End.UNREACHABLE: "the peer does not answer, or its connection is gone",
+    End.REFUSED: "the peer refused the stream",
+    End.NOT_SERVED: "the peer serves no Kaspa on this stream",
+    End.OVER_A_LIMIT: "a message was too long, or the peer has too many sessions",
+    End.BROKEN: "the peer broke gRPC's rules",
+    End.CLOSED_HERE: "closed by this side",
+}
+
 
 class StreamEnded(KaspaError):
-    """The gRPC stream is over: half-closed, reset, cancelled or refused. All of them mean that the peer is gone."""
+    """The gRPC stream is over. end: how."""
+
+    def __init__(self, end: End) -> None:
+        super().__init__(_SENTENCES[end])
+        self.end = end
+        self.code = f"stream-{end}"
+
+
+class ServerStopped(KaspaNodeError):
+    """The gRPC server has stopped by itself: no session could come in any more, so the process has to end."""
+
+    def __init__(self) -> None:
+        super().__init__("the gRPC server of the embedded Kaspa peer has stopped by itself; restart the node")

@@ -14,6 +14,7 @@ from kaspa_node.kaspa import messages
 from kaspa_node.kaspa.addresses import NodeAddress, addresses_from_wire, to_wire
 from kaspa_node.kaspa.errors import ProtocolError
 from kaspa_node.kaspa.events import AddressesReceived, Event, Ignored, PingAnswered, PingReceived, Send
+from kaspa_node.kaspa.messages import Incoming, Unread
 from kaspa_node.kaspa.protowire.messages_pb2 import KaspadMessage
 from kaspa_node.kaspa.protowire.p2p_pb2 import AddressesMessage
 
@@ -68,8 +69,13 @@ class Flows:
         self._outstanding[nonce] = now
         yield Send(messages.ping(nonce))
 
-    def receive(self, message: KaspadMessage, now: float) -> Iterator[Event]:
+    def receive(self, message: Incoming, now: float) -> Iterator[Event]:
         """Take one message of the peer."""
+        if isinstance(message, Unread):
+            if message.kind == "Addresses":
+                raise _unrequested()
+            yield Ignored(message.kind, message.size)
+            return
         match messages.kind(message):
             case "Ping":
                 nonce = message.ping.nonce
@@ -108,6 +114,10 @@ class Flows:
 
     def _on_addresses(self, message: AddressesMessage) -> Iterator[Event]:
         if self._addresses_due == math.inf:
-            raise ProtocolError("got Addresses that were not requested", tell_peer=False)
+            raise _unrequested()
         self._addresses_due = math.inf
         yield AddressesReceived(addresses_from_wire(message))
+
+
+def _unrequested() -> ProtocolError:
+    return ProtocolError("got Addresses that were not requested", tell_peer=False)

@@ -30,6 +30,7 @@ from kaspa_node.kaspa.events import (
     VersionReceived,
     VersionSent,
 )
+from kaspa_node.kaspa.messages import Incoming, Unread
 from kaspa_node.kaspa.protowire.messages_pb2 import KaspadMessage
 from kaspa_node.kaspa.protowire.p2p_pb2 import VersionMessage
 
@@ -96,8 +97,10 @@ class Handshake:
         yield VersionSent(settings.protocol_version, settings.network)
         yield Send(KaspadMessage(version=version))
 
-    def receive(self, message: KaspadMessage, now: float) -> Iterator[Event]:
+    def receive(self, message: Incoming, now: float) -> Iterator[Event]:
         """Take one message of the peer; the last event is HandshakeDone when the handshake is done by it."""
+        if isinstance(message, Unread):
+            raise ProtocolError(f"no flow has been registered for message type {message.kind}", tell_peer=False)
         match messages.kind(message):
             case "Version" if self._version is None:
                 yield from self._on_version(message.version)

@@ -6,10 +6,14 @@ from collections import Counter
 from random import Random
 
 from kaspa_node.kaspa.addresses import AddressBook, NodeAddress
+from kaspa_node.kaspa.budget import Budget
 from kaspa_node.kaspa.config import Direction
 
 PeerKey = tuple[bytes, str]
 """kaspad's key of a peer: node id and IP. One node over two paths has two IPs here, and so two keys."""
+
+BUDGETS = 1024
+"""Peers whose budgets are remembered."""
 
 
 class Hub:
@@ -20,6 +24,7 @@ class Hub:
         self._random = random or Random()
         self._taken: set[PeerKey] = set()
         self._ready: Counter[Direction] = Counter()
+        self._budgets: dict[str, Budget] = {}
 
     def taken(self, key: PeerKey) -> bool:
         """Whether a peer of that key has passed our checks and is still here."""
@@ -41,6 +46,14 @@ class Hub:
     def disconnected(self, direction: Direction) -> None:
         """One ready session less."""
         self._ready[direction] -= 1
+
+    def budget(self, peer: str, now: float) -> Budget:
+        """What the sessions of one peer id may make us do; it outlives them, for as long as few others come."""
+        budget = self._budgets.pop(peer, None) or Budget(now)
+        self._budgets[peer] = budget
+        if len(self._budgets) > BUDGETS:
+            del self._budgets[next(iter(self._budgets))]
+        return budget
 
     def addresses(self) -> list[NodeAddress]:
         """What to tell a peer that asks for addresses."""

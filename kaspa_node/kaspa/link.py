@@ -1,165 +1,112 @@
-"""A two-way stream of messages between a trio task and the threads in which grpcio's sync API lives.
+"""A two-way stream of messages between a trio task and the asyncio loop in which grpcio lives.
 
-            trio task                      threads
-    send() ──▶ outbox ──▶ outgoing()   iterated by grpcio, which waits for HTTP/2's flow control
-    receive() ◀── inbox ◀── read()     iterates grpcio's stream, waits while the inbox is full
+            trio task                    gRPC's loop
+    send()    ──▶ outbox ──▶ write_to()    waits for HTTP/2's flow control
+    receive() ◀── inbox  ◀── read_from()   reads, checks and parses; waits while the inbox is full
 
-Both queues are bounded by bytes. The inbox makes its thread wait, and so, by flow control, the peer. The outbox can't
+Both queues are bounded by bytes. The inbox makes its reader wait, and so, by flow control, the peer. The outbox can't
 make a trio task wait in a plain call, so it says `congested` and the task stops reading until it is not: a peer that
 asks without reading the answers is itself no longer read.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import trio
 
-from kaspa_node.kaspa.errors import StreamEnded
+from kaspa_node.kaspa.errors import End, ProtocolError, StreamEnded
+from kaspa_node.kaspa.grpc_loop import GrpcLoop, in_trio
+from kaspa_node.kaspa.intake import Intake
+from kaspa_node.kaspa.messages import Incoming
 
 INBOX_LIMIT = 1 << 20
 OUTBOX_LIMIT = 1 << 20
 _PER_MESSAGE = 128
 """Bytes that a queued message costs beside its own."""
 
+Read = Callable[[], Awaitable[bytes | None]]
+"""The peer's next message as it came, None at the end of its direction; raises StreamEnded."""
 
-class Outbox:
-    """Messages on their way out. Filled by the trio task, emptied by one thread."""
-
-    def __init__(self, on_relief: Callable[[], None]) -> None:
-        self._condition = threading.Condition()
-        self._queue: deque[bytes] = deque()
-        self._bytes = 0
-        self._closed = False
-        self._congested = False
-        self._on_relief = on_relief
-
-    @property
-    def congested(self) -> bool:
-        """Whether more waits than should; turns false, with a call of on_relief, at half of that."""
-        return self._congested
-
-    def put(self, data: bytes) -> None:
-        """Append a message; dropped when closed."""
-        with self._condition:
-            if self._closed:
-                return
-            self._queue.append(data)
-            self._bytes += len(data) + _PER_MESSAGE
-            self._congested = self._congested or self._bytes > OUTBOX_LIMIT
-            self._condition.notify()
-
-    def close(self, *, discard: bool = False) -> None:
-        """No more messages; those that wait still go out, unless discarded."""
-        with self._condition:
-            self._closed = True
-            if discard:
-                self._queue.clear()
-                self._congested = False
-            self._condition.notify_all()
-        self._on_relief()
-
-    def drain(self) -> Iterator[bytes]:
-        """The messages in order, until closed. A message leaves the count when the one after it is asked for."""
-        while True:
-            with self._condition:
-                while not self._queue and not self._closed:
-                    self._condition.wait()
-                if not self._queue:
-                    return
-                data = self._queue.popleft()
-            yield data
-            with self._condition:
-                self._bytes -= len(data) + _PER_MESSAGE
-                relieved = self._congested and self._bytes <= OUTBOX_LIMIT // 2
-                if relieved:
-                    self._congested = False
-            if relieved:
-                self._on_relief()
+Write = Callable[[bytes], Awaitable[None]]
+"""Sends a message; raises StreamEnded."""
 
 
-class Gate:
-    """Lets a thread put a bounded number of bytes on its way; one message passes however large it is."""
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message of the peer. size: bytes, packed as it came."""
 
-    def __init__(self, limit: int) -> None:
-        self._condition = threading.Condition()
-        self._limit = limit
-        self._used = 0
-        self._closed = False
-
-    def enter(self, size: int) -> bool:
-        """Wait for room, take it; false when closed."""
-        with self._condition:
-            while self._used and self._used + size > self._limit and not self._closed:
-                self._condition.wait()
-            self._used += size
-            return not self._closed
-
-    def leave(self, size: int) -> None:
-        """Give room back."""
-        with self._condition:
-            self._used -= size
-            self._condition.notify()
-
-    def close(self) -> None:
-        """Let every waiting thread go, and none in."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify_all()
+    message: Incoming
+    size: int
 
 
 class Link:
-    """One stream of messages. Threads call `outgoing` and `read`; all else belongs to the trio task that owns it.
+    """One stream of messages. `read_from`, `write_to` and `gone` belong to gRPC's loop, all else to the trio task.
 
-    cancel: ends the call under the stream at once; may be called more than once, and after the call's own end.
+    cancel: ends the call under the stream at once, called in gRPC's loop; may be called more than once, and after the
+    call's own end.
     """
 
-    def __init__(self, token: trio.lowlevel.TrioToken, cancel: Callable[[], None]) -> None:
+    def __init__(self, token: trio.lowlevel.TrioToken, loop: GrpcLoop, cancel: Callable[[], object]) -> None:
         self._token = token
+        self._loop = loop
         self._cancel = cancel
-        self._outbox = Outbox(self._on_relief)
-        self._gate = Gate(INBOX_LIMIT)
-        self._into: trio.MemorySendChannel[bytes]
-        self._from: trio.MemoryReceiveChannel[bytes]
-        # Unbounded here because the gate in front of it is the bound.
-        self._into, self._from = trio.open_memory_channel[bytes](math.inf)
-        self._relief = trio.Event()
+        # Of the trio task.
+        self._waiting = 0
+        self._congested = False
+        self._closed = False
         self._over = False
+        self._end = End.ENDED
+        self._relief = trio.Event()
         self._gone = trio.Event()
-        self._end = "the stream ended"
+        self._into: trio.MemorySendChannel[Arrival | ProtocolError]
+        self._from: trio.MemoryReceiveChannel[Arrival | ProtocolError]
+        # Unbounded here because the reader in gRPC's loop keeps the bound.
+        self._into, self._from = trio.open_memory_channel[Arrival | ProtocolError](math.inf)
+        # Of gRPC's loop.
+        self._outgoing: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._unread = 0
+        self._room = asyncio.Event()
+        self._refused = False
+
+    # In trio
 
     @property
     def congested(self) -> bool:
-        """Whether the peer reads slower than we answer."""
-        return self._outbox.congested and not self._over
+        """Whether the peer reads slower than we answer; turns false at half of the limit."""
+        return self._congested and not self._over
 
     async def relieved(self) -> None:
         """Wait until it is not congested."""
         while self.congested:
-            # The thread wakes whatever event it finds when its call runs here, so none is missed.
             self._relief = trio.Event()
-            if self.congested:
-                await self._relief.wait()
+            await self._relief.wait()
 
     def send(self, data: bytes) -> None:
         """Put a message on its way; dropped when the stream is over."""
-        self._outbox.put(data)
+        if self._closed or self._gone.is_set():
+            return
+        self._waiting += len(data) + _PER_MESSAGE
+        self._congested = self._congested or self._waiting > OUTBOX_LIMIT
+        self._loop.soon(self._outgoing.put_nowait, data)
 
-    async def receive(self) -> bytes:
-        """The peer's next message; StreamEnded when there is none."""
+    async def receive(self) -> Arrival:
+        """The peer's next message; StreamEnded when there is none, ProtocolError when it is unfit."""
         try:
-            data = await self._from.receive()
+            arrival = await self._from.receive()
         except trio.EndOfChannel:
             raise StreamEnded(self._end) from None
-        self._gate.leave(len(data) + _PER_MESSAGE)
-        return data
+        if isinstance(arrival, ProtocolError):
+            raise arrival
+        self._loop.soon(self._leave, arrival.size + _PER_MESSAGE)
+        return arrival
 
     async def finish(self, linger: float) -> None:
         """Send what waits, end our direction, give the call `linger` seconds to come to its end, then cancel it."""
-        self._outbox.close()
+        self._close()
         with trio.CancelScope(shield=True), trio.move_on_after(linger):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._discard)
@@ -167,62 +114,91 @@ class Link:
                 nursery.cancel_scope.cancel()
         self.abort()
 
+    def abort(self) -> None:
+        """Drop everything and cancel the call."""
+        self._close()
+        self._loop.soon(self._drop)
+
+    def lost(self) -> None:
+        """There is no call, and there is never going to be one."""
+        self._on_end(End.UNREACHABLE)
+        self._on_gone()
+
+    def _on_gone(self) -> None:
+        """The call is over in both directions."""
+        self._waiting, self._congested = 0, False
+        self._relief.set()
+        self._gone.set()
+
+    def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._loop.soon(self._outgoing.put_nowait, None)
+
     async def _discard(self) -> None:
         """Take in what a peer goes on sending: a call whose messages nobody takes has no end."""
         while not self._over:
             try:
                 await self.receive()
-            except StreamEnded:
+            except (StreamEnded, ProtocolError):
                 return
 
-    def refuse(self) -> None:
-        """End our direction with nothing sent, and take nothing in."""
-        self._outbox.close(discard=True)
-        self._gate.close()
+    def _on_written(self, size: int) -> None:
+        self._waiting -= size
+        if self._congested and self._waiting <= OUTBOX_LIMIT // 2:
+            self._congested = False
+            self._relief.set()
 
-    def abort(self) -> None:
-        """Drop everything and cancel the call."""
-        self.refuse()
-        self._cancel()
-
-    def outgoing(self) -> Iterator[bytes]:
-        """Thread: the messages to send, until our direction ends."""
-        return self._outbox.drain()
-
-    def read(self, incoming: Iterator[bytes]) -> None:
-        """Thread: hand over the peer's messages until there are no more; `incoming` ends, or raises StreamEnded."""
-        end = "the peer ended the stream"
-        try:
-            for data in incoming:
-                if not self._gate.enter(len(data) + _PER_MESSAGE):
-                    end = "closed by this side"
-                    break
-                if not self._in_trio(self._into.send_nowait, data):
-                    return
-        except StreamEnded as error:
-            end = error.reason
-        self._in_trio(self._on_end, end)
-
-    def gone(self) -> None:
-        """Thread: the call is over in both directions."""
-        self._outbox.close(discard=True)
-        self._in_trio(self._gone.set)
-
-    def _on_end(self, reason: str) -> None:
+    def _on_end(self, end: End) -> None:
         self._over = True
-        self._end = reason
+        self._end = end
         self._into.close()
         self._relief.set()
 
-    def _on_relief(self) -> None:
-        self._in_trio(self._relieve)
+    # In gRPC's loop
 
-    def _relieve(self) -> None:
-        self._relief.set()
+    async def write_to(self, write: Write) -> None:
+        """Send the messages in order, until our direction ends."""
+        while (data := await self._outgoing.get()) is not None:
+            await write(data)
+            self._tell(self._on_written, len(data) + _PER_MESSAGE)
 
-    def _in_trio(self, call: Callable[..., object], *args: object) -> bool:
+    async def read_from(self, read: Read) -> None:
+        """Hand over the peer's messages until there are no more, or one is unfit."""
+        intake, end = Intake(), End.RESET
         try:
-            self._token.run_sync_soon(call, *args)
-        except trio.RunFinishedError:
-            return False
-        return True
+            while not self._refused and (data := await read()) is not None:
+                arrival = Arrival(intake.take(data), len(data))
+                await self._enter(len(data) + _PER_MESSAGE)
+                self._tell(self._into.send_nowait, arrival)
+            end = End.CLOSED_HERE if self._refused else End.ENDED
+        except ProtocolError as error:
+            self._tell(self._into.send_nowait, error)
+            end = End.CLOSED_HERE
+        except StreamEnded as error:
+            end = error.end
+        finally:
+            self._tell(self._on_end, end)
+
+    def gone(self) -> None:
+        """The call is over in both directions."""
+        self._tell(self._on_gone)
+
+    async def _enter(self, size: int) -> None:
+        """Wait for room in the inbox. One message passes however large it is."""
+        while self._unread and self._unread + size > INBOX_LIMIT and not self._refused:
+            self._room.clear()
+            await self._room.wait()
+        self._unread += size
+
+    def _leave(self, size: int) -> None:
+        self._unread -= size
+        self._room.set()
+
+    def _drop(self) -> None:
+        self._refused = True
+        self._room.set()
+        self._cancel()
+
+    def _tell(self, call: Callable[..., object], *args: object) -> None:
+        in_trio(self._token, call, *args)

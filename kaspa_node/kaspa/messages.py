@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from google.protobuf.message import DecodeError
 
 from kaspa_node.kaspa.errors import ProtocolError
@@ -27,13 +29,31 @@ def decode(data: bytes) -> KaspadMessage:
         raise ProtocolError("received bytes that are no kaspad p2p message", tell_peer=False) from error
 
 
-def kind(message: KaspadMessage) -> str:
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message that was neither unpacked nor parsed. kind: as kaspad names it; size: bytes of its payload."""
+
+    kind: str
+    size: int
+
+
+Incoming = KaspadMessage | Unread
+
+
+def kind_of_field(name: str) -> str:
+    """kaspad's name of a payload ("RequestAddresses") whose field is called `name` ("requestAddresses")."""
+    return name[0].upper() + name[1:]
+
+
+def kind(message: Incoming) -> str:
     """Name of the payload as kaspad writes it ("RequestAddresses"), or "" when there is none.
 
     A payload of a later protocol version, unknown to our schema, looks like none: so it does to kaspad.
     """
+    if isinstance(message, Unread):
+        return message.kind
     name = message.WhichOneof("payload")
-    return "" if name is None else name[0].upper() + name[1:]
+    return "" if name is None else kind_of_field(name)
 
 
 def verack() -> KaspadMessage:

@@ -8,11 +8,19 @@ from typing import Literal
 import trio
 
 from kaspa_node.journal import Journal
-from kaspa_node.kaspa import events, messages
+from kaspa_node.kaspa import events
+from kaspa_node.kaspa.budget import RATE
 from kaspa_node.kaspa.config import KaspaConfig, Transport
-from kaspa_node.kaspa.errors import HandshakeFailed, PingTimeout, ProtocolError, SessionClosed, StreamEnded
+from kaspa_node.kaspa.errors import (
+    DuplicateConnection,
+    HandshakeFailed,
+    PingTimeout,
+    ProtocolError,
+    SessionClosed,
+    StreamEnded,
+)
 from kaspa_node.kaspa.flows import Flows, FlowSources
-from kaspa_node.kaspa.handshake import Handshake
+from kaspa_node.kaspa.handshake import DUPLICATE_CONNECTION, Handshake
 from kaspa_node.kaspa.hub import Hub, PeerKey
 from kaspa_node.kaspa.link import Link
 from kaspa_node.kaspa.report import Reporter
@@ -31,7 +39,8 @@ class KaspaSession:
     """A session, from the opening of its stream until nothing is left of it.
 
     since: unix time of the opening. applied_protocol, user_agent: None until the peer is ready.
-    handshake_seconds: opening to Ready, None until then. Bytes are those of Kaspa messages, unpacked.
+    handshake_seconds: opening to Ready, None until then. Bytes are those of Kaspa messages: sent ones before
+    they are packed, received ones as they came.
     close_reason: one line, None while it lives; closed: set when its stream is gone too.
     """
 
@@ -56,6 +65,8 @@ class KaspaSession:
         self._key: PeerKey | None = None
         self._answers: dict[int, trio.MemorySendChannel[None]] = {}
         self._report = Reporter(journal, transport)
+        self._budget = hub.budget(transport.peer, self._opened)
+        self._slowed = False
         handshake = Handshake(config.handshake(), time.time_ns() // 1_000_000, self._taken)
         flows = Flows(FlowSources(config.nonce, hub.addresses), config.ping_interval)
         self._machine = Session(handshake, flows)
@@ -82,10 +93,11 @@ class KaspaSession:
             self.closed.set()
 
     async def ready(self) -> None:
-        """Wait for the end of the handshake; HandshakeFailed when it does not get done."""
+        """Wait for the end of the handshake; HandshakeFailed when it does not get done, or its DuplicateConnection."""
         await self._settled.wait()
         if self.applied_protocol is None:
-            raise HandshakeFailed(self.close_reason or "the session was closed")
+            reason = self.close_reason or "the session was closed"
+            raise (DuplicateConnection if reason == DUPLICATE_CONNECTION else HandshakeFailed)(reason)
 
     async def ping(self, count: int, timeout: float) -> float:  # noqa: ASYNC109 (the caller gets an error with a count)
         """Have `count` pings answered, each with its own nonce; the seconds it took.
@@ -99,7 +111,8 @@ class KaspaSession:
         sent = answered = 0
         with trio.move_on_after(timeout) as limit, answer, answers:
             while answered < count:
-                while sent < count and sent - answered < PINGS_UNDER_WAY:
+                # The session may have ended after the last answer: then the channel says so below.
+                while sent < count and sent - answered < PINGS_UNDER_WAY and self.state == "ready":
                     self._ping(answer)
                     sent += 1
                 try:
@@ -132,15 +145,26 @@ class KaspaSession:
         if self._link.congested:
             await self._link.relieved()
             return
-        data = await self._link.receive()
-        self.bytes_received += len(data)
-        self.messages_received += 1
+        pause = self._budget.wait(trio.current_time())
+        if pause:
+            # What the peer sends meanwhile waits in the link, and then, by flow control, at the peer.
+            self._slow()
+            await trio.sleep(pause)
+            return
         try:
-            message = messages.decode(data)
+            arrival = await self._link.receive()
         except ProtocolError as error:
             self._apply(self._machine.fail(error))
-        else:
-            self._apply(self._machine.receive(message, trio.current_time()))
+            return
+        self._budget.spend(trio.current_time())
+        self.bytes_received += arrival.size
+        self.messages_received += 1
+        self._apply(self._machine.receive(arrival.message, trio.current_time()))
+
+    def _slow(self) -> None:
+        if not self._slowed:
+            self._slowed = True
+            self._report.slowed(RATE)
 
     def _apply(self, happened: list[events.Event]) -> None:
         for event in happened:

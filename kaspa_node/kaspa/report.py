@@ -24,6 +24,12 @@ class Reporter:
                 milestones.ADDRESS_SYNTHESIZED, direction=bound, addr=self._carrier.address, **self._who
             )
 
+    def slowed(self, rate: float) -> None:
+        """The peer sends more than it may. rate: messages a second."""
+        self._journal.info(
+            "P2P, slowing down peer %s: it sends more than %g messages a second", self._carrier.address, rate
+        )
+
     def event(self, event: events.Event) -> None:
         """Whatever the state machine said; HandshakeDone and Send have no line of their own."""
         record, debug, addr, who = self._journal.record, self._journal.debug, self._carrier.address, self._who

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from kaspa_node import milestones
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import HandshakeFailed
 from kaspa_node.kaspa.grpc_client import open_stream
-from kaspa_node.kaspa.grpc_server import Server
+from kaspa_node.kaspa.grpc_server import Refusal, Server
 from kaspa_node.kaspa.hub import Hub
 from kaspa_node.kaspa.link import Link
 from kaspa_node.kaspa.peer_session import LINGER, KaspaSession
@@ -28,6 +29,9 @@ TransportOf = Callable[[str], Transport | None]
 ABSTRACT_CALLER = "unix-abstract:"
 """What grpcio puts before the name of a caller whose socket is bound to an abstract name."""
 
+# A peer may ask for sessions as often as it likes: after the first few refusals, only every hundredth makes a line.
+LOGGED_ONE_BY_ONE, THEN_EVERY = 20, 100
+
 _GRACE = LINGER + 0.5
 """Seconds that a stopping server leaves its sessions to close by themselves."""
 
@@ -35,6 +39,7 @@ _GRACE = LINGER + 0.5
 class KaspaService:
     """Runs sessions. `run` must be running for `serve` and `connect`: it holds their tasks.
 
+    refused: inbound sessions for which there was no room, since the start.
     on_closed: called with a session when nothing is left of it, whether or not it ever was ready, so that what
     carries it can be let go.
     """
@@ -51,6 +56,7 @@ class KaspaService:
         self._hub = Hub()
         self._sessions: dict[str, KaspaSession] = {}
         self._nursery: trio.Nursery | None = None
+        self.refused = 0
 
     @property
     def sessions(self) -> Mapping[str, KaspaSession]:
@@ -79,24 +85,28 @@ class KaspaService:
         socket bound to the abstract name `x` that is `unix-abstract:x`. None refuses the call.
         """
 
-        def on_call(caller: str, link: Link) -> str | None:
+        def on_call(caller: str, link: Link) -> Refusal | None:
             transport = transport_of(caller)
             if transport is None:
-                return "unknown caller"
+                return Refusal("unknown caller", by_reject=False)
             if transport.session in self._sessions:
-                return f"session {transport.session} is open already"
+                return Refusal(f"session {transport.session} is open already", by_reject=False)
             if self._nursery is None:
-                return "shutting down"
+                return Refusal("shutting down", by_reject=False)
+            lacking = self._no_room(transport)
+            if lacking is not None:
+                self._refuse(transport, lacking)
+                return Refusal(lacking, by_reject=True)
             self._start(self._nursery, transport, link)
             return None
 
         server = Server(on_call, self.config.max_inbound, self.config.max_message_bytes)
         _remove_socket(socket_path)
-        server.start(socket_path)
+        await server.start(socket_path)
         try:
             os.chmod(socket_path, 0o600)
             task_status.started()
-            await trio.sleep_forever()
+            await server.run()
         finally:
             await server.stop(_GRACE)
             _remove_socket(socket_path)
@@ -118,6 +128,26 @@ class KaspaService:
                 await session.disconnect("given up by this side")
             raise
         return session
+
+    def _no_room(self, transport: Transport) -> str | None:
+        """Why there is no room for one more inbound session, or None."""
+        inbound = [session.transport.peer for session in self._sessions.values() if session.transport.inbound]
+        if inbound.count(transport.peer) >= self.config.max_inbound_per_peer:
+            return f"too many sessions with this peer: {self.config.max_inbound_per_peer} at a time"
+        if len(inbound) >= self.config.max_inbound:
+            return f"too many inbound sessions: {self.config.max_inbound} at a time"
+        return None
+
+    def _refuse(self, transport: Transport, reason: str) -> None:
+        self.refused += 1
+        if self.refused <= LOGGED_ONE_BY_ONE or self.refused % THEN_EVERY == 0:
+            self._journal.record(
+                milestones.SESSION_REFUSED,
+                peer=transport.peer,
+                reason=reason,
+                addr=transport.address,
+                count=self.refused,
+            )
 
     def _start(self, nursery: trio.Nursery, transport: Transport, link: Link) -> KaspaSession:
         session = KaspaSession(self.config, transport, link, self._hub, self._journal)

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from kaspa_node.kaspa import messages
-from kaspa_node.kaspa.errors import ProtocolError
+from kaspa_node.kaspa.errors import ProtocolError, SessionClosed
 from kaspa_node.kaspa.events import Closed, Event, Failed, HandshakeDone, RejectReceived, RejectSent, Send
 from kaspa_node.kaspa.flows import Flows
 from kaspa_node.kaspa.handshake import KINDS, Handshake
-from kaspa_node.kaspa.protowire.messages_pb2 import KaspadMessage
+from kaspa_node.kaspa.messages import Incoming, Unread
 
 Phase = Literal["handshake", "ready", "closed"]
 
@@ -50,7 +50,7 @@ class Session:
         """Begin the handshake."""
         return list(self._handshake.start(now))
 
-    def receive(self, message: KaspadMessage, now: float) -> list[Event]:
+    def receive(self, message: Incoming, now: float) -> list[Event]:
         """Take one message of the peer."""
         return self._guarded(self._take(message, now))
 
@@ -60,9 +60,9 @@ class Session:
         return self._guarded(machine.on_time(now))
 
     def ping(self, nonce: int, now: float) -> list[Event]:
-        """Send a Ping; ValueError when the session is not ready, or the nonce is in use."""
+        """Send a Ping; SessionClosed when the session is not ready, ValueError when the nonce is in use."""
         if self._phase != "ready":
-            raise ValueError(f"a session in state {self._phase} sends no pings")
+            raise SessionClosed(f"a session in state {self._phase} sends no pings")
         return list(self._flows.ping(nonce, now))
 
     def fail(self, error: ProtocolError) -> list[Event]:
@@ -93,11 +93,11 @@ class Session:
             events += self.fail(error)
         return events
 
-    def _take(self, message: KaspadMessage, now: float) -> Iterator[Event]:
+    def _take(self, message: Incoming, now: float) -> Iterator[Event]:
         kind = messages.kind(message)
         if not kind:
             raise ProtocolError("received kaspad p2p message with empty payload", tell_peer=False)
-        if kind == "Reject":
+        if not isinstance(message, Unread) and kind == "Reject":
             reason = messages.printable(messages.shorten(message.reject.reason)) or "no reason given"
             yield RejectReceived(reason)
             yield from self.close(reason)
@@ -108,7 +108,7 @@ class Session:
         else:
             yield from self._flows.receive(message, now)
 
-    def _in_handshake(self, message: KaspadMessage, now: float) -> Iterator[Event]:
+    def _in_handshake(self, message: Incoming, now: float) -> Iterator[Event]:
         for event in self._handshake.receive(message, now):
             yield event
             if isinstance(event, HandshakeDone):

@@ -30,9 +30,6 @@ from kaspa_node.p2p.relay.circuit import CircuitListener
 from kaspa_node.settings import Settings
 from kaspa_node.settings.model import EXTERNAL
 
-# The embedded peer never asks for blocks or the UTXO set; nobody has a reason to send it more than this.
-MAX_MESSAGE_BYTES = 32 * 1024 * 1024
-
 
 async def run_peer(settings: Settings, identity: Identity, journal: Journal, load: Load) -> None:
     """Run a peer until SIGTERM. load: reads the settings anew. Raises KaspaNodeError where it can't start."""
@@ -67,7 +64,6 @@ class Peer:
             minimum_protocol_version=settings.minimum_protocol_version,
             user_agent=settings.user_agent,
             ping_interval=settings.ping_interval,
-            max_message_bytes=MAX_MESSAGE_BYTES,
         )
         return EmbeddedBackend(self.host, config, may_open, settings.control.parent, self._journal)
 

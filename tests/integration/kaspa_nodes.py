@@ -20,12 +20,13 @@ PATIENCE = 30
 
 
 class Node:
-    """A service, its journal, and the sessions that it is done with."""
+    """A service, its journal, and the sessions that it is done with. caller: the peer id of who calls next."""
 
     def __init__(self, name: str, config: KaspaConfig) -> None:
         self.name = name
         self.journal = RecordingJournal()
         self.done: list[KaspaSession] = []
+        self.caller: str | None = None
         self.service = KaspaService(config, self.journal, self._on_closed)
         self._numbers = count(1)
         self._change = trio.Event()
@@ -38,7 +39,7 @@ class Node:
     def admit(self, caller: str) -> Transport | None:
         """Take every caller for one more peer."""
         self._notify()
-        return self.transport("incoming", f"somebody-{len(self.service.sessions)}-{len(self.done)}")
+        return self.transport("incoming", self.caller or f"somebody-{len(self.service.sessions)}-{len(self.done)}")
 
     async def closed(self, number: int) -> KaspaSession:
         """The session that was the `number`th to be gone."""

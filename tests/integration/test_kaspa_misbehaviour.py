@@ -112,8 +112,27 @@ async def test_more_peers_than_allowed_are_refused_at_once(tmp_path: Path, peers
             await silent_peer(nodes, peers)
         fourth = RawPeer(nodes.target)
         peers.append(fourth)
-        assert await fourth.rest() == []
-        assert fourth.call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert await fourth.rest() == [messages.reject("too many inbound sessions: 3 at a time")]
+        assert fourth.call.code() is grpc.StatusCode.OK
+        assert nodes.server.service.refused == 1
+        assert nodes.server.journal.of("kaspa.session.refused")["count"] == 1
+        peers[0].close()
+        await nodes.server.closed(1)
+        await silent_peer(nodes, peers)
+
+
+async def test_one_peer_id_gets_its_share_and_no_more(tmp_path: Path, peers: list[RawPeer]) -> None:
+    """An allowed peer with as many node ids as it likes leaves room for the others."""
+    async with meeting(tmp_path, server=KaspaConfig(max_inbound=20, max_inbound_per_peer=2)) as nodes:
+        nodes.server.caller = "greedy"
+        for _ in range(2):
+            await silent_peer(nodes, peers)
+        third = RawPeer(nodes.target)
+        peers.append(third)
+        assert await third.rest() == [messages.reject("too many sessions with this peer: 2 at a time")]
+        nodes.server.caller = "honest"
+        assert (await nodes.connect()).state == "ready"
+        nodes.server.caller = "greedy"
         peers[0].close()
         await nodes.server.closed(1)
         await silent_peer(nodes, peers)
@@ -187,11 +206,13 @@ async def test_a_message_of_many_megabytes_is_taken(tmp_path: Path, peers: list[
     async with meeting(tmp_path) as nodes:
         peer = await silent_peer(nodes, peers)
         await peer.get_ready()
-        peer.send(KaspadMessage(transaction={"payload": bytes(20 << 20)}), messages.ping(7))
+        # kaspad's largest: 131,072 ids of 32 bytes.
+        ids = [{"bytes": number.to_bytes(32, "big")} for number in range(131_072)]
+        peer.send(KaspadMessage(invTransactions={"ids": ids}), messages.ping(7))
         while messages.kind(answer := await peer.receive()) != "Pong":
             pass
         assert answer.pong.nonce == 7
-        assert (await nodes.server.session()).bytes_received > 20 << 20
+        assert (await nodes.server.session()).bytes_received > 4 << 20
 
 
 async def test_a_second_call_over_one_connection_waits_for_the_first(tmp_path: Path, peers: list[RawPeer]) -> None:
@@ -243,5 +264,5 @@ async def test_a_node_whose_peer_vanishes_hears_of_it(tmp_path: Path) -> None:
             mute.bind(path)
             mute.listen(1)
         transport = nodes.client.transport("outgoing", "mute")
-        with pytest.raises(Exception, match="gRPC UNAVAILABLE"):
+        with pytest.raises(Exception, match="the peer does not answer, or its connection is gone"):
             await nodes.client.service.connect(f"unix:{path}", transport)

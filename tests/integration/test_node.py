@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kaspa_node import milestones
+from kaspa_node import milestones, networks
 from kaspa_node.errors import RequestFailed
 from kaspa_node.kaspa.synthetic import socket_address
 from tests.integration.programs import ROOT, Program, Programs, programs
@@ -96,7 +96,7 @@ def test_both_status_replies_mirror_each_other(three: Three) -> None:
     assert (ours["run"], theirs["run"]) == (RUN, None)
     for row in (ours, theirs):
         assert min(row["bytes_sent"], row["bytes_received"]) > 0
-        assert (row["state"], row["path"], row["applied_protocol"]) == ("ready", "direct", 10)
+        assert (row["state"], row["path"], row["applied_protocol"]) == ("ready", "direct", networks.PROTOCOL_VERSION)
         assert row["user_agent"].startswith("/kaspa-node:")
     assert three.client.status()["remotes"][0]["state"] == "direct"
     assert three.server.status()["relays"][0]["state"] == "reserved"

@@ -11,8 +11,10 @@ from kaspa_node import networks
 from kaspa_node.journal import FieldValue, Journal
 from kaspa_node.kaspa import messages
 from kaspa_node.kaspa.config import KaspaConfig, Transport
-from kaspa_node.kaspa.errors import StreamEnded
+from kaspa_node.kaspa.errors import End, StreamEnded
 from kaspa_node.kaspa.hub import Hub
+from kaspa_node.kaspa.intake import Intake
+from kaspa_node.kaspa.link import Arrival
 from kaspa_node.kaspa.peer_session import KaspaSession
 from kaspa_node.kaspa.protowire.messages_pb2 import KaspadMessage
 from kaspa_node.milestones import Milestone
@@ -55,6 +57,7 @@ class MemoryLink:
 
     def __init__(self, drop: Callable[[KaspadMessage], bool] = lambda message: False) -> None:
         self._into, self._from = trio.open_memory_channel[bytes](math.inf)
+        self._intake = Intake()
         self._drop = drop
         self.other: MemoryLink = self
         self.congested = False
@@ -80,13 +83,13 @@ class MemoryLink:
         """The other end is gone."""
         self._into.close()
 
-    async def receive(self) -> bytes:
+    async def receive(self) -> Arrival:
         try:
             data = await self._from.receive()
         except trio.EndOfChannel:
-            raise StreamEnded("the peer ended the stream") from None
+            raise StreamEnded(End.ENDED) from None
         self.received += 1
-        return data
+        return Arrival(self._intake.take(data), len(data))
 
     async def finish(self, linger: float) -> None:
         self.finished = True

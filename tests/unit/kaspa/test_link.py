@@ -1,196 +1,170 @@
-"""The queues between a trio task and threads."""
+"""The queues between a trio task and gRPC's loop."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterable
 
 import pytest
 import trio
 import trio.testing
 
-from kaspa_node.kaspa.errors import StreamEnded
-from kaspa_node.kaspa.link import INBOX_LIMIT, OUTBOX_LIMIT, Gate, Link, Outbox
+from kaspa_node.kaspa import messages
+from kaspa_node.kaspa.errors import End, ProtocolError, StreamEnded
+from kaspa_node.kaspa.grpc_loop import GrpcLoop, shared
+from kaspa_node.kaspa.link import INBOX_LIMIT, OUTBOX_LIMIT, Link, Read
+from kaspa_node.kaspa.messages import Unread
+from kaspa_node.kaspa.protowire.messages_pb2 import KaspadMessage
+
+pytestmark = pytest.mark.trio
 
 CHUNK = b"x" * (64 << 10)
+PATIENCE = 20
+VERSION = KaspadMessage(version={"userAgent": "/x/"})
+BLOCK = KaspadMessage(transaction={"payload": CHUNK}).SerializeToString()
 
 
 def link(cancelled: list[str] | None = None) -> Link:
     calls = cancelled if cancelled is not None else []
-    return Link(trio.lowlevel.current_trio_token(), lambda: calls.append("cancel"))
+    return Link(trio.lowlevel.current_trio_token(), shared(), lambda: calls.append("cancel"))
 
 
-def test_the_outbox_keeps_order_and_sends_what_waits_when_closed() -> None:
-    outbox = Outbox(lambda: None)
-    for data in (b"1", b"2", b"3"):
-        outbox.put(data)
-    outbox.close()
-    outbox.put(b"late")
-    assert list(outbox.drain()) == [b"1", b"2", b"3"]
+def saying(said: Iterable[bytes], end: End = End.ENDED) -> Read:
+    """What gRPC would read: these messages, then that end."""
+    rest = iter(said)
+
+    async def read() -> bytes | None:
+        data = next(rest, None)
+        if data is None and end is not End.ENDED:
+            raise StreamEnded(end)
+        return data
+
+    return read
 
 
-def test_a_discarded_outbox_sends_nothing() -> None:
-    outbox = Outbox(lambda: None)
-    outbox.put(b"1")
-    outbox.close(discard=True)
-    assert list(outbox.drain()) == []
+async def keep(sent: list[bytes], data: bytes) -> None:
+    sent.append(data)
 
 
-def test_the_outbox_is_congested_above_its_limit_and_relieved_at_half() -> None:
-    relieved: list[bool] = []
-    outbox = Outbox(lambda: relieved.append(True))
-    while not outbox.congested:
-        outbox.put(CHUNK)
-    put = OUTBOX_LIMIT // len(CHUNK)
-    messages = outbox.drain()
-    taken = 0
-    while outbox.congested:
-        next(messages)
-        taken += 1
-    assert put // 2 <= taken <= put // 2 + 2
-    assert relieved == [True]
+def start(work: Coroutine[None, None, None]) -> None:
+    assert shared().start(work)
 
 
-def test_a_thread_that_waits_for_messages_is_let_go() -> None:
-    outbox = Outbox(lambda: None)
-    thread = threading.Thread(target=lambda: list(outbox.drain()), daemon=True)
-    thread.start()
-    outbox.close()
-    thread.join(10)
-    assert not thread.is_alive()
-
-
-def test_one_message_passes_the_gate_however_large() -> None:
-    gate = Gate(10)
-    assert gate.enter(1000)
-
-
-def test_a_closed_gate_lets_nobody_in_and_everybody_go() -> None:
-    gate = Gate(10)
-    assert gate.enter(10)
-    answers: list[bool] = []
-    thread = threading.Thread(target=lambda: answers.append(gate.enter(10)), daemon=True)
-    thread.start()
-    gate.close()
-    thread.join(10)
-    assert answers == [False]
-    assert not gate.enter(1)
-
-
-@pytest.mark.trio
 async def test_messages_arrive_in_order_and_then_the_end() -> None:
     wire = link()
-    threading.Thread(target=wire.read, args=(iter([b"1", b"2"]),), daemon=True).start()
-    assert [await wire.receive(), await wire.receive()] == [b"1", b"2"]
-    with pytest.raises(StreamEnded, match="the peer ended the stream"):
-        await wire.receive()
-    with pytest.raises(StreamEnded):
-        await wire.receive()
+    start(wire.read_from(saying([VERSION.SerializeToString(), messages.verack().SerializeToString()])))
+    with trio.fail_after(PATIENCE):
+        assert [(await wire.receive()).message for _ in range(2)] == [VERSION, messages.verack()]
+        for _ in range(2):
+            with pytest.raises(StreamEnded, match="the peer ended the stream"):
+                await wire.receive()
 
 
-@pytest.mark.trio
-async def test_the_reason_of_a_broken_stream_arrives() -> None:
-    def broken() -> Iterator[bytes]:
-        yield b"1"
-        raise StreamEnded("gRPC UNAVAILABLE: gone")
-
+async def test_how_a_stream_broke_arrives_behind_its_messages() -> None:
     wire = link()
-    threading.Thread(target=wire.read, args=(broken(),), daemon=True).start()
-    assert await wire.receive() == b"1"
-    with pytest.raises(StreamEnded, match="UNAVAILABLE"):
-        await wire.receive()
+    start(wire.read_from(saying([BLOCK], End.UNREACHABLE)))
+    with trio.fail_after(PATIENCE):
+        arrival = await wire.receive()
+        assert (arrival.message, arrival.size) == (Unread("Transaction", len(BLOCK) - 4), len(BLOCK))
+        with pytest.raises(StreamEnded) as caught:
+            await wire.receive()
+    assert (caught.value.end, caught.value.code) == (End.UNREACHABLE, "stream-unreachable")
 
 
-@pytest.mark.trio
-async def test_a_flood_waits_in_its_thread() -> None:
+async def test_an_unfit_message_arrives_as_what_is_wrong_with_it() -> None:
+    wire = link()
+    start(wire.read_from(saying([b"\xff\xff\xff", BLOCK])))
+    with trio.fail_after(PATIENCE):
+        with pytest.raises(ProtocolError, match="no kaspad p2p message"):
+            await wire.receive()
+        with pytest.raises(StreamEnded, match="closed by this side"):
+            await wire.receive()
+
+
+async def test_a_flood_waits_in_grpcs_loop() -> None:
     produced = 0
 
-    def flood() -> Iterator[bytes]:
+    async def flood() -> bytes | None:
         nonlocal produced
-        for _ in range(200):
-            produced += 1
-            yield CHUNK
+        produced += 1
+        return BLOCK if produced <= 200 else None
 
     wire = link()
-    thread = threading.Thread(target=wire.read, args=(flood(),), daemon=True)
-    thread.start()
-    received = 0
-    while received < 200:
-        await wire.receive()
-        received += 1
-        assert produced - received <= INBOX_LIMIT // len(CHUNK) + 1
-    thread.join(10)
+    start(wire.read_from(flood))
+    with trio.fail_after(PATIENCE):
+        for received in range(200):
+            assert produced - received <= INBOX_LIMIT // len(BLOCK) + 2
+            await wire.receive()
+        with pytest.raises(StreamEnded):
+            await wire.receive()
 
 
-@pytest.mark.trio
-async def test_congestion_ends_when_the_thread_has_sent_enough() -> None:
+async def test_one_message_passes_however_large() -> None:
     wire = link()
+    large = KaspadMessage(transaction={"payload": bytes(2 * INBOX_LIMIT)}).SerializeToString()
+    start(wire.read_from(saying([large, large])))
+    with trio.fail_after(PATIENCE):
+        assert [(await wire.receive()).size for _ in range(2)] == [len(large)] * 2
+
+
+async def test_congestion_ends_when_enough_is_sent() -> None:
+    wire, sent = link(), list[bytes]()
     while not wire.congested:
         wire.send(CHUNK)
-    sent: list[int] = []
-    threading.Thread(target=lambda: sent.extend(len(data) for data in wire.outgoing()), daemon=True).start()
-    with trio.fail_after(30):
+    assert len(CHUNK) * 14 < OUTBOX_LIMIT
+    start(wire.write_to(lambda data: keep(sent, data)))
+    with trio.fail_after(PATIENCE):
         await wire.relieved()
     assert not wire.congested
-    wire.abort()
+    assert len(sent) >= 7
 
 
-@pytest.mark.trio
-async def test_congestion_ends_with_the_stream() -> None:
+@pytest.mark.parametrize("how", ["end", "gone"])
+async def test_congestion_ends_with_the_stream(how: str) -> None:
     wire = link()
     while not wire.congested:
         wire.send(CHUNK)
-    threading.Thread(target=wire.read, args=(iter(()),), daemon=True).start()
-    with trio.fail_after(30):
-        await wire.relieved()
-    with pytest.raises(StreamEnded):
-        await wire.receive()
-
-
-@pytest.mark.trio
-async def test_congestion_ends_when_the_call_is_gone() -> None:
-    wire = link()
-    while not wire.congested:
-        wire.send(CHUNK)
-    threading.Thread(target=wire.gone, daemon=True).start()
-    with trio.fail_after(30):
+    if how == "end":
+        start(wire.read_from(saying([])))
+    else:
+        assert shared().soon(wire.gone)
+    with trio.fail_after(PATIENCE):
         await wire.relieved()
 
 
-@pytest.mark.trio
 async def test_finishing_sends_what_waits_and_cancels_at_the_end() -> None:
-    cancelled: list[str] = []
+    cancelled, said = list[str](), list[bytes]()
     wire = link(cancelled)
     wire.send(b"last words")
-    said: list[bytes] = []
 
-    def call() -> None:
-        wire.read(iter([b"words that nobody reads"]))
-        said.extend(wire.outgoing())
+    async def call() -> None:
+        await wire.read_from(saying([BLOCK]))
+        await wire.write_to(lambda data: keep(said, data))
         wire.gone()
 
-    threading.Thread(target=call, daemon=True).start()
-    await wire.finish(30)
+    start(call())
+    with trio.fail_after(PATIENCE):
+        await wire.finish(PATIENCE)
+    wire.send(b"too late")
     assert said == [b"last words"]
-    assert cancelled == ["cancel"]
+    await trio.to_thread.run_sync(lambda: cancelled or pytest.fail("the call was not cancelled"))
 
 
-@pytest.mark.trio
-async def test_finishing_does_not_wait_for_a_peer_that_stays(autojump_clock: trio.testing.MockClock) -> None:
-    cancelled: list[str] = []
-    wire = link(cancelled)
-    await wire.finish(1)
-    assert trio.current_time() == pytest.approx(1)
-    assert cancelled == ["cancel"]
+async def test_finishing_waits_no_longer_than_it_lingers(autojump_clock: trio.testing.MockClock) -> None:
+    wire = link()
+    started = trio.current_time()
+    await wire.finish(3.0)
+    assert trio.current_time() - started == pytest.approx(3.0)
 
 
-def test_a_thread_outlives_the_trio_run() -> None:
-    """Messages that come after the end of the run are nobody's, and no error."""
-    wires: list[Link] = []
+async def test_a_loop_that_is_gone_takes_no_work_and_tells_who_watches() -> None:
+    loop, ended = GrpcLoop(), trio.Event()
+    with trio.fail_after(PATIENCE), loop.watched(ended.set):
+        loop.stop()
+        await ended.wait()
 
-    async def main() -> None:
-        wires.append(link())
+    async def work() -> None:
+        raise AssertionError
 
-    trio.run(main)
-    wires[0].read(iter([b"1", b"2"]))
-    wires[0].gone()
+    assert not loop.start(work())
+    assert not loop.soon(print)
+    assert not loop.alive

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaspa_node.kaspa import messages
-from kaspa_node.kaspa.errors import ProtocolError
+from kaspa_node.kaspa.errors import ProtocolError, SessionClosed
 from kaspa_node.kaspa.events import (
     Closed,
     Event,
@@ -141,7 +141,7 @@ def test_close_ends_it_once() -> None:
 
 
 def test_pings_need_a_ready_session() -> None:
-    with pytest.raises(ValueError, match="handshake"):
+    with pytest.raises(SessionClosed, match="handshake"):
         session().ping(1, 0.0)
 
 

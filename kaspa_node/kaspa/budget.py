@@ -1,0 +1,39 @@
+"""How many messages a peer may have us work through: a token bucket, shared by all its sessions.
+
+A message costs about the same whatever is in it, because intake.py bounds what is unpacked and parsed. No clock: time
+comes in with each call, in seconds of any monotonic clock.
+"""
+
+from __future__ import annotations
+
+RATE = 500.0
+"""Messages a second, for as long as a peer likes. kaspad sends some tens: invs of blocks, and of transactions twice a
+second."""
+
+BURST = 2000.0
+"""Messages at once, for a peer that was quiet."""
+
+STEP = 10.0
+"""Messages that a peer that is over its budget has to wait for: one pause for all of them."""
+
+
+class Budget:
+    """One peer's."""
+
+    def __init__(self, now: float) -> None:
+        self._left = BURST
+        self._at = now
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next messages may be taken; 0 if that is now."""
+        self._refill(now)
+        return 0.0 if self._left >= 1.0 else (STEP - self._left) / RATE
+
+    def spend(self, now: float) -> None:
+        """Count a message."""
+        self._refill(now)
+        self._left -= 1.0
+
+    def _refill(self, now: float) -> None:
+        self._left = min(BURST, self._left + (now - self._at) * RATE)
+        self._at = now
