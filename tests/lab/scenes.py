@@ -27,7 +27,7 @@ PEERS = ("server", "client")
 CALLBACKS = "tests/lab/callbacks"
 BEFORE_SESSION = "Ask for a fresh session"
 BEFORE_EXERCISE = "Send pings over the session"
-BEFORE_JUDGEMENT = "Look at all after it, and collect the logs"
+BEFORE_JUDGEMENT = "Take snapshots after the exercise and collect the logs"
 PATIENCE = 30.0
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 

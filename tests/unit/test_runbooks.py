@@ -63,7 +63,7 @@ def test_every_page_can_be_read(page: Path) -> None:
         ("direct in 0.36 s, 1,024 bytes", "direct in 12 s, 5 bytes"),
         ("session 9f3a51c20b77d0e4.3", "session 00000000000000aa.11"),
         ("203.0.113.30:53213 no answer", "203.0.113.30:40001 no answer"),
-        ("TASK [Judge it] ****************", "TASK [Judge it] *****"),
+        ("TASK [Judge the evidence] ****************", "TASK [Judge the evidence] *****"),
         ("  relay  2      0      14     58.2 KiB  0    0", "  relay  2   0   3  3.7 KiB  0   4"),
         ("active  59 s  0.1.0  12D3KooW…9zVoeFjU  -", "active  1 min 2 s  0.1.0  12D3KooW…zZR5PKZx  -"),
         ("client is …qAsr4d34)", "client is …wWbn7DHu)"),
