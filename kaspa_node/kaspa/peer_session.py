@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Literal
 
 import trio
@@ -41,10 +42,19 @@ class KaspaSession:
     since: unix time of the opening. applied_protocol, user_agent: None until the peer is ready.
     handshake_seconds: opening to Ready, None until then. Bytes are those of Kaspa messages: sent ones before
     they are packed, received ones as they came.
+    on_ready: called once the handshake is done.
     close_reason: one line, None while it lives; closed: set when its stream is gone too.
     """
 
-    def __init__(self, config: KaspaConfig, transport: Transport, link: Link, hub: Hub, journal: Journal) -> None:
+    def __init__(
+        self,
+        config: KaspaConfig,
+        transport: Transport,
+        link: Link,
+        hub: Hub,
+        journal: Journal,
+        on_ready: Callable[[KaspaSession], None] = lambda session: None,
+    ) -> None:
         self.transport = transport
         self.since = time.time()
         self.applied_protocol: int | None = None
@@ -57,6 +67,7 @@ class KaspaSession:
         self.close_reason: str | None = None
         self.closed = trio.Event()
         self._link = link
+        self._on_ready = on_ready
         self._hub = hub
         self._nonce = config.nonce
         self._opened = trio.current_time()
@@ -198,6 +209,7 @@ class KaspaSession:
         count = self._hub.connected(self.transport.direction)
         self._report.connected(event, count, self.handshake_seconds)
         self._settled.set()
+        self._on_ready(self)
 
     def _on_answer(self, nonce: int) -> None:
         answer = self._answers.pop(nonce, None)

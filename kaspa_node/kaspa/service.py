@@ -40,6 +40,7 @@ class KaspaService:
     """Runs sessions. `run` must be running for `serve` and `connect`: it holds their tasks.
 
     refused: inbound sessions for which there was no room, since the start.
+    on_ready: called with a session whose handshake is done.
     on_closed: called with a session when nothing is left of it, whether or not it ever was ready, so that what
     carries it can be let go.
     """
@@ -49,10 +50,12 @@ class KaspaService:
         config: KaspaConfig,
         journal: Journal,
         on_closed: Callable[[KaspaSession], None] = lambda session: None,
+        on_ready: Callable[[KaspaSession], None] = lambda session: None,
     ) -> None:
         self.config = config
         self._journal = journal
         self._on_closed = on_closed
+        self._on_ready = on_ready
         self._hub = Hub()
         self._sessions: dict[str, KaspaSession] = {}
         self._nursery: trio.Nursery | None = None
@@ -150,7 +153,7 @@ class KaspaService:
             )
 
     def _start(self, nursery: trio.Nursery, transport: Transport, link: Link) -> KaspaSession:
-        session = KaspaSession(self.config, transport, link, self._hub, self._journal)
+        session = KaspaSession(self.config, transport, link, self._hub, self._journal, self._on_ready)
         self._sessions[transport.session] = session
         nursery.start_soon(self._run, session)
         return session

@@ -44,7 +44,7 @@ def peer_status(peer: PeerParts) -> dict[str, Any]:
         "remotes": [_remote(keeper) for keeper in peer.remotes],
         "backend": peer.backend.status(),
         "sessions": peer.backend.sessions(),
-        "counters": {"refused": peer.backend.refusals.count + peer.circuits.refusals.count},
+        "counters": {"refused": peer.backend.refused + peer.circuits.refusals.count},
     }
 
 

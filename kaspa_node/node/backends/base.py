@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import trio
@@ -80,15 +80,29 @@ class Session(Protocol):
         ...
 
 
+Observer = Callable[[str], None]
+"""Takes a peer id. It is called in the middle of what it observes, so it only notes or wakes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionObservers:
+    """Called when a session with a peer is ready, of either direction, and when nothing is left of it."""
+
+    ready: list[Observer] = field(default_factory=list)
+    closed: list[Observer] = field(default_factory=list)
+
+
 class Backend(ABC):
     """Opens and accepts Kaspa streams, those of peers that `may_open` lets in.
 
-    streams: those that are open, by session id. refusals: who was not let in.
+    streams: those that are open, by session id. refusals: who was not let in. observers: of Kaspa sessions; an external
+    backend has none to report.
     """
 
     def __init__(self, host: Host, may_open: Callable[[str], bool], journal: Journal) -> None:
         self.streams: dict[str, KaspaStream] = {}
         self.refusals = Refusals(may_open, journal)
+        self.observers = SessionObservers()
         self._host = host
         self._journal = journal
         for protocol in STREAM_PROTOCOLS:
@@ -132,6 +146,18 @@ class Backend(ABC):
     @abstractmethod
     async def _accept(self, stream: Stream) -> None:
         """Carry a stream that a remote has opened."""
+
+    @property
+    def refused(self) -> int:
+        """Kaspa streams and sessions that were refused, since the start."""
+        return self.refusals.count
+
+    def session_with(self, peer: str) -> Session | None:
+        """A ready Kaspa session with that peer, whichever side opened it, the direct one if there are two.
+
+        None if there is none, and always with an external backend: there other programs have the sessions.
+        """
+        return None
 
     def uses(self, connection: Connection) -> bool:
         """Whether a Kaspa stream is open on that connection."""

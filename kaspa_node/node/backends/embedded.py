@@ -20,7 +20,7 @@ from kaspa_node.kaspa.peer_session import KaspaSession
 from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
 from kaspa_node.node.backends.base import STREAM_PROTOCOLS, Backend, KaspaStream, Session, session_row, transport_of
 from kaspa_node.node.requests import ExerciseRequest
-from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.connection import DIRECT, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.host import Host
 from kaspa_node.settings import Settings
@@ -28,6 +28,10 @@ from kaspa_node.settings import Settings
 # A stream on which gRPC opens no call in this time carries no Kaspa. grpcio has limits of its own, and does not always
 # keep them: of bytes that are no HTTP/2 it may read on without an end.
 CALL_SECONDS = 15.0
+
+# More than a peer may have sessions, so that one too many still hears why it is refused. Each stream has a socket here
+# before anything is known of what it carries.
+STREAMS_PER_PEER = 16
 
 
 class EmbeddedSession:
@@ -78,11 +82,12 @@ class EmbeddedBackend(Backend):
         self, host: Host, config: KaspaConfig, may_open: Callable[[str], bool], runtime: Path, journal: Journal
     ) -> None:
         super().__init__(host, may_open, journal)
-        self._kaspa = KaspaService(config, journal, self._let_go)
+        self._kaspa = KaspaService(config, journal, self._let_go, self._ready)
         self._runtime = runtime
         self._server = runtime / "kaspa.sock"
         self._callers: dict[str, Transport] = {}
         self._nursery: trio.Nursery | None = None
+        self._overfull = 0
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Serve the embedded Kaspa peer, and carry its streams, in `nursery`. Raises ListenError."""
@@ -117,9 +122,35 @@ class EmbeddedBackend(Backend):
         kaspa_stream = self.streams.get(session.transport.session)
         if kaspa_stream is not None:
             kaspa_stream.stream.reset()
+        if session.applied_protocol is not None:
+            for observer in self.observers.closed:
+                observer(session.transport.peer)
+
+    def _ready(self, session: KaspaSession) -> None:
+        for observer in self.observers.ready:
+            observer(session.transport.peer)
+
+    @property
+    def refused(self) -> int:
+        """Streams, and sessions for which the peer's share or the whole had no room."""
+        return self.refusals.count + self._overfull + self._kaspa.refused
+
+    def session_with(self, peer: str) -> Session | None:
+        """A ready session with that peer, whichever side opened it, the direct one if there are two."""
+        found = [
+            EmbeddedSession(session, self.streams[name].stream)
+            for name, session in self._kaspa.sessions.items()
+            if session.transport.peer == peer and session.state == "ready" and name in self.streams
+        ]
+        return min(found, key=lambda session: session.path != DIRECT, default=None)
 
     async def _accept(self, stream: Stream) -> None:
         transport = transport_of(stream, "incoming")
+        open_streams = sum(1 for other in self.streams.values() if other.transport.peer == transport.peer)
+        if open_streams >= STREAMS_PER_PEER:
+            self._overfull += 1
+            stream.reset()
+            return
         name = f"kaspa-node-{secrets.token_hex(8)}"
         caller = ABSTRACT_CALLER + name
         self._accepted(stream, transport, None)

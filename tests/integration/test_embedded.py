@@ -1,0 +1,103 @@
+"""Two embedded backends over one libp2p connection: who has a session with whom, and what a peer may open."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from kaspa_node.kaspa.config import KaspaConfig
+from kaspa_node.kaspa.errors import DuplicateConnection
+from kaspa_node.node.backends.base import STREAM_PROTOCOLS
+from kaspa_node.node.backends.embedded import STREAMS_PER_PEER, EmbeddedBackend
+from kaspa_node.p2p.channel.connection import DIRECT, Connection
+from kaspa_node.p2p.errors import P2PError
+from kaspa_node.p2p.host import Host
+from tests.integration.world import standing, until, world
+from tests.unit.kaspa.shells import RecordingJournal
+
+pytestmark = pytest.mark.trio
+
+
+class Side:
+    """One peer. seen: what its observers were told."""
+
+    def __init__(self, host: Host, directory: Path, config: KaspaConfig) -> None:
+        directory.mkdir(mode=0o700)
+        self.host = host
+        self.journal = RecordingJournal()
+        self.backend = EmbeddedBackend(host, config, lambda peer: True, directory, self.journal)
+        self.seen: list[tuple[str, str]] = []
+        self.backend.observers.ready.append(lambda peer: self.seen.append(("ready", peer)))
+        self.backend.observers.closed.append(lambda peer: self.seen.append(("closed", peer)))
+
+
+@asynccontextmanager
+async def sides(right: KaspaConfig | None = None) -> AsyncIterator[tuple[Side, Side, Connection]]:
+    """Both backends run, and the left host is connected to the right one."""
+    with tempfile.TemporaryDirectory(prefix="kn") as directory:
+        async with world() as w:
+            a, b, connection = await w.pair()
+            left = Side(a, Path(directory, "a"), KaspaConfig())
+            other = Side(b, Path(directory, "b"), right or KaspaConfig())
+            async with trio.open_nursery() as nursery:
+                await left.backend.start(nursery)
+                await other.backend.start(nursery)
+                yield left, other, connection
+                nursery.cancel_scope.cancel()
+
+
+async def test_both_sides_know_of_the_session_and_of_its_end() -> None:
+    async with sides() as (left, right, connection):
+        assert left.backend.session_with(right.host.peer_id) is None
+        opened = await left.backend.open(connection, None)
+        await until(lambda: right.seen)
+        ours, theirs = left.backend.session_with(right.host.peer_id), right.backend.session_with(left.host.peer_id)
+        assert ours is not None
+        assert theirs is not None
+        assert (ours.session, ours.path, theirs.path) == (opened.session, DIRECT, DIRECT)
+        await theirs.disconnect("enough")
+        await opened.closed.wait()
+        await until(lambda: len(left.seen) == len(right.seen) == 2)
+        assert left.seen == [("ready", right.host.peer_id), ("closed", right.host.peer_id)]
+        assert right.seen == [("ready", left.host.peer_id), ("closed", left.host.peer_id)]
+        assert left.backend.session_with(right.host.peer_id) is None
+
+
+async def test_two_peers_that_dial_each_other_have_one_session() -> None:
+    """Each lists the other: the second session is refused, and that says that there is a first one."""
+    async with sides() as (left, right, connection):
+        await left.backend.open(connection, None)
+        await until(lambda: right.seen)
+        back = await standing(right.host, left.host.peer_id)
+        with pytest.raises(DuplicateConnection) as caught:
+            await right.backend.open(back, None)
+        assert caught.value.code == "duplicate-connection"
+        assert right.backend.session_with(left.host.peer_id) is not None
+        assert right.seen == [("ready", left.host.peer_id)]
+
+
+async def test_streams_without_end_are_reset_and_counted() -> None:
+    async with sides() as (left, right, connection):
+        streams = [await left.host.protocols.open(connection, STREAM_PROTOCOLS) for _ in range(STREAMS_PER_PEER + 1)]
+        for stream in streams:
+            await stream.write(b"PRI * ")
+        with pytest.raises(P2PError):
+            await streams[-1].read()
+        await until(lambda: right.backend.refused == 1)
+        assert len(right.backend.streams) == STREAMS_PER_PEER
+
+
+async def test_a_failed_session_names_no_inner_path() -> None:
+    async with sides() as (left, right, connection):
+        right.backend._kaspa.config = KaspaConfig(max_inbound=1)
+        await left.backend.open(connection, None)
+        with pytest.raises(Exception, match="too many inbound sessions: 1 at a time") as caught:
+            await left.backend.open(connection, None)
+        assert "sock" not in str(caught.value)
+        assert right.backend.refused == 1
+        assert not [line for line in left.journal.lines if "sock" in line]
