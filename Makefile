@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
 .PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-nat test-local test-lab test-runbooks \
-	test-interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
+	test-interop interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,8 +59,12 @@ test-lab: setup ## deploy and verify on booted hosts (root)
 test-runbooks: setup ## every page of docs/runbooks, line by line on booted hosts (root)
 	$(PYTEST) tests/runbooks
 
-test-interop: setup-python ## against other implementations
-	$(PYTEST) tests -m interop
+interop: ## peers on go-libp2p, rust-libp2p and js-libp2p to test against: about a minute each, once
+	@python=$$(scripts/find-python) && "$$python" scripts/interop_peers.py $(INTEROP)
+
+test-interop: setup-python interop ## against other implementations, all mixtures; writes the tables of docs/interop.md
+	INTEROP_CELLS=all INTEROP_RUNS=$${INTEROP_RUNS:-20} INTEROP_MIB=$${INTEROP_MIB:-64} INTEROP_TABLE=docs/interop.md \
+		$(PYTEST) tests -m interop
 
 oracle: ## the seed's own Kaspa programs from the crates registry, built by cargo: some ten minutes, once
 	@python=$$(scripts/find-python) && "$$python" scripts/oracle.py

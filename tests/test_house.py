@@ -336,6 +336,15 @@ def test_the_locks_name_no_host() -> None:
     ] == []
 
 
+def test_the_locks_of_other_languages_name_no_host_but_the_public_index_of_crates() -> None:
+    cargo = (ROOT / "tests/interop/rust/Cargo.lock").read_text()
+    assert set(re.findall(r"^source = .*", cargo, re.MULTILINE)) == {
+        'source = "registry+https://github.com/rust-lang/crates.io-index"'
+    }
+    assert '"resolved"' not in (ROOT / "tests/interop/js/package-lock.json").read_text()
+    assert "://" not in (ROOT / "tests/interop/go/go.sum").read_text()
+
+
 def test_the_workplace_is_not_in_the_files() -> None:
     checkout = f"{ROOT}/".encode()
     assert [name_of(file) for file in tracked() if checkout in file.read_bytes()] == []

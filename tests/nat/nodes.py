@@ -38,7 +38,7 @@ class Nodes:
         self._state = lab.up(paths, mode=NAMESPACES, rtt_ms=rtt_ms, jitter_ms=jitter_ms)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.ids = {name: self._identity(name) for name in ("relay", "server", "client")}
-        self._configure("relay", f'allow = ["{self.ids["server"]}", "{self.ids["client"]}"]\n')
+        self.configure_relay()
         self.configure_server()
         self.configure_client()
 
@@ -56,6 +56,10 @@ class Nodes:
             check=True,
         )
         return done.stdout.strip()
+
+    def configure_relay(self, more: str = "") -> None:
+        """Write the relay's settings for its next start; more: further lines of TOML."""
+        self._configure("relay", f'allow = ["{self.ids["server"]}", "{self.ids["client"]}"]\n' + more)
 
     def configure_server(self, more: str = "") -> None:
         """Write the server's settings for its next start; more: further lines of TOML."""
@@ -107,6 +111,14 @@ class Nodes:
                 process.kill()
                 process.wait()
                 raise
+
+    def kill(self, name: str) -> float:
+        """End a program with SIGKILL; returns when, on the monotonic clock."""
+        process = self._running.pop(name)
+        process.kill()
+        killed = time.monotonic()
+        process.wait()
+        return killed
 
     def ask(self, name: str, request: dict[str, Any], timeout: float = 90.0) -> dict[str, Any]:
         """A program's answer. Raises RequestFailed, ControlError."""
