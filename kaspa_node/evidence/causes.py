@@ -179,44 +179,44 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "own id",
-        "Both peers run with one key.",
-        "Remove identity.key on one of them and deploy again: each host makes its own.",
+        "Both peers use the same key.",
+        "Remove identity.key on one of them and deploy again: each host makes a key of its own.",
         _own_id,
     ),
     Cause(
         "service down",
         "The relay or a peer is not running.",
-        "Start it, and look at its journal for why it stopped: systemctl status, journalctl -u.",
+        "Start it. Its journal says why it stopped: systemctl status, journalctl -u.",
         _inactive,
     ),
     Cause(
         "native program down",
-        "A native program is not running while its session should stand.",
-        "Look at its unit: systemctl status, journalctl -u. The server's has to run; verify starts the client's.",
+        "A native program is not running while its session should be up.",
+        "Look at its unit: systemctl status, journalctl -u. The server's must run; verify starts the client's.",
         native_causes.down,
     ),
     Cause(
         "rejected",
         "A peer sent a Kaspa reject message.",
-        "The reason is the peer's own: network, protocol version and peer id have to fit on both sides.",
+        "The reason comes from the peer: network, protocol version and peer id must match on both sides.",
         _rejected,
     ),
     Cause(
         "not allowed",
         "A peer id is not on an allow list.",
-        "Add the peer to the inventory's list, or deploy again so that the lists are filled from it.",
+        "Add the peer to the inventory, and deploy again: deploy fills the allow lists.",
         _refused,
     ),
     Cause(
         "no answer",
-        "The relay or a peer runs, and does not answer when it is asked how it is.",
-        "Look at its process: it may be stopped, frozen or overloaded; starting it again helps in any case.",
+        "The relay or a peer runs, but does not answer a request for its status.",
+        "Look at its process: it may be stopped, frozen or overloaded. A restart helps in any case.",
         _no_answer,
     ),
     Cause(
         "native handshake failed",
-        "A native program gave up the Kaspa handshake.",
-        "The reason is the program's own; its log is among those of the run.",
+        "A native program aborted the Kaspa handshake.",
+        "The reason comes from the program; its log is in the run's directory.",
         native_causes.failed,
     ),
     Cause(
@@ -227,19 +227,19 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "call refused",
-        "The client's peer had no path for the native program that called it.",
-        "Run verify again; the reason says how far the path was.",
+        "The client's peer had no path when the native program connected to it.",
+        "Run verify again; the reason says how far the peer was.",
         native_causes.unreached,
     ),
     Cause(
         "native program silent",
-        "The path stands, and no native program said in time that it is connected over it.",
-        "Check that the client's program dials where the peer listens for the server: kaspa_peer_dial_listens.",
+        "The path is up, but no native program reported in time that it is connected.",
+        "Check that the client's program connects to the local forward of the server: kaspa_peer_dial_listens.",
         native_causes.silent,
     ),
     Cause(
         "no reservation",
-        "The relay knows no reservation of the server.",
+        "The relay has no reservation of the server.",
         "Look for reservation lines in the server's journal; start the server before the client dials.",
         _no_reservation,
     ),
@@ -264,7 +264,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "dial failed",
         "The client could not open a connection through the relay.",
-        "The reason is in the client's journal; check that the relay runs and is the one that both peers use.",
+        "The client's journal has the reason. Check that the relay runs, and that both peers use it.",
         _dial_failed,
     ),
     Cause(
@@ -276,7 +276,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "nothing tried",
         "The client's journal has nothing of this run.",
-        "Collect the journals again; if it stays so, the client's program did not get the request.",
+        "Collect the journals again. If the result is the same, the client did not get the request.",
         _nothing_tried,
     ),
     Cause(

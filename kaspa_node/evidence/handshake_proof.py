@@ -25,7 +25,7 @@ def of_client(case: Case) -> str:
 
 
 def of_server(case: Case) -> str:
-    """Version, Verack, Ready and Connected in the log of the server's Kaspa program, for the very same session."""
+    """Version, Verack, Ready and Connected in the log of the server's Kaspa program, for the same session."""
     return _numbers(case.run.server, lines(case, case.run.server))
 
 
@@ -36,7 +36,7 @@ def lines(case: Case, host: Host) -> list[Line]:
 
 
 def versions(case: Case) -> str:
-    """Each native program accepted the very Version message that the other sent, by the random id in it."""
+    """Each native program accepted the Version message of the other: the random id in it is the same."""
     (sent, received), (sent_back, received_there) = (_ids(case, host) for host in (case.run.client, case.run.server))
     if sent != received_there or sent_back != received:
         raise Contradiction("the Version message that one native program sent is not the one that the other accepted")

@@ -33,7 +33,7 @@ def of_client(case: Case) -> str:
 
 
 def of_server(case: Case) -> str:
-    """The local socket that the session's stream was carried to belongs to the server's native program."""
+    """The local socket that the session's stream was connected to belongs to the server's native program."""
     return _joined(case, case.run.server)
 
 
@@ -129,7 +129,7 @@ def carried(case: Case, host: Host) -> Growth:
 
 
 def counted(case: Case) -> str:
-    """What the client's native program sent and received is what the peers carried, and what the server's received."""
+    """The client's native program sent and received what the peers forwarded and the server's program received."""
     client, server = case.run.client, case.run.server
     moved = carried(case, client)
     for host, of_host in ((client, moved), (server, moved.turned)):

@@ -25,7 +25,7 @@ NATIVE_IN_FLIGHT = 256
 
 
 def circuit(case: Case) -> str:
-    """The run began with a relayed connection that both journals know by the same handshake hash."""
+    """The run began with a relayed connection that both journals have, with the same handshake hash."""
     client, server = case.run.client, case.run.server
     outbound = case.find(client, m.CIRCUIT_OUTBOUND, run=case.run.run_id, peer=peer_id(server))
     if not outbound:
@@ -40,7 +40,7 @@ def circuit(case: Case) -> str:
 
 
 def punched(case: Case) -> str:
-    """A hole punch on this run's relayed connection gave the session's connection, at a known attempt."""
+    """A hole punch on this run's relayed connection made the session's connection, at a known attempt."""
     session = the_session(case)
     if not case.punches(session.conn):
         raise Lacking(f"no journal has a {m.PUNCH_SUCCEEDED} of this run for connection {session.conn}")
@@ -65,7 +65,7 @@ def direct_link(case: Case, host: Host) -> Link:
 
 
 def logged(case: Case) -> str:
-    """Both journals have the direct connection, by the same handshake hash."""
+    """Both journals have the direct connection, with the same handshake hash."""
     for host in (case.run.client, case.run.server):
         direct_link(case, host)
     return f"connection {the_session(case).conn} in both journals"
@@ -76,12 +76,12 @@ def _direct_growth(case: Case, host: Host) -> Growth:
 
 
 def socket_of_client(case: Case) -> str:
-    """The client's service owns that connection in both snapshots, one and the same socket."""
+    """The client's service owns that connection, with the same socket in both snapshots."""
     return _socket(case, case.run.client)
 
 
 def socket_of_server(case: Case) -> str:
-    """The server's service owns that connection in both snapshots, one and the same socket."""
+    """The server's service owns that connection, with the same socket in both snapshots."""
     return _socket(case, case.run.server)
 
 
@@ -92,12 +92,12 @@ def _socket(case: Case, host: Host) -> str:
 
 
 def mirror_of_client(case: Case) -> str:
-    """The client's socket leads to the server: to its address as the relay's kernel sees it, or to its own."""
+    """The client's socket leads to the server's address, as the relay's kernel sees it or as the server has it."""
     return _mirror(case, case.run.client)
 
 
 def mirror_of_server(case: Case) -> str:
-    """The server's socket leads to the client: to its address as the relay's kernel sees it, or to its own."""
+    """The server's socket leads to the client's address, as the relay's kernel sees it or as the client has it."""
     return _mirror(case, case.run.server)
 
 
@@ -145,7 +145,7 @@ def _at_least(case: Case, what: str, found: Growth, least: Growth) -> None:
 
 
 def session_bytes(case: Case) -> str:
-    """Both ends of the direct connection carried what the session moved, by the kernels' counts."""
+    """The bytes of the session went over the direct connection, by the kernels' counts at both ends."""
     least = floor(case)
     for host, of_host in ((case.run.client, least), (case.run.server, least.turned)):
         _at_least(case, f"{host.name}'s direct socket", _direct_growth(case, host), of_host)
@@ -154,7 +154,7 @@ def session_bytes(case: Case) -> str:
 
 
 def conserved(case: Case) -> str:
-    """What one end of the direct connection sent is what the other received: the two sockets are one connection."""
+    """One end of the direct connection received what the other sent: the two sockets are one connection."""
     client, server = (_direct_growth(case, host) for host in (case.run.client, case.run.server))
     in_flight = IN_FLIGHT if case.run.client.native is None else NATIVE_IN_FLIGHT
     for way, sent, received in (
@@ -181,7 +181,7 @@ def _meanwhile(case: Case) -> str:
 
 
 def relay_bytes(case: Case) -> str:
-    """Next to nothing went between either peer and the relay meanwhile, by the counts at both ends."""
+    """Almost nothing was sent between the peers and the relay in that time, by the counts at both ends."""
     allowed, said = allowance(case), []
     for host in (case.run.client, case.run.server):
         for by, grown in (
@@ -198,7 +198,7 @@ def relay_bytes(case: Case) -> str:
 
 
 def pair_still(case: Case) -> str:
-    """The relay's counter of the pair stood still."""
+    """The relay's counter of the pair did not change."""
     circuits, grown = measure.pair_growth(case)
     if circuits or grown:
         raise Contradiction(f"the relay carried {grown} bytes and {circuits} new circuits between the peers meanwhile")
@@ -206,7 +206,7 @@ def pair_still(case: Case) -> str:
 
 
 def pair_carried(case: Case) -> str:
-    """The relay's counter of the pair grew by what the session moved."""
+    """The relay's counter of the pair grew by the bytes of the session."""
     _, grown = measure.pair_growth(case)
     if grown < total_floor(case):
         raise Contradiction(f"the relay carried only {grown} bytes between the peers {_meanwhile(case)}")
@@ -214,7 +214,7 @@ def pair_carried(case: Case) -> str:
 
 
 def relay_carried(case: Case) -> str:
-    """Both peers' connections to the relay carried what the session moved, by the kernels' counts at both ends."""
+    """The bytes of the session went over both peers' connections to the relay, by the kernels' counts at both ends."""
     least = floor(case)
     for host, of_host in ((case.run.client, least), (case.run.server, least.turned)):
         _at_least(case, f"{host.name}'s connection to the relay", measure.relay_growth(case, host), of_host)

@@ -12,7 +12,7 @@ from kaspa_node.milestones import Milestone
 
 
 def hosts(case: Case) -> str:
-    """Every host was reached and gave its journal, the log of its native program, and complete snapshots."""
+    """Every host was reached, and delivered its journal, the log of its native program, and complete snapshots."""
     for host in case.run.hosts:
         if host.unreachable is not None:
             raise Lacking(f"{host.name} could not be reached: {host.unreachable}")
@@ -28,7 +28,7 @@ def hosts(case: Case) -> str:
 
 
 def identity(case: Case) -> str:
-    """Three different peer ids, and each program says itself that it is the one that the inventory knows."""
+    """The three peer ids differ, and each program reports the peer id that the inventory has."""
     for host in case.run.hosts:
         known = peer_id(host)
         for label in case.labels(host):
@@ -69,7 +69,7 @@ def services(case: Case) -> str:
 
 
 def clocks(case: Case) -> str:
-    """The snapshots were taken within the run, in order, so that each host's clock can be held against the run's."""
+    """The snapshots were taken in order during the run, so that each host's clock can be compared with the run's."""
     skews = []
     for host in case.run.hosts:
         looks = [measure.complete(case, host, label) for label in case.labels(host)]
@@ -107,7 +107,7 @@ def the_session(case: Case) -> Session:
 
 
 def reported(case: Case) -> str:
-    """The dialer's reply names this run, the server, and a connection, and the session is on that."""
+    """The dialer's reply names this run, the server, and the connection of the session."""
     session = the_session(case)
     if not session.session:
         raise Lacking(f"which stream the program on {case.run.client.name} was given is not known")
@@ -163,7 +163,7 @@ def expect(host: Host, line: Line, **values: str) -> None:
 
 
 def alive(case: Case) -> str:
-    """The session lived until it was looked at last: no journal ends it, and both programs still list it."""
+    """The session was up until the last snapshot: no journal ends it, and both programs still list it."""
     session = the_session(case)
     for host, direction in ((case.run.client, "outgoing"), (case.run.server, "incoming")):
         ends = case.ends_of(session, host)
@@ -192,7 +192,7 @@ def the_exercise(case: Case) -> Exercise:
 
 
 def exercised(case: Case) -> str:
-    """Pings went over this very session and were answered."""
+    """Pings were sent over this session and answered."""
     exercise = the_exercise(case)
     if exercise.session != the_session(case).session:
         raise Contradiction(f"session {exercise.session} was exercised, not that of the run")

@@ -75,14 +75,14 @@ def _first(facts: Facts, kind: type[Missing] | type[Refuted]) -> str:
     return f"{key}: {finding.detail}"
 
 
-_OTHER_PORTS = "A path through a NAT that gives each destination another port can't be proven: use another NAT there."
+_OTHER_PORTS = "A path through a NAT with another port for each destination can't be proven: use another NAT there."
 _PIECE_HINTS = {
     "hosts": "Make the host reachable and its service's control socket readable, then run verify again.",
-    "clocks": "Use the evidence of one run only, and don't set clocks during a run.",
+    "clocks": "Use the evidence of one run only, and don't change clocks during a run.",
     "services": "Find out why the service stopped or restarted, then run verify again.",
-    "identity": "Deploy again, which writes down each host's peer id; no two hosts may have one key.",
-    "alive": "The path did not last: look at the lines around the end of the session in both journals.",
-    "bytes.session": "Exercise the session with more pings, so that its traffic stands out.",
+    "identity": "Deploy again, which records each host's peer id. No two hosts may have the same key.",
+    "alive": "The session ended too early: look at the lines around its end in both journals.",
+    "bytes.session": "Exercise the session with more pings, so that its bytes can be found.",
     "mirror.client": _OTHER_PORTS,
     "mirror.server": _OTHER_PORTS,
 }
@@ -118,7 +118,7 @@ RULES: tuple[Rule, ...] = (
         FAIL,
         "none",
         EXIT_FAIL,
-        "There is no Kaspa session between the two peers; the reason names the likely cause and the missing milestone.",
+        "There is no Kaspa session between the two peers. The reason names the likely cause and the missing milestone.",
         lambda facts: f"No Kaspa handshake: {facts.breakdown}",
         lambda facts: facts.hint,
     ),
@@ -128,7 +128,7 @@ RULES: tuple[Rule, ...] = (
         FAIL,
         "unproven",
         EXIT_FAIL,
-        "The peers claim a path, and a piece of evidence says otherwise; the reason names the contradiction.",
+        "The peers claim a path, but a piece of evidence contradicts it. The reason names the contradiction.",
         lambda facts: f"Not proven to be {facts.claimed}, {_first(facts, Refuted)}",
         _piece_hint(Refuted),
     ),
@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         FAIL,
         "unproven",
         EXIT_FAIL,
-        "The peers claim a path, and a required piece of proof is missing; it is never filled in.",
+        "The peers claim a path, but a required piece of proof is missing. The reason names the piece.",
         lambda facts: f"The proof of the {facts.claimed} path is incomplete, {_first(facts, Missing)}",
         _piece_hint(Missing),
     ),
@@ -168,7 +168,7 @@ RULES: tuple[Rule, ...] = (
         PASS,
         DIRECT,
         EXIT_SATISFIED,
-        "Every piece of proof for the direct path holds, and the first hole punch succeeded.",
+        "Every piece of proof for the direct path is there, and the first attempt of the hole punch succeeded.",
         lambda facts: f"{_handshake(facts)} ran over a direct connection, punched at the first attempt",
         lambda facts: "Nothing to do.",
     ),
@@ -178,9 +178,11 @@ RULES: tuple[Rule, ...] = (
         FLAKY,
         DIRECT,
         EXIT_SATISFIED,
-        "Every piece of proof for the direct path holds, but the hole punch needed a second or third attempt.",
+        "Every piece of proof for the direct path is there, but the hole punch needed a second or third attempt.",
         lambda facts: f"{_handshake(facts)} ran over a direct connection, punched at attempt {facts.attempts}",
-        lambda facts: "Watch it: run verify a few times; a loaded host or a slow NAT makes punches miss each other.",
+        lambda facts: (
+            "Run verify a few times. On a loaded host or behind a slow NAT the two dials can miss each other."
+        ),
     ),
     Rule(
         "attempt unknown",
@@ -188,7 +190,7 @@ RULES: tuple[Rule, ...] = (
         FAIL,
         "unproven",
         EXIT_FAIL,
-        "Every piece seems to hold, but at which attempt the punch succeeded is not known to be 1, 2 or 3.",
+        "Every piece of proof is there, but it is not known which attempt succeeded.",
         lambda facts: f"The proof of the direct path is incomplete, punch: attempt {facts.attempts}",
         lambda facts: _ANY_PIECE,
     ),

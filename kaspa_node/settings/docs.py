@@ -18,7 +18,10 @@ END = "<!-- settings end -->"
 
 def table() -> str:
     """The table as markdown, a row for each setting."""
-    head = ["| Key | Programs | Live | Default | Meaning | Value | Seed's variables |", "|---|---|---|---|---|---|---|"]
+    head = [
+        "| Key | Programs | Live | Default | Meaning | Value | First proof of concept |",
+        "|---|---|---|---|---|---|---|",
+    ]
     return "\n".join([*head, *map(_row, definitions())])
 
 

@@ -70,7 +70,7 @@ class Settings:
         _BOTH,
         kinds.listen_addresses(),
         (),
-        "Addresses to listen on. A peer also dials from this port: one that does not listen can't be punched.",
+        "Addresses to listen on. A peer also dials from this port, because a hole punch needs a listening port.",
         "LIBP2P_LISTEN_MULTIADDRS",
         "LIBP2P_LISTEN_MULTIADDR",
     )
@@ -94,7 +94,7 @@ class Settings:
         kinds.remotes(),
         (),
         "Peers to dial. Without `addrs`, a remote is dialed through every one of `relays`. `listen`, with an external "
-        "backend: where this machine's programs connect to reach the remote.",
+        "backend: the local forward, where this machine's programs connect to reach the remote.",
         "LIBP2P_REMOTE_PEER_ID",
         "LIBP2P_REMOTE_MULTIADDRS",
         "LIBP2P_REMOTE_MULTIADDR",
@@ -104,7 +104,7 @@ class Settings:
         _BOTH,
         kinds.allow_list(),
         AllowList(),
-        "Who is served: on a peer, who may open Kaspa streams; on a relay, who may reserve and open circuits. "
+        "The allow list. On a peer: who may open Kaspa streams; on a relay: who may reserve and open circuits. "
         "Empty: nobody.",
         live=True,
     )
@@ -112,34 +112,39 @@ class Settings:
         _PEER,
         kinds.choice(*BACKENDS),
         EMBEDDED,
-        "What speaks Kaspa: this program itself, or another one (a kaspad, say) whose connections are only carried.",
+        "What speaks Kaspa: this program itself, or another one such as kaspad, whose connections are forwarded.",
     )
     backend_address: LocalAddress | None = _setting(
         _PEER,
         kinds.local_address(),
         None,
-        "Where the external backend takes the Kaspa streams that others open.",
+        "Where the external backend listens. Incoming Kaspa streams are connected to it.",
     )
     network: str = _setting(_PEER, kinds.choice(*NETWORKS), "mainnet", "The Kaspa network.")
     path_policy: str = _setting(
         _PEER,
         kinds.choice(*PATH_POLICIES),
         PREFER_DIRECT,
-        "What carries the Kaspa stream: the punched connection, else the relay; only the former; only the latter.",
+        "The path of Kaspa sessions: direct, or the relay if there is no direct one; only direct; only the relay.",
         live=True,
     )
     state_dir: Path = _setting(
         _BOTH, kinds.absolute_path(), Path("/var/lib/kaspa-node"), "Holds the key file `identity.key`."
     )
     control: Path = _setting(
-        _BOTH, kinds.socket_path(), Path(protocol.DEFAULT_PATH), "The unix socket for `kaspa-node status` and its kin."
+        _BOTH,
+        kinds.socket_path(),
+        Path(protocol.DEFAULT_PATH),
+        "The unix socket for `kaspa-node status` and other commands.",
     )
     control_group: str = _setting(
-        _BOTH, kinds.name("a group of the system"), "", "Members of this group may use the control socket, too."
+        _BOTH, kinds.name("a group of the system"), "", "Members of this group may use the control socket too."
     )
-    log_level: str = _setting(_BOTH, kinds.choice(*LOG_LEVELS), "info", "The least level that is logged.", live=True)
+    log_level: str = _setting(_BOTH, kinds.choice(*LOG_LEVELS), "info", "The lowest level that is logged.", live=True)
 
-    max_reservations: int = _setting(_RELAY, kinds.integer(1, 65535), 128, "Reservations at a time.", live=True)
+    max_reservations: int = _setting(
+        _RELAY, kinds.integer(1, 65535), 128, "The highest number of reservations.", live=True
+    )
     reservation_ttl: int = _setting(
         _RELAY,
         kinds.integer(1, _UINT32, "seconds"),
@@ -147,15 +152,19 @@ class Settings:
         "How long a reservation lasts; peers renew at half of it, at least every half hour.",
         live=True,
     )
-    max_circuits: int = _setting(_RELAY, kinds.integer(1, 65535), 64, "Circuits at a time.", live=True)
+    max_circuits: int = _setting(_RELAY, kinds.integer(1, 65535), 64, "The highest number of circuits.", live=True)
     max_circuits_per_peer: int = _setting(
-        _RELAY, kinds.integer(1, 65535), 8, "Circuits at a time of one peer.", live=True
+        _RELAY, kinds.integer(1, 65535), 8, "The highest number of circuits of one peer.", live=True
     )
     circuit_duration: int = _setting(
         _RELAY, kinds.integer(0, _UINT32, "seconds", "unlimited"), 0, "How long a circuit may last.", live=True
     )
     circuit_bytes: int = _setting(
-        _RELAY, kinds.integer(0, _INT63, "bytes", "unlimited"), 0, "How much a circuit may carry each way.", live=True
+        _RELAY,
+        kinds.integer(0, _INT63, "bytes", "unlimited"),
+        0,
+        "How much a circuit may forward in each direction.",
+        live=True,
     )
 
     protocol_version: int = _setting(
@@ -171,7 +180,7 @@ class Settings:
         "A peer that advertises less is rejected; at most `protocol_version`.",
     )
     user_agent: str = _setting(
-        _PEER, kinds.text(256), f"/kaspa-node:{__version__}/", "What we call ourselves in Version."
+        _PEER, kinds.text(256), f"/kaspa-node:{__version__}/", "The name of this program in Version messages."
     )
     ping_interval: int = _setting(
         _PEER, kinds.integer(1, 86400, "seconds"), 120, "The time between two Kaspa pings on a session.", live=True
