@@ -10,7 +10,7 @@ KaspaNodeError            1
 └── RequestFailed         1   the running node was reached, and what was asked for did not succeed
     └── RequestRefused    2   it can't be done with the node's input: its configuration, its key file
 
-The figures are the exit codes of `kaspa-node`.
+LayerError is the base of the errors of kaspa/ and p2p/. The figures are the exit codes of `kaspa-node`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ class KaspaNodeError(Exception):
     """What a person can do something about; its text is printed after `kaspa-node: `, without a traceback."""
 
     exit_code = EXIT_FAILED
+
+
+class LayerError(Exception):
+    """Base of what goes wrong inside a layer (kaspa/, p2p/): not for people, until someone above says what it means."""
 
 
 class ConfigError(KaspaNodeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import select
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -12,7 +13,7 @@ import trio
 
 from kaspa_node.control import protocol
 from kaspa_node.control.endpoint import listening
-from kaspa_node.errors import KaspaNodeError, first_error
+from kaspa_node.errors import EXIT_FAILED, KaspaNodeError, LayerError, first_error, shown
 
 Handler = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
 """Takes a request, returns the fields of its answer beside `ok`.
@@ -20,11 +21,23 @@ Handler = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
 A KaspaNodeError becomes the answer's `error`, and its exit code the answer's `code`.
 """
 
+DEFECTS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError, OSError, RuntimeError, TypeError),
+    *(ValueError, LayerError),
+    *(trio.BrokenResourceError, trio.BusyResourceError, trio.ClosedResourceError, trio.EndOfChannel),
+    *(trio.TooSlowError, trio.WouldBlock),
+)
+"""What a handler may raise only by mistake, and what concerns nobody but its request: the node lives on.
+
+Not here: what says that the process itself can't go on, such as MemoryError and trio.TrioInternalError.
+"""
+
 MAX_CONNECTIONS = 64
 WRITE_TIMEOUT = 5.0
 """Seconds in which a client must have read its answer."""
 
 _CHUNK = 4096
+_log = logging.getLogger(__name__)
 
 
 class ReportsPath(Protocol):
@@ -46,8 +59,9 @@ async def serve_control(
 ) -> None:
     """Answer requests on a unix socket until cancelled; reports the path once it listens.
 
-    A client that hangs up, or goes on talking after its request, cancels the request. An error of the handler that is
-    no KaspaNodeError is a defect and propagates. Raises AlreadyRunning, ListenError, ConfigError before it listens.
+    A client that hangs up, or goes on talking after its request, cancels the request. One of DEFECTS in a handler is
+    logged with its traceback and answered as an internal error: no request ends the program. Raises AlreadyRunning,
+    ListenError, ConfigError before it listens.
     """
     with listening(path, group) as raw:
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(raw))
@@ -60,7 +74,7 @@ async def _serve(handler: Handler, slots: trio.CapacityLimiter, stream: trio.Soc
         try:
             slots.acquire_nowait()
         except trio.WouldBlock:
-            await _send(stream, _refusal("too many requests at once; try again"))
+            await _send(stream, protocol.encode(_refusal("too many requests at once; try again")))
             return
         try:
             answer = await _answer(handler, stream)
@@ -70,30 +84,35 @@ async def _serve(handler: Handler, slots: trio.CapacityLimiter, stream: trio.Soc
             slots.release()
 
 
-async def _answer(handler: Handler, stream: trio.SocketStream) -> Mapping[str, Any] | None:
-    """What to send back; None where nobody is left to read it."""
+async def _answer(handler: Handler, stream: trio.SocketStream) -> bytes | None:
+    """The line to send back; None if nobody is left to read it."""
     try:
         with trio.fail_after(protocol.READ_TIMEOUT):
             line = await _read_line(stream)
         request = protocol.decode(line) if line else None
     except trio.TooSlowError:
-        return _refusal(f"no whole request within {protocol.READ_TIMEOUT:g} s")
+        return protocol.encode(_refusal(f"no whole request within {protocol.READ_TIMEOUT:g} s"))
     except trio.BrokenResourceError:
         return None
     except protocol.BadMessage as error:
-        return _refusal(f"bad request: {error}")
+        return protocol.encode(_refusal(f"bad request: {error}"))
     return None if request is None else await _handled(handler, stream, request)
 
 
-async def _handled(handler: Handler, stream: trio.SocketStream, request: dict[str, Any]) -> Mapping[str, Any] | None:
-    answer: Mapping[str, Any] | None = None
+async def _handled(handler: Handler, stream: trio.SocketStream, request: dict[str, Any]) -> bytes | None:
+    answer: bytes | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_watch, stream, nursery.cancel_scope)
         try:
-            answer = {"ok": True, **await handler(request)}
+            answer = protocol.encode({"ok": True, **await handler(request)})
         except* KaspaNodeError as group:
             error = first_error(group)
-            answer = _refusal(str(error)) | {"code": error.exit_code}
+            answer = protocol.encode(_refusal(str(error)) | {"code": error.exit_code})
+        except* DEFECTS as group:
+            what = shown(request.get("do"))
+            _log.error("internal error while answering the control request %s", what, exc_info=group)
+            reason = f"internal error while answering {what}; the node's log has the details, please report it"
+            answer = protocol.encode(_refusal(reason) | {"code": EXIT_FAILED})
         nursery.cancel_scope.cancel()
     return answer
 
@@ -132,8 +151,7 @@ async def _read_line(stream: trio.SocketStream) -> bytes:
     return bytes(request) + b"\n"
 
 
-async def _send(stream: trio.SocketStream, answer: Mapping[str, Any]) -> None:
-    line = protocol.encode(answer)
+async def _send(stream: trio.SocketStream, line: bytes) -> None:
     with trio.move_on_after(WRITE_TIMEOUT):
         try:
             await stream.send_all(line)

@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from kaspa_node.errors import KaspaNodeError
+from kaspa_node.errors import KaspaNodeError, LayerError
 
 
-class KaspaError(Exception):
+class KaspaError(LayerError):
     """Base of this layer's errors. code: what happened, for programs; reason: one line for people."""
 
     code = "kaspa"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from kaspa_node.errors import LayerError
 from kaspa_node.reasons import Reason
 
 
-class P2PError(Exception):
+class P2PError(LayerError):
     """Base of all errors of this package.
 
     problem: what went wrong, as a clause that does not repeat where.

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from kaspa_node.control import protocol, server
 from kaspa_node.control.server import Handler, serve_control
-from kaspa_node.errors import AlreadyRunning, KaspaNodeError
+from kaspa_node.errors import AlreadyRunning, KaspaNodeError, LayerError
 
 pytestmark = pytest.mark.trio
 
@@ -83,9 +83,54 @@ async def test_an_error_for_people_is_the_answer(path: Path) -> None:
             assert await rest(stream) == {"ok": False, "error": "no such remote", "code": 1}
 
 
-async def test_a_defect_of_the_handler_is_not_hidden(path: Path) -> None:
+@pytest.mark.parametrize(
+    "defect",
+    [
+        LookupError("a defect"),
+        ValueError("a session in state closed sends no pings"),
+        LayerError("of a layer below"),
+        trio.BrokenResourceError("of a stream"),
+        ExceptionGroup("of a nursery", [ExceptionGroup("", [TypeError("a defect")])]),
+    ],
+    ids=lambda defect: type(defect).__name__,
+)
+async def test_a_defect_of_the_handler_ends_its_request_only(
+    path: Path, defect: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     async def handler(request: dict[str, Any]) -> Mapping[str, Any]:
-        raise LookupError("a defect")
+        if request["do"] == "fail":
+            raise defect
+        return {"did": request["do"]}
+
+    async with serving(path, handler) as connect:
+        failed = await connect()
+        await failed.send_all(b'{"do":"fail"}\n')
+        answer = await rest(failed)
+        assert (answer["ok"], answer["code"]) == (False, 1)
+        assert answer["error"] == (
+            'internal error while answering "fail"; the node\'s log has the details, please report it'
+        )
+        working = await connect()
+        await working.send_all(b'{"do":"work"}\n')
+        assert await rest(working) == {"ok": True, "did": "work"}
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.message == 'internal error while answering the control request "fail"'
+
+
+async def test_an_answer_that_is_no_json_is_a_defect_too(path: Path) -> None:
+    async def handler(request: dict[str, Any]) -> Mapping[str, Any]:
+        return {"seconds": float("nan")}
+
+    async with serving(path, handler) as connect:
+        stream = await connect()
+        await stream.send_all(b'{"do":"status"}\n')
+        assert (await rest(stream))["ok"] is False
+
+
+async def test_what_ends_the_process_is_not_hidden(path: Path) -> None:
+    async def handler(request: dict[str, Any]) -> Mapping[str, Any]:
+        raise MemoryError
 
     async def use() -> None:
         async with serving(path, handler) as connect:
@@ -95,7 +140,7 @@ async def test_a_defect_of_the_handler_is_not_hidden(path: Path) -> None:
 
     with pytest.raises(ExceptionGroup) as caught:
         await use()
-    assert caught.value.subgroup(LookupError) is not None
+    assert caught.value.subgroup(MemoryError) is not None
 
 
 @pytest.mark.parametrize(
