@@ -178,14 +178,18 @@ PUNCH_STARTED = _define(
     "role peer addrs attempt relayed",
 )
 PUNCH_FAILED = _define(
-    "punch.failed", (PEER,), _WARN, "DCUtR behaviour event result: Err({reason})", "reason peer attempt relayed seconds"
+    "punch.failed",
+    (PEER,),
+    _WARN,
+    "DCUtR behaviour event result: Err({reason})",
+    "reason code peer attempt relayed seconds",
 )
 PUNCH_SUCCEEDED = _define(
     "punch.succeeded",
     (PEER,),
     _INFO,
     "DCUtR behaviour event result: Ok({conn})",
-    "conn peer attempt relayed local remote seconds relay_rtt",
+    "conn peer attempt relayed local remote seconds relay_rtt segment",
 )
 PATH_FALLBACK = _define(
     "path.fallback", (PEER,), _WARN, "Falling back to the relay for {peer}: {reason}", "peer reason run"

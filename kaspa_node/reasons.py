@@ -46,6 +46,15 @@ REMOTE_SILENT: Final = "remote-silent"
 EXCHANGE_TIMEOUT: Final = "exchange-timeout"
 EXCHANGE_FAILED: Final = "exchange-failed"
 CIRCUIT_LOST: Final = "circuit-lost"
+DIRECT_LOST: Final = "direct-lost"
+
+# Connections that came in and were not set up (kaspa_node/p2p/listener.py)
+HUNG_UP: Final = "hung-up"
+WRONG_PEER: Final = "wrong-peer"
+BAD_HANDSHAKE: Final = "bad-handshake"
+NO_COMMON_PROTOCOL: Final = "no-common-protocol"
+DISPLACED: Final = "displaced"
+NO_PLACE: Final = "no-place"
 
 SENTENCES = {
     NO_ANSWER: "timeout after {seconds:.0f} s ({answers})",
@@ -58,6 +67,7 @@ SENTENCES = {
     REMOTE_SILENT: "the remote did not begin a hole punch",
     EXCHANGE_TIMEOUT: "no answer within {seconds:.0f} s",
     EXCHANGE_FAILED: "{problem}",
+    DIRECT_LOST: "the direct connection has ended already",
     CIRCUIT_LOST: "the relayed connection has ended: {why}",
 }
 """The sentence of a code; the names in braces are its details. The other codes come with sentences of their own."""

@@ -52,6 +52,7 @@ CORES = (
     "kaspa_node/p2p/relay/messages.py",
     "kaspa_node/p2p/channel/negotiate.py",
     "kaspa_node/p2p/channel/noise.py",
+    "kaspa_node/p2p/punch/attempts.py",
     "kaspa_node/p2p/punch/exchange.py",
     "kaspa_node/p2p/relay/ledger.py",
     "kaspa_node/p2p/reservation/keeper.py",

@@ -9,6 +9,7 @@ network order, a peer id is a multihash with its length before it.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -56,6 +57,13 @@ class Mapping(NamedTuple):
 
     port: int
     seen_at: SocketAddress
+
+
+class Leg(NamedTuple):
+    """The connection to a relay as this side's socket has it, whatever the relay says. local, relay: its two ends."""
+
+    local: SocketAddress
+    relay: SocketAddress
 
 
 def _p2p(peer: str) -> bytes:
@@ -112,13 +120,29 @@ _PRIVATE = tuple(
     ipaddress.ip_network(text)
     for text in ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 )
+# Networks of which a machine may be a member without being reached from outside.
+_LOCAL = (*_PRIVATE[1:], *map(ipaddress.ip_network, ("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10")))
 
 
-def reachable(theirs: Iterable[SocketAddress], ours: Iterable[SocketAddress]) -> tuple[SocketAddress, ...]:
-    """Which of the remote's addresses are worth a dial.
+MAX_TARGETS = 8
 
-    Public ones; and private ones only where a relay has seen this side at a private address too, for then the relay
-    is in that private network: to anybody else such an address is a black hole, or a stranger.
+
+def reachable(theirs: Iterable[SocketAddress], leg: Leg, most: int = MAX_TARGETS) -> tuple[SocketAddress, ...]:
+    """The first `most` of the remote's addresses that are worth a dial.
+
+    Public addresses are. Private ones are only if this side has a private network in common with the relay, by its own
+    socket: what a relay or the remote claims must not make it connect to machines of its own LAN.
     """
-    private_here = any(not is_public(address) for address in ours)
-    return tuple(a for a in theirs if private_here or is_public(a))
+    here = [] if is_public(leg.relay) else [_local_network(leg.relay), _local_network(leg.local)]
+    networks = [network for network in here if network is not None]
+
+    def fits(address: SocketAddress) -> bool:
+        ip = ipaddress.ip_address(address.ip)
+        return is_public(address) or any(ip in network for network in networks)
+
+    return tuple(itertools.islice(filter(fits, theirs), most))
+
+
+def _local_network(address: SocketAddress) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    ip = ipaddress.ip_address(address.ip)
+    return next((network for network in _LOCAL if ip in network), None)

@@ -63,6 +63,10 @@ class DialError(P2PError):
         return self.problem if self.address is None else f"{self.address}: {self.problem}"
 
 
+class HandshakeTimeout(DialError):
+    """The remote is connected, and the secure channel was not set up in time."""
+
+
 class PunchFailed(DialError):
     """No direct connection came of a hole punch, or of one attempt.
 

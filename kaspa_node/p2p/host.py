@@ -20,6 +20,7 @@ from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.connections import Connections
 from kaspa_node.p2p.dialer import Dialer
 from kaspa_node.p2p.errors import DialError
+from kaspa_node.p2p.expectations import Expectations
 from kaspa_node.p2p.identify_service import IdentifyService
 from kaspa_node.p2p.listener import Listener
 from kaspa_node.p2p.protocols import Protocols
@@ -47,13 +48,15 @@ class Host:
         self.connections = Connections()
         self.strangers = Strangers(limits, self.start_soon)
         self.upgrader = Upgrader(NoiseKeys(identity, [yamux.PROTOCOL]), limits.upgrade)
-        self.listener = Listener(self.upgrader, limits, self._full, self.adopt)
-        self.dialer = Dialer(self.upgrader, self.listener.address_for, limits.connect, self.adopt)
+        self.expectations = Expectations()
+        self.listener = Listener(self.upgrader, limits, self._full, self.adopt, self.expectations)
+        self.dialer = Dialer(self.upgrader, self.listener.address_for, limits.connect, self.adopt, self.expectations)
         self._limits = limits
         self._identify = IdentifyService(
             identity.public_key, peer_id, agent=agent, version=version, connected=self.connections, most=limits.known
         )
         self.known = self._identify.known
+        self.pushed = self._identify.pushed
         self.protocols = Protocols(self.known, limits.negotiate)
         self.protocols.serve(identify.PROTOCOL, self._tell)
         self.protocols.serve(identify.PUSH_PROTOCOL, self._identify.hear)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import trio
 from libp2p.crypto.keys import PublicKey
@@ -20,7 +20,7 @@ from kaspa_node.p2p.wire import delimited
 class IdentifyService:
     """What this host tells, and what others told.
 
-    peer_id, agent, version: of this program. known: by peer id.
+    peer_id, agent, version: of this program. known: by peer id. pushed: called with what peers tell unasked.
     connected: whose entries are not forgotten while others can be. most: entries to keep.
     """
 
@@ -28,6 +28,7 @@ class IdentifyService:
         self, key: PublicKey, peer_id: str, *, agent: str, version: str, connected: Container[str], most: int
     ) -> None:
         self.known: dict[str, PeerInfo] = {}
+        self.pushed: list[Callable[[str, PeerInfo], None]] = []
         self._peer_id = peer_id
         self._key = key
         self._agent = agent
@@ -42,8 +43,11 @@ class IdentifyService:
 
     async def hear(self, stream: Stream) -> None:
         """Take what a remote tells unasked (push). Raises P2PError."""
-        self._learn(stream.remote, await self._read(stream))
+        info = await self._read(stream)
+        self._learn(stream.remote, info)
         stream.dismiss()
+        for observer in self.pushed:
+            observer(stream.remote, info)
 
     async def ask(self, connection: Connection, seconds: float) -> None:
         """Ask the remote who it is; what it does not tell in time stays unknown."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import trio
 
@@ -12,12 +13,23 @@ from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits, Places
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
 from kaspa_node.p2p.channel.pipe import SocketPipe
-from kaspa_node.p2p.errors import P2PError
+from kaspa_node.p2p.channel.upgrade import Upgrade
+from kaspa_node.p2p.errors import HandshakeTimeout, P2PError, WrongPeer
+from kaspa_node.p2p.expectations import Expectations, in_handshake
 from kaspa_node.p2p.upgrader import Upgrader
+from kaspa_node.reasons import DISPLACED, NO_PLACE
+
+# A dialer speaks as soon as it is connected, right behind its ACK. The remote of a simultaneous open may not.
+FIRST_WORD_SECONDS = 0.15
 
 
 class Listener:
-    """addresses: where it listens. full: whether no more connections are taken in now."""
+    """addresses: where it listens. full: whether no more connections are taken in now.
+
+    fills_segments: whether handshakes here fill a TCP segment, as those of hole punches do.
+    failed: called with the remote's address and the error, or a code of `reasons`, for each connection that came to
+    nothing.
+    """
 
     def __init__(
         self,
@@ -25,14 +37,18 @@ class Listener:
         limits: Limits,
         full: Callable[[], bool],
         adopt: Callable[[Connection], None],
+        expectations: Expectations,
     ) -> None:
         self.addresses: list[SocketAddress] = []
+        self.fills_segments = False
+        self.failed: list[Callable[[SocketAddress, P2PError | str], None]] = []
         self._upgrader = upgrader
         self._full = full
         self._adopt = adopt
         self._sockets: list[socket.socket] = []
         self._handshakes: Places[trio.CancelScope] = Places(limits.handshakes, limits.handshakes_each)
-        self._simultaneous: dict[SocketAddress, str] = {}
+        self._expectations = expectations
+        self._small = 0
 
     def bind(self, listen: Iterable[SocketAddress]) -> None:
         """Open the listening sockets. Raises ListenError."""
@@ -46,14 +62,21 @@ class Listener:
         """The listening address of the same family as `remote`, or None."""
         return next((address for address in self.addresses if address.is_ipv6 == remote.is_ipv6), None)
 
-    def expect_simultaneous(self, address: SocketAddress, peer: str) -> Callable[[], None]:
-        """Until the returned function is called, who connects from `address` is `peer`, and is met as by a dialer."""
-        self._simultaneous[address] = peer
+    @contextmanager
+    def small_segments(self) -> Iterator[None]:
+        """Inside the block, connections that come in get small TCP segments, both ways."""
+        self._small += 1
+        self._size_segments()
+        try:
+            yield
+        finally:
+            self._small -= 1
+            self._size_segments()
 
-        def over() -> None:
-            self._simultaneous.pop(address, None)
-
-        return over
+    def _size_segments(self) -> None:
+        for sock in self._sockets:
+            if sock.fileno() >= 0:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, tcp.SMALL_SEGMENT if self._small else 0)
 
     async def run(self) -> None:
         """Accept until cancelled; then the sockets are closed."""
@@ -70,7 +93,7 @@ class Listener:
         while True:
             await trio.lowlevel.wait_readable(listener.fileno())
             try:
-                sock, _ = listener.accept()
+                sock, name = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 continue
             except OSError:
@@ -80,23 +103,65 @@ class Listener:
             sock.setblocking(False)
             if self._full():
                 sock.close()
+                self._tell(SocketAddress(name[0], name[1]), NO_PLACE)
             else:
                 nursery.start_soon(self._accept, sock)
 
     async def _accept(self, sock: socket.socket) -> None:
         pipe = SocketPipe(sock)
+        try:
+            local, remote = tcp.names(sock)
+        except P2PError:
+            # Gone before it was accepted: nobody was kept waiting.
+            pipe.abort()
+            return
         with trio.CancelScope() as handshake:
             try:
-                local, remote = tcp.names(sock)
-                expected = self._simultaneous.get(remote)
-                if expected is None and (displaced := self._handshakes.take(handshake, remote.ip)) is not None:
+                if (displaced := self._handshakes.take(handshake, remote.ip)) is not None:
                     displaced.cancel()
-                # The remote of a simultaneous open may meet our listener instead of our own dial: the roles stay as
-                # agreed.
-                upgrade, _ = await self._upgrader.upgrade(pipe, initiator=expected is not None, expected=expected)
-                direction = INCOMING if expected is None else OUTGOING
+                upgrade, direction = await self._upgrade(pipe, sock, remote)
                 self._adopt(Connection(pipe, upgrade, Route(DIRECT, direction, str(local), str(remote))))
-            except P2PError:
+            except P2PError as error:
                 pipe.abort()
+                self._tell(remote, error)
             finally:
                 self._handshakes.leave(handshake)
+        if handshake.cancelled_caught:
+            self._tell(remote, DISPLACED)
+
+    async def _upgrade(self, pipe: SocketPipe, sock: socket.socket, remote: SocketAddress) -> tuple[Upgrade, str]:
+        """The upgrade, and the direction of the connection.
+
+        The remote of a simultaneous open may meet this listener instead of our own dial. The roles stay as agreed, so
+        this side opens the handshake; unless the remote opens it, who is then another one that dials.
+        """
+        expected = self._expectations.at(remote)
+        with in_handshake(expected):
+            try:
+                opens = any(each.opens for each in expected) and not await _speaks(sock)
+                peers = self._expectations.peers_at(remote)
+                upgrade, _ = await self._upgrader.upgrade(
+                    pipe,
+                    initiator=opens,
+                    expected=next(iter(peers)) if opens and len(peers) == 1 else None,
+                    filler=tcp.full_segment(sock) if self.fills_segments else 0,
+                    seconds=max((each.seconds for each in expected), default=None),
+                )
+                if opens and upgrade.remote not in self._expectations.peers_at(remote) | peers:
+                    raise WrongPeer(" or ".join(sorted(peers)), upgrade.remote)
+            except P2PError as error:
+                pipe.abort()
+                for each in expected:
+                    each.failed(error.problem, silent=isinstance(error, HandshakeTimeout))
+                raise
+        return upgrade, OUTGOING if opens else INCOMING
+
+    def _tell(self, remote: SocketAddress, why: P2PError | str) -> None:
+        for observer in self.failed:
+            observer(remote, why)
+
+
+async def _speaks(sock: socket.socket) -> bool:
+    with trio.move_on_after(FIRST_WORD_SECONDS) as waiting:
+        await trio.lowlevel.wait_readable(sock.fileno())
+    return not waiting.cancelled_caught

@@ -7,7 +7,7 @@ import trio
 from kaspa_node.p2p.channel.noise import NoiseKeys
 from kaspa_node.p2p.channel.pipe import Pipe
 from kaspa_node.p2p.channel.upgrade import Upgrade
-from kaspa_node.p2p.errors import ConnectionLost, DialError
+from kaspa_node.p2p.errors import ConnectionLost, HandshakeTimeout
 
 
 class Upgrader:
@@ -17,16 +17,21 @@ class Upgrader:
         self._keys = keys
         self._seconds = seconds
 
-    async def upgrade(self, pipe: Pipe, *, initiator: bool, expected: str | None) -> tuple[Upgrade, float]:
+    async def upgrade(
+        self, pipe: Pipe, *, initiator: bool, expected: str | None, filler: int = 0, seconds: float | None = None
+    ) -> tuple[Upgrade, float]:
         """Secure and multiplex `pipe`; returns the finished upgrade and the first round trip in seconds.
 
-        expected: the remote's peer id, or None for anybody. Raises P2PError; the pipe is aborted then.
+        expected: the remote's peer id, or None for anybody. filler: as in NoiseHandshake.
+        seconds: the time limit, if it is not the host's.
+        Raises P2PError, HandshakeTimeout among them; the pipe is aborted then.
         """
-        upgrade = Upgrade(self._keys, initiator=initiator, expected=expected)
+        upgrade = Upgrade(self._keys, initiator=initiator, expected=expected, filler=filler)
+        limit = self._seconds if seconds is None else seconds
         start, round_trip = trio.current_time(), 0.0
         finished = False
         try:
-            with trio.fail_after(self._seconds):
+            with trio.fail_after(limit):
                 await _send_all(pipe, upgrade.opening())
                 while not upgrade.done:
                     data = await pipe.receive()
@@ -36,7 +41,7 @@ class Upgrader:
                     await _send_all(pipe, upgrade.receive(data))
             finished = True
         except trio.TooSlowError as error:
-            raise DialError(f"no secure channel within {self._seconds:.0f} s") from error
+            raise HandshakeTimeout(f"no secure channel within {limit:.0f} s") from error
         finally:
             if not finished:
                 pipe.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -16,8 +17,7 @@ from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, Connection
 from kaspa_node.p2p.dial import Dialer, Reached
 from kaspa_node.p2p.errors import DialError, PortBusy
-from kaspa_node.p2p.punch import puncher as puncher_module
-from kaspa_node.p2p.punch import simultaneous
+from kaspa_node.p2p.punch import attempts, simultaneous
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.punch.vantage import Vantage
 from kaspa_node.p2p.relay import circuit
@@ -37,7 +37,8 @@ RUN = "20261123T101500Z-4f2a"
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dial_module, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(keeper_module, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(puncher_module, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "REFUSED_PAUSES", (0.01,))
     monkeypatch.setattr(simultaneous, "WINDOW_SECONDS", 0.2)
 
 
@@ -212,11 +213,11 @@ def busy_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first dial from a listening port finds it busy, and the next try is due at once."""
     connect, tried = tcp.connect, []
 
-    async def first_is_busy(remote: SocketAddress, local: SocketAddress | None = None) -> socket.socket:
+    async def first_is_busy(remote: SocketAddress, local: SocketAddress | None = None, **options: Any) -> socket.socket:
         if local is not None and not tried:
             tried.append(remote)
             raise PortBusy(f"{remote}: Cannot assign requested address")
-        return await connect(remote, local)
+        return await connect(remote, local, **options)
 
     monkeypatch.setattr(tcp, "connect", first_is_busy)
     monkeypatch.setattr(link_module, "BUSY_SECONDS", 0.0)

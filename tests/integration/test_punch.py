@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import trio
 
 from kaspa_node import milestones
-from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.addresses import Leg, SocketAddress
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, RELAYED, Connection
-from kaspa_node.p2p.channel.stream import Stream
-from kaspa_node.p2p.errors import DialError, StreamReset
-from kaspa_node.p2p.host import DEFAULT_LIMITS, Host
-from kaspa_node.p2p.punch import exchange, simultaneous
-from kaspa_node.p2p.punch import puncher as puncher_module
+from kaspa_node.p2p.errors import DialError
+from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.punch import exchange, running, simultaneous
 from kaspa_node.p2p.relay import circuit
 from kaspa_node.p2p.relay.service import RelayService
-from kaspa_node.p2p.wire import delimited
-from tests.integration.world import Party, World, read_all, say, standing, until, world
-from tests.unit.p2p.parties import peer_id
+from tests.integration.punching import punched, relayed
+from tests.integration.world import Party, say, standing, until, world
 
 pytestmark = pytest.mark.trio
-
-
-async def relayed(
-    w: World, *, first_punches: bool = True, second_punches: bool = True
-) -> tuple[Party, Party, Connection]:
-    """Two parties, and the first one's connection to the second through a relay."""
-    relay = await w.relay()
-    a = await w.party(1, relay, reserve=False, punches=first_punches)
-    b = await w.party(2, relay, punches=second_punches)
-    return a, b, await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
-
-
-async def punched(a: Party, connection: Connection) -> Connection:
-    """The direct connection that the punch brings."""
-    assert a.puncher is not None
-    return await a.puncher.direct(connection)
 
 
 async def test_a_relayed_connection_becomes_a_direct_one() -> None:
@@ -81,10 +63,10 @@ async def test_both_journals_tell_of_it_with_the_same_ids() -> None:
 
 async def test_the_specifications_timing_works_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     class Plain(exchange.Initiator):
-        def __init__(self, ours: list[object], *, remote: str, agreed: bool) -> None:
-            super().__init__(ours, remote=remote, agreed=False)  # type: ignore[arg-type]
+        def __init__(self, ours: Sequence[SocketAddress], *, leg: Leg, remote: str, agreed: bool) -> None:
+            super().__init__(ours, leg=leg, remote=remote, agreed=False)
 
-    monkeypatch.setattr(puncher_module, "Initiator", Plain)
+    monkeypatch.setattr(running, "Initiator", Plain)
     async with world() as w:
         a, b, connection = await relayed(w)
         direct = await punched(a, connection)
@@ -98,11 +80,11 @@ async def test_whichever_side_dials_first(monkeypatch: pytest.MonkeyPatch, first
     dialing = simultaneous.dial
     one_is_through = trio.Event()
 
-    async def in_turn(host: Host, peer: str, plan: exchange.Dial, port: int | None) -> Connection:
+    async def in_turn(host: Host, peer: str, plan: exchange.Dial, *more: Any, **options: Any) -> Connection:
         if plan.role != first:
             await one_is_through.wait()
         try:
-            return await dialing(host, peer, plan, port)
+            return await dialing(host, peer, plan, *more, **options)
         finally:
             one_is_through.set()
 
@@ -145,12 +127,12 @@ class SecondAttempts:
         self._dialed = set[str]()
         monkeypatch.setattr(simultaneous, "dial", self._in_turn)
 
-    async def _in_turn(self, host: Host, peer: str, plan: exchange.Dial, port: int | None) -> Connection:
+    async def _in_turn(self, host: Host, peer: str, plan: exchange.Dial, *more: Any, **options: Any) -> Connection:
         if host.peer_id not in self._dialed:
             self._dialed.add(host.peer_id)
             raise DialError("no answer")
         await self.may_dial.wait()
-        return await self._dial(host, peer, plan, port)
+        return await self._dial(host, peer, plan, *more, **options)
 
 
 async def test_a_second_attempt_goes_from_a_port_of_which_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +158,7 @@ async def test_the_next_punch_begins_with_such_a_port_for_as_long_as_routers_rem
         assert b.puncher is not None
         for number in (1, 2, 3):
             if number == 3:
-                b.puncher._barred[a.peer_id] = trio.current_time()
+                b.puncher.barred = type(b.puncher.barred)(0.0)
             direct = await punched(a, connection)
             succeeded = await a.journal.seen(milestones.PUNCH_SUCCEEDED, number)
             await b.journal.seen(milestones.PUNCH_SUCCEEDED, number)
@@ -260,7 +242,7 @@ async def test_a_standing_direct_connection_is_taken() -> None:
 async def test_a_direct_connection_that_does_not_answer_is_not_taken_for_a_punch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(puncher_module, "STANDING_SECONDS", 0.01)
+    monkeypatch.setattr(running, "CHECK_SECONDS", 0.01)
     async with world() as w:
         a, b, connection = await relayed(w)
         await punched(a, connection)
@@ -273,102 +255,16 @@ async def test_a_direct_connection_that_does_not_answer_is_not_taken_for_a_punch
         assert fresh.id != left_over.id
 
 
-# Failure
-
-
-async def test_a_listener_that_does_not_punch_is_given_up_after_its_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(puncher_module, "SILENCE_SECONDS", 0.05)
+async def test_a_dead_connection_is_taken_by_neither_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "CHECK_SECONDS", 0.05)
     async with world() as w:
-        a, b, connection = await relayed(w, second_punches=False)
-        with pytest.raises(DialError, match="did not begin a hole punch"):
-            await punched(a, connection)
-        assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
-
-
-async def test_a_dialer_that_does_not_punch_is_asked_once() -> None:
-    async with world() as w:
-        a, b, _ = await relayed(w, first_punches=False)
-        theirs = await standing(b.host, a.peer_id, RELAYED)
-        assert b.puncher is not None
-        with pytest.raises(DialError, match="does not want a hole punch"):
-            await b.puncher.direct(theirs)
-        assert b.puncher.progress(theirs).attempts == 1
-
-
-async def test_the_end_of_the_relayed_connection_ends_the_wait() -> None:
-    async with world() as w:
-        a, _, connection = await relayed(w, second_punches=False)
-        outcome: list[str] = []
-
-        async def wait() -> None:
-            try:
-                await punched(a, connection)
-            except DialError as error:
-                outcome.append(str(error))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(wait)
-            await trio.testing.wait_all_tasks_blocked()
-            connection.close("the relay is gone")
-        assert len(outcome) == 1
-
-
-@pytest.mark.parametrize("message", [b"", b"\xff\xff", b"\x08\xac\x02"], ids=["empty", "garbage", "SYNC"])
-async def test_a_hostile_initiator_costs_one_attempt(message: bytes) -> None:
-    async with world() as w:
-        a, b, connection = await relayed(w, second_punches=False)
-        theirs = await standing(b.host, a.peer_id, RELAYED)
-        stream = await b.host.protocols.open(theirs, [exchange.PROTOCOL])
-        await stream.write(delimited(message))
-        failed = await a.journal.seen(milestones.PUNCH_FAILED)
-        assert failed["attempt"] == 1
-        assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
-        assert not connection.closed.is_set()
-
-
-async def test_a_hostile_responder_costs_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(puncher_module, "PAUSE_SECONDS", 0.0)
-
-    async def nonsense(stream: Stream) -> None:
-        await stream.write(b"\x02\xff\xff")
-
-    async with world() as w:
-        relay = await w.relay()
-        a = await w.party(1, relay, reserve=False, punches=False)
-        a.host.protocols.serve(exchange.PROTOCOL, nonsense)
-        b = await w.party(2, relay)
-        await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
-        await b.journal.seen(milestones.PUNCH_FAILED, count=3)
-        assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
-
-
-async def test_a_remote_that_punches_without_end_is_answered_three_times() -> None:
-    async with world() as w:
-        a, b, connection = await relayed(w, second_punches=False)
-        theirs = await standing(b.host, a.peer_id, RELAYED)
-        for number in range(1, 4):
-            stream = await b.host.protocols.open(theirs, [exchange.PROTOCOL])
-            await stream.write(delimited(b""))
-            await a.journal.seen(milestones.PUNCH_FAILED, count=number)
-        stream = await b.host.protocols.open(theirs, [exchange.PROTOCOL])
-        await stream.write(delimited(b""))
-        with pytest.raises(StreamReset):
-            await read_all(stream)
-        assert len(a.journal.all(milestones.PUNCH_FAILED)) == 3
-        assert a.puncher is not None
-        assert a.puncher.progress(connection).attempts == 3
-
-
-@pytest.mark.parametrize("role", [exchange.SERVER, exchange.CLIENT])
-async def test_one_that_connects_and_says_nothing_does_not_hold_up_the_attempt(
-    monkeypatch: pytest.MonkeyPatch, role: str
-) -> None:
-    monkeypatch.setattr(simultaneous, "WINDOW_SECONDS", 0.1)
-    monkeypatch.setattr(simultaneous, "HANDSHAKE_SECONDS", 0.2)
-    async with world() as w:
-        a = await w.host(1)
-        with socket.create_server(("127.0.0.1", 0)) as mute:
-            target = SocketAddress(*mute.getsockname())
-            plan = exchange.Dial(trio.current_time(), role, (target,), 0.05)
-            with trio.fail_after(DEFAULT_LIMITS.upgrade), pytest.raises(DialError, match="connected, and no handshake"):
-                await simultaneous.dial(a, peer_id(2), plan)
+        a, b, connection = await relayed(w)
+        ours = await punched(a, connection)
+        theirs = await standing(b.host, a.peer_id, DIRECT)
+        for dead in (ours, theirs):
+            monkeypatch.setattr(dead._pipe, "try_send", len)
+        again = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+        fresh = await punched(a, again)
+        assert fresh.id != ours.id
+        assert "no answer" in ours.reason or "no answer" in theirs.reason
+        assert await say(a.host, b.peer_id, b"direct", DIRECT) == b"direct"

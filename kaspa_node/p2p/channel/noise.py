@@ -23,6 +23,7 @@ from noise.connection import Keypair, NoiseConnection
 from noise.exceptions import NoiseInvalidMessage, NoiseValueError
 
 from kaspa_node.p2p.errors import NoiseError, WrongPeer
+from kaspa_node.p2p.wire import delimited, uvarint
 
 PROTOCOL = "/noise"
 _NAME = b"Noise_XX_25519_ChaChaPoly_SHA256"
@@ -31,6 +32,8 @@ _TAG_BYTES = 16
 MAX_MESSAGE = 65535
 MAX_PLAINTEXT = MAX_MESSAGE - _TAG_BYTES
 _NONCE = struct.Struct("<IQ")
+# Not in the specification: others skip the field as unknown. It makes a handshake message fill a TCP segment.
+_FILLER = uvarint(27505 << 3 | 2)
 
 
 class NoiseKeys:
@@ -51,17 +54,20 @@ class NoiseKeys:
 class NoiseHandshake:
     """One handshake. Three messages: initiator, responder, initiator.
 
+    filler: bytes by which the second and the third message are longer. Then the handshake does not come to its end on a
+    path that drops full-size packets.
     done: the channel stands; then `remote` (base58 peer id), `muxer` (agreed early, or None), `binding` (the handshake
     hash: the same 32 bytes on both ends, and no other connection has them) and `session()` are valid.
     """
 
-    def __init__(self, keys: NoiseKeys, *, initiator: bool, expected: str | None = None) -> None:
+    def __init__(self, keys: NoiseKeys, *, initiator: bool, expected: str | None = None, filler: int = 0) -> None:
         self.initiator = initiator
         self.done = False
         self.remote = ""
         self.muxer: str | None = None
         self.binding = b""
         self._keys = keys
+        self._payload = keys.payload + (_FILLER + delimited(bytes(filler)) if filler else b"")
         self._expected = expected
         self._buffer = bytearray()
         self._step = 0
@@ -104,9 +110,9 @@ class NoiseHandshake:
         self._step += 1
         if self.initiator:
             self._verify(payload)
-            return self._finish(self._write(self._keys.payload))
+            return self._finish(self._write(self._payload))
         if self._step == 1:
-            return self._write(self._keys.payload)
+            return self._write(self._payload)
         self._verify(payload)
         return self._finish(b"")
 

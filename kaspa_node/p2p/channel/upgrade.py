@@ -14,16 +14,16 @@ from kaspa_node.p2p.channel.noise import NoiseHandshake, NoiseKeys, NoiseTranspo
 class Upgrade:
     """One upgrade, of the dialer (`initiator`) or of the listener.
 
-    expected: the peer id that has to answer, or None.
+    expected: the peer id that has to answer, or None. filler: as in NoiseHandshake.
     done: `session`, `remote`, `binding` and `plaintext` (what the remote sent behind it) are valid.
     """
 
-    def __init__(self, keys: NoiseKeys, *, initiator: bool, expected: str | None = None) -> None:
+    def __init__(self, keys: NoiseKeys, *, initiator: bool, expected: str | None = None, filler: int = 0) -> None:
         self.initiator = initiator
         self.done = False
         self.session: NoiseTransport | None = None
         self.plaintext: list[bytes] = []
-        self._handshake = NoiseHandshake(keys, initiator=initiator, expected=expected)
+        self._handshake = NoiseHandshake(keys, initiator=initiator, expected=expected, filler=filler)
         self._security: Proposer | Answerer | None = (
             Proposer([noise.PROTOCOL]) if initiator else Answerer(lambda name: name == noise.PROTOCOL)
         )

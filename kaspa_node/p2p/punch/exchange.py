@@ -18,7 +18,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from libp2p.relay.circuit_v2.pb.dcutr_pb2 import HolePunch
 
 from kaspa_node.p2p import addresses
-from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.addresses import Leg, SocketAddress
 from kaspa_node.p2p.errors import ProtocolError
 from kaspa_node.p2p.wire import uvarint
 
@@ -55,13 +55,14 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """From now on the remote may connect from any of `targets`, and is then to be met as CLIENT.
+    """From now on the remote may connect from any of `targets`, and this side has `role`.
 
-    Its dial may be here before ours has begun: where no firewall stands before our listening port, or its way here is
-    shorter than that of SYNC. A listener would wait for it to open the handshake, and so would it for us.
+    The remote's dial may arrive at the listener before ours has begun: if no firewall protects the listening port, or
+    if the dial overtakes SYNC. As CLIENT the listener then opens the handshake, because the remote waits for it.
     """
 
     targets: tuple[SocketAddress, ...]
+    role: str
 
 
 Event = Send | Expect | Dial
@@ -87,10 +88,14 @@ def _parse(raw: bytes, expected: HolePunch.Type.ValueType, remote: str) -> tuple
 
 
 class Initiator:
-    """B's side of one attempt. ours: where B can be reached. remote: A's id. agreed: offer the shorter timing."""
+    """B's side of one attempt.
 
-    def __init__(self, ours: Sequence[SocketAddress], *, remote: str, agreed: bool) -> None:
+    ours: where B can be reached. leg: B's connection to the relay. remote: A's id. agreed: offer the shorter timing.
+    """
+
+    def __init__(self, ours: Sequence[SocketAddress], *, leg: Leg, remote: str, agreed: bool) -> None:
         self._ours = ours
+        self._leg = leg
         self._remote = remote
         self._offered = agreed
         self._sent_at = 0.0
@@ -106,14 +111,20 @@ class Initiator:
         round_trip = now - self._sent_at
         wait = 0.0 if agreed and self._offered else min(round_trip / 2, LONGEST_WAIT)
         sync = Send(bytes(HolePunch(type=HolePunch.SYNC).SerializeToString()))
-        return [sync, Dial(now + wait, SERVER, addresses.reachable(theirs, self._ours), round_trip)]
+        targets = addresses.reachable(theirs, self._leg)
+        return [Expect(targets, SERVER), sync, Dial(now + wait, SERVER, targets, round_trip)]
 
 
 class Responder:
-    """A's side of one attempt. remote: B's id. round_trip: over the relay, in seconds, or None if it was not timed."""
+    """A's side of one attempt.
 
-    def __init__(self, ours: Sequence[SocketAddress], *, remote: str, round_trip: float | None) -> None:
+    ours: where A can be reached. leg: A's connection to the relay. remote: B's id.
+    round_trip: over the relay, in seconds, or None if it was not timed.
+    """
+
+    def __init__(self, ours: Sequence[SocketAddress], *, leg: Leg, remote: str, round_trip: float | None) -> None:
         self._ours = ours
+        self._leg = leg
         self._remote = remote
         self._round_trip = round_trip
         self._targets: tuple[SocketAddress, ...] | None = None
@@ -125,10 +136,10 @@ class Responder:
             _parse(raw, HolePunch.SYNC, self._remote)
             return [Dial(now, CLIENT, self._targets, now - self._sent_at)]
         theirs, offered = _parse(raw, HolePunch.CONNECT, self._remote)
-        self._targets = addresses.reachable(theirs, self._ours)
+        self._targets = addresses.reachable(theirs, self._leg)
         self._sent_at = now
         agreed = offered and self._round_trip is not None
-        events: list[Event] = [Expect(self._targets), Send(_connect(self._ours, agreed))]
+        events: list[Event] = [Expect(self._targets, CLIENT), Send(_connect(self._ours, agreed))]
         if offered and self._round_trip is not None:
             wait = min(self._round_trip / 2, LONGEST_WAIT)
             events.append(Dial(now + wait, CLIENT, self._targets, self._round_trip))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from multiaddr import Multiaddr
 
 from kaspa_node.p2p import addresses
-from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.addresses import Leg, SocketAddress
 from tests.unit.p2p.parties import peer_id
 
 REMOTE, OTHER = peer_id(1), peer_id(2)
@@ -109,8 +109,36 @@ def test_public_addresses_and_the_documentation_networks_of_a_laboratory(ip: str
     assert addresses.is_public(SocketAddress(ip, 1))
 
 
-def test_private_addresses_are_dialed_only_from_within_private_networks() -> None:
-    theirs = (PUBLIC, PRIVATE)
-    assert addresses.reachable(theirs, [SocketAddress("203.0.113.30", 1)]) == (PUBLIC,)
-    assert addresses.reachable(theirs, [SocketAddress("192.168.7.1", 1)]) == theirs
-    assert addresses.reachable(theirs, []) == (PUBLIC,)
+PUBLIC_RELAY = Leg(SocketAddress("192.168.7.2", 4012), SocketAddress("203.0.113.10", 4011))
+
+
+@pytest.mark.parametrize("private", ["192.168.7.1", "192.168.1.1", "10.0.0.1", "127.0.0.1", "169.254.1.1", "fd00::1"])
+def test_through_a_public_relay_nobody_is_made_to_dial_into_its_own_lan(private: str) -> None:
+    assert addresses.reachable((PUBLIC, SocketAddress(private, 22)), PUBLIC_RELAY) == (PUBLIC,)
+
+
+@pytest.mark.parametrize(
+    ("local", "relay", "private", "dialed"),
+    [
+        ("192.168.7.2", "192.168.7.10", "192.168.7.1", True),
+        ("192.168.7.2", "10.0.0.10", "10.0.0.30", True),
+        ("192.168.7.2", "10.0.0.10", "192.168.7.1", True),
+        ("192.168.7.2", "10.0.0.10", "172.16.0.1", False),
+        ("127.0.0.1", "127.0.0.1", "127.64.0.1", True),
+        ("127.0.0.1", "127.0.0.1", "192.168.7.1", False),
+        ("fd00::2", "fd00::10", "fd00::1", True),
+        ("fd00::2", "fd00::10", "192.168.7.1", False),
+        ("192.168.7.2", "192.168.7.10", "224.0.0.1", False),
+    ],
+)
+def test_private_addresses_are_dialed_in_a_network_that_this_side_shares_with_the_relay(
+    local: str, relay: str, private: str, dialed: bool
+) -> None:
+    leg = Leg(SocketAddress(local, 4012), SocketAddress(relay, 4011))
+    target = SocketAddress(private, 4012)
+    assert addresses.reachable((target, PUBLIC), leg) == ((target, PUBLIC) if dialed else (PUBLIC,))
+
+
+def test_a_remote_has_no_more_than_a_few_addresses_dialed() -> None:
+    many = [SocketAddress("198.51.100.1", port) for port in range(1, 300)]
+    assert addresses.reachable(many, PUBLIC_RELAY) == tuple(many[: addresses.MAX_TARGETS])

@@ -102,6 +102,22 @@ def test_a_handshake_in_single_bytes() -> None:
     assert responder.done
 
 
+@pytest.mark.parametrize(("mine", "theirs"), [(1460, 1460), (1460, 0), (0, 1460)])
+def test_filler_makes_the_second_and_third_message_longer_and_is_skipped_by_the_other_side(
+    mine: int, theirs: int
+) -> None:
+    initiator = NoiseHandshake(keys(1), initiator=True, filler=mine)
+    responder = NoiseHandshake(keys(2), initiator=False, filler=theirs)
+    first = initiator.opening()
+    second = responder.receive(first)
+    third = initiator.receive(second)
+    assert responder.receive(third) == b""
+    assert (initiator.remote, responder.remote) == (peer_id(2), peer_id(1))
+    assert initiator.muxer == responder.muxer == yamux.PROTOCOL
+    assert len(first) < 100
+    assert (len(second) > 1460, len(third) > 1460) == (theirs > 0, mine > 0)
+
+
 def test_what_follows_the_handshake_belongs_to_the_session() -> None:
     initiator, responder = pair()
     last = initiator.receive(responder.receive(initiator.opening()))
