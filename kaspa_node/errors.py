@@ -3,12 +3,12 @@
 KaspaNodeError            1
 ├── ConfigError           2   a setting has a value that can't be used
 ├── IdentityError         2   the key file can't be used or written
-├── ListenError           2   an address or socket can't be listened on
+├── ListenError           2   an address or socket can't be used for listening
 │   └── AlreadyRunning    2   another node answers on the control socket
 ├── RunError              2   there is no such run of verify, or its evidence can't be used
 ├── ControlError          1   the running node can't be reached, or its answer can't be understood
-└── RequestFailed         1   the running node was reached, and what was asked for did not succeed
-    └── RequestRefused    2   it can't be done with the node's input: its configuration, its key file
+└── RequestFailed         1   the running node answered that the request did not succeed
+    └── RequestRefused    2   the reason is the node's input: its configuration, its key file
 
 LayerError is the base of the errors of kaspa/ and p2p/. The figures are the exit codes of `kaspa-node`.
 """
@@ -26,18 +26,18 @@ _SHOWN = 160
 
 
 def shown(value: object) -> str:
-    """A value as it stands in an error line: quoted, on one line, cut where it is long."""
+    """A value as part of an error line: quoted, on one line, cut if it is long."""
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
 def one_line(text: str) -> str:
-    """Foreign text (of a library, of the system, of another process) made fit for one line on a terminal."""
+    """Text of a library, of the system or of another process, made safe for one line on a terminal."""
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 class KaspaNodeError(Exception):
-    """What a person can do something about; its text is printed after `kaspa-node: `, without a traceback."""
+    """An error that the user can do something about. Its text is printed after `kaspa-node: `, without a traceback."""
 
     exit_code = EXIT_FAILED
 
@@ -50,7 +50,7 @@ class ConfigError(KaspaNodeError):
     """A setting has a value that can't be used.
 
     setting: its key; value: as it was given; origin: the variable or file that it came from;
-    problem: what is wrong with it; expected: what would have been right.
+    problem: what is wrong with it; expected: what would be right.
     """
 
     exit_code = EXIT_BAD_INPUT
@@ -78,7 +78,7 @@ class IdentityError(KaspaNodeError):
 
 
 class ListenError(KaspaNodeError):
-    """An address or socket can't be listened on. address: as configured; problem and remedy: a clause each."""
+    """An address or socket can't be used for listening. address: as configured; problem and remedy: a clause each."""
 
     exit_code = EXIT_BAD_INPUT
 
@@ -107,17 +107,17 @@ class ControlError(KaspaNodeError):
 
 
 class RequestFailed(KaspaNodeError):
-    """The running node says that what was asked for did not succeed; the text is its own."""
+    """The running node answered that the request did not succeed; the text is the node's."""
 
 
 class RequestRefused(RequestFailed):
-    """The running node says that its input can't be used: its configuration, its key file. The text is its own."""
+    """The running node answered that its configuration or key file can't be used. The text is the node's."""
 
     exit_code = EXIT_BAD_INPUT
 
 
 def first_error(group: BaseExceptionGroup[KaspaNodeError]) -> KaspaNodeError:
-    """The first error of a group, however deep: what `except*` hands over, for the one line that a person reads."""
+    """The first error of a group of `except*`, at any depth, for the one line that a person reads."""
     found: BaseException = group
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]

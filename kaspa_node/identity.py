@@ -1,8 +1,8 @@
-"""The node's identity: an Ed25519 key made on the host, kept in one file that nobody else can read.
+"""The node's identity: an Ed25519 key that is made on the host, in a file that only the node can read.
 
 The file holds libp2p's protobuf message PrivateKey (libp2p specification, peer-ids), Ed25519 data as seed and public
-key, 64 bytes: what rust-libp2p writes as a raw keypair. It comes into being whole or not at all, and is never
-overwritten. The key is not printed, not logged, and not part of any error.
+key, 64 bytes: what rust-libp2p writes as a raw keypair. It is written completely or not at all, and is never
+overwritten. The key is never printed or logged, and is not part of any error.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Bytes that don't show up in logs, reprs or tracebacks; `reveal` gives them."""
+    """Bytes that don't appear in logs, reprs or tracebacks; `reveal` returns them."""
 
     _value: bytes = field(repr=False)
 
     def reveal(self) -> bytes:
-        """The bytes; never for printing."""
+        """The bytes; never print them."""
         return self._value
 
     def __repr__(self) -> str:
@@ -75,9 +75,9 @@ class Identity:
 
 
 def load_or_create(state_dir: str | Path) -> Identity:
-    """The identity in that directory, made now (with the directory, mode 0700) where there is none.
+    """The identity in that directory. If there is none, it is made now, with the directory (mode 0700).
 
-    Raises IdentityError where the file can't be trusted, read or written.
+    Raises IdentityError if the file can't be trusted, read or written.
     """
     directory = Path(state_dir)
     path = directory / KEY_FILE
@@ -90,7 +90,7 @@ def load_or_create(state_dir: str | Path) -> Identity:
     except FileExistsError as error:
         if not directory.is_dir():
             raise _system_error(path, error) from error
-        # Another process made the key between our look and our link: then that one counts.
+        # Another process has made the key in the meantime: then that key counts.
     except OSError as error:
         raise _system_error(path, error) from error
     try:
@@ -100,7 +100,7 @@ def load_or_create(state_dir: str | Path) -> Identity:
 
 
 def load(path: Path) -> Identity:
-    """The identity in that file; raises FileNotFoundError, and IdentityError where it can't be trusted or read."""
+    """The identity in that file; raises FileNotFoundError, and IdentityError if it can't be trusted or read."""
     try:
         # O_NONBLOCK: a FIFO in the file's place must not make the start hang.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -141,7 +141,7 @@ def _check_file(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise _not_regular(path, "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file")
     user = os.geteuid()
-    # Root may look at a service's key (`sudo kaspa-node identity`), provided it is the directory's owner's.
+    # Root may read a service's key (`sudo kaspa-node identity`), if the key belongs to the directory's owner.
     if status.st_uid != user and not (user == 0 and status.st_uid == path.parent.stat().st_uid):
         problem = f"it belongs to user {status.st_uid}, not to user {user} who runs the node"
         raise IdentityError(path, problem, f"run the node as its owner, or chown {user} {path}")
@@ -171,14 +171,14 @@ def _decoded(path: Path, content: bytes) -> bytes:
     if message.key_type != KeyType.Ed25519:
         problem = f"it holds a key of type {KeyType.Name(message.key_type)}, and only Ed25519 is supported"
         raise IdentityError(path, problem, _NEW_IDENTITY)
-    # py-libp2p writes the seed alone, the others seed and public key.
+    # py-libp2p writes only the seed, the others write seed and public key.
     seed, public = bytes(message.data[:_SEED]), bytes(message.data[_SEED:])
     if len(seed) != _SEED or len(public) not in (0, _SEED):
         problem = f"it is damaged: {len(message.data)} bytes of key where 64 belong"
         raise IdentityError(path, problem, _NEW_IDENTITY)
     if public and Ed25519PrivateKey.from_bytes(seed).get_public_key().to_bytes() != public:
         raise IdentityError(path, "it is damaged: its public key is not that of its private key", _NEW_IDENTITY)
-    # The seed's relay made its key from one byte and 31 zeros; whoever knows that can be that relay.
+    # The relay of the first proof of concept had a key of one byte and 31 zeros; anybody can make that key.
     if len(set(seed)) <= 2:
         problem = "its key can be guessed: it was made from a single byte"
         raise IdentityError(path, problem, "move it away: the next start makes a random one with a new peer id")
@@ -186,7 +186,7 @@ def _decoded(path: Path, content: bytes) -> bytes:
 
 
 def _create(directory: Path, path: Path) -> None:
-    """Write a new key under a name of its own, then give it the right name, which fails where that is taken."""
+    """Write a new key to a temporary file, then link it to the right name, which fails if the name exists."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     private: PrivateKey = create_new_key_pair().private_key
     temporary = directory / f".{KEY_FILE}.{secrets.token_hex(8)}"

@@ -3,9 +3,9 @@
     2026-11-22 10:00:00.123+00:00 [INFO ] P2P Connected to incoming peer [fd00:…]:61216 (inbound: 1) milestone=… path=…
 
 kaspad's line format (time in milliseconds with its offset, level padded to five characters), a sentence for people,
-and logfmt fields for programs. What comes from outside (user agents, reject reasons) can't forge a field: control
-characters are escaped, and ` milestone=` stands in a line exactly once, where this module put it. Long texts are cut,
-so that journald, which splits lines of 48 KiB, never makes two lines of one; lines of a traceback start with a bar.
+and logfmt fields for programs. Text from outside (user agents, reject reasons) can't forge a field: control
+characters are escaped, and ` milestone=` is in a line only once, where this module wrote it. Long texts are cut,
+because journald splits lines of 48 KiB. Lines of a traceback start with a bar.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LEVEL_NAMES = {"WARNING": "WARN", "CRITICAL": "ERROR"}
 
 
 def quote(value: FieldValue) -> str:
-    """A logfmt value: bare where it can be, else in double quotes with backslash escapes."""
+    """A logfmt value: bare if possible, otherwise in double quotes with backslash escapes."""
     if value is None:
         return '""'
     if isinstance(value, bool):
@@ -72,7 +72,7 @@ def _sentence(text: str) -> str:
 
 
 def _plain(value: FieldValue) -> str:
-    """A value as it stands in a sentence."""
+    """A value as part of a sentence."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -90,20 +90,20 @@ class LineFormatter(logging.Formatter):
         if fields is not None:
             line += fields
         if record.exc_info:
-            # An exception's text may come from outside: behind the bar it can't pass for a line of its own.
+            # An exception's text may come from outside. With the bar it can't look like a line of its own.
             trace = self.formatException(record.exc_info).split("\n")
             line += "".join(f"\n| {_sentence(part)}" for part in trace)
         return line
 
 
 class Journal:
-    """Writes milestones, and lines that are no milestone, to the program's log."""
+    """Writes milestones and other lines to the program's log."""
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self._logger = logger or logging.getLogger(_LOGGER_NAME)
 
     def record(self, milestone: Milestone, **fields: FieldValue) -> None:
-        """Write one milestone; a field that is missing or None is left out of the line, an unknown one is an error."""
+        """Write one milestone. A missing field, or None, is left out of the line; an unknown field is an error."""
         unknown = fields.keys() - set(milestone.fields)
         if unknown:
             raise ValueError(f"milestone {milestone.name} has no field {', '.join(sorted(unknown))}")
@@ -115,7 +115,7 @@ class Journal:
         self._logger.log(milestone.level, "%s", sentence, extra={_FIELDS_ATTRIBUTE: f"{_MARK}{milestone.name}{pairs}"})
 
     def set_level(self, level: str) -> None:
-        """Log from that level up: a name of the standard logging module, in whatever case."""
+        """Log from that level up: a name of the standard logging module, in any case."""
         self._logger.setLevel(level.upper())
 
     def debug(self, text: str, *args: object) -> None:

@@ -1,7 +1,8 @@
 """The vocabulary of events, each named once.
 
 Logging writes from it, verification matches on it, and the table in docs/milestones.md is rendered from it.
-The sentences are those of the seed run and of kaspad wherever these have one, so existing greps go on working.
+The sentences are those of the first proof of concept and of kaspad if these have one, so that existing greps still
+work.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as an event that a program waits for."""
+"""SIGTERM and SIGINT as an event that a program can wait for."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass(slots=True)
 class Shutdown:
-    """Whether, and why, the program is to end. reason: the signal's name, once `requested` is set."""
+    """Whether and why the program should end. reason: the signal's name, once `requested` is set."""
 
     reason: str = ""
     requested: trio.Event = field(default_factory=trio.Event)
 
     def request(self, reason: str) -> None:
-        """Ask for the end; the first reason counts."""
+        """Request the end; the first reason counts."""
         self.reason = self.reason or reason
         self.requested.set()
 
 
 @asynccontextmanager
 async def shutdown_on_signal() -> AsyncIterator[Shutdown]:
-    """Within the block, SIGTERM and SIGINT don't end the process but set the event; for the main thread."""
+    """Within the block, SIGTERM and SIGINT set the event instead of ending the process; for the main thread."""
     shutdown = Shutdown()
     with trio.open_signal_receiver(*SIGNALS) as received:
         async with trio.open_nursery() as nursery:

@@ -1,6 +1,6 @@
 """`kaspa-node`: commands, their errors as one line each, their exit codes.
 
-0: fine; 1: what was asked for did not succeed; 2: bad input or configuration; 130: interrupted.
+0: success; 1: the request did not succeed; 2: bad input or configuration; 130: interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; argv: without the program's name, by default the process's."""
     arguments = parse(sys.argv[1:] if argv is None else argv)
     code = EXIT_FAILED
-    # except*: trio's nurseries wrap even a single error of start-up in a group.
+    # except*: trio's nurseries wrap a single error at the start in a group, too.
     try:
         code = COMMANDS[arguments.command](arguments, os.environ)
     except* KaspaNodeError as group:

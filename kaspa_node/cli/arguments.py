@@ -1,4 +1,4 @@
-"""The command line's grammar."""
+"""The grammar of the command line."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MOST_PINGS = 100_000
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse with errors of one line."""
+    """argparse whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_BAD_INPUT, f"kaspa-node: {one_line(message)}; see {self.prog} --help\n")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments of one command; exits with code 2 and one line where they are wrong."""
+    """The arguments of one command; exits with code 2 and one line if they are wrong."""
     return _parser().parse_args(argv)
 
 

@@ -1,7 +1,7 @@
 """What each command does.
 
-Commands that ask a running node need nothing but the standard library: the node's own modules are imported only by
-the commands that run one or need its key, since those imports take longer than an answer of the node.
+Commands that ask a running node need only the standard library. Only the commands that run a node, or need its key,
+import the node's own modules, because these imports take longer than an answer of the node.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kaspa_node.control.protocol import DEFAULT_PATH
 from kaspa_node.errors import EXIT_FAILED, EXIT_OK, ControlError
 
 _CONTROL_VARIABLE = "KASPA_NODE_CONTROL"
-# The node keeps the time limit and answers with the reason; we only guard against one that does not answer at all.
+# The node keeps the time limit and answers with the reason. This limit is for a node that does not answer at all.
 _GRACE = 5.0
 
 Environ = Mapping[str, str]
@@ -56,7 +56,7 @@ def status(arguments: Namespace, environ: Environ) -> int:
 
 
 def reload(arguments: Namespace, environ: Environ) -> int:
-    """Have the running node read its configuration again."""
+    """Make the running node read its configuration again."""
     reply = _ask(arguments, environ, {"do": "reload"}, "reload")
     shown = _print(arguments, reply, render.reload(reply))
     return EXIT_FAILED if reply.get("restart") else shown
@@ -112,7 +112,7 @@ def _run(role: str, config: str | None, environ: Environ) -> int:
     own = load_or_create(settings.state_dir)
     settings.check(own.peer_id)
 
-    # Last, since it takes longest: a slip in the configuration is told at once.
+    # Last, because it takes longest: an error in the configuration is then reported at once.
     import trio
 
     from kaspa_node.node import run_peer, run_relay
@@ -140,7 +140,7 @@ def _show(text: str) -> int:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # `| head` has read enough. Python flushes standard output once more at exit, which must not fail, too.
+        # `| head` has read enough. Python flushes standard output again at exit, and that must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     return EXIT_OK

@@ -9,13 +9,13 @@ from kaspa_node.evidence.bundle import BundleError
 from kaspa_node.evidence.output import LATEST, story_of
 
 LISTED = 5
-"""How many runs an error names."""
+"""How many runs an error message lists."""
 
 
 def explain(evidence: Path, run: str | None) -> str:
     """The story of a run below `evidence`, a numbered line for each of its steps.
 
-    run: its id, the beginning of one that no other has, or a directory; None for the newest. Raises RunError.
+    run: its id, the beginning of its id if that is unique, or a directory; None for the newest. Raises RunError.
     """
     directory = find(evidence, run)
     try:
@@ -55,7 +55,7 @@ def _children(directory: Path) -> list[Path]:
 
 
 def _is_run(path: Path) -> bool:
-    """Whether that is a run's directory; a text with a null character or of any length may be asked about."""
+    """Whether that is a run's directory; the text may have null characters and any length."""
     try:
         return (path / "raw").is_dir() or (path / "report.json").is_file()
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
 """Answers of the node as text for people.
 
-What a node reports holds texts of its remotes (user agents, reasons): nothing of it reaches a terminal unchecked, and
-a field that is missing shows as a dash, since the node may be of another version.
+A node's report contains texts of its remote peers (user agents, reasons). So every text is checked before it reaches a
+terminal. A missing field is shown as a dash, because the node may have another version.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _relay(reply: Row, now: float) -> list[str]:
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A title and aligned columns; columns that hold nothing at all are left out."""
+    """A title and aligned columns; empty columns are left out."""
     body = list(rows)
     if not body:
         return f"{title}: none"
@@ -161,7 +161,7 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str
 
 
 def cell(value: object) -> str:
-    """One value, fit for a terminal."""
+    """One value, safe for a terminal."""
     if value is None or value == "":
         return NONE
     if isinstance(value, bool):
@@ -170,7 +170,7 @@ def cell(value: object) -> str:
 
 
 def short(peer_id: object) -> str:
-    """A peer id by its ends, enough to tell a handful apart; --json has it whole."""
+    """The two ends of a peer id, enough to distinguish a few peers; --json has the whole id."""
     text = cell(peer_id)
     return text if len(text) <= _ID_HEAD + _ID_TAIL + 1 else f"{text[:_ID_HEAD]}…{text[-_ID_TAIL:]}"
 
@@ -204,14 +204,14 @@ def left(until: object, now: float) -> str:
 
 
 def _number(value: object) -> float | None:
-    """A number that can be shown as a time or a size; JSON allows greater ones than any of these can be."""
+    """A number that can be shown as a time or a size; JSON allows much greater numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _GREATEST:
         return None
     return float(value)
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the largest two units; never negative, since clocks step."""
+    """Seconds in the two largest units; never negative, even if a clock was changed."""
     whole = max(0, int(seconds))
     for step, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if whole >= step:

@@ -1,4 +1,4 @@
-"""Asks a running node, with nothing but the standard library."""
+"""Asks a running node; needs only the standard library."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def request(path: str | Path, payload: Mapping[str, Any], timeout: float) -> dic
     """The node's answer to a request, without its `ok`.
 
     path: of the control socket. payload: such as {"do": "status"}. timeout: seconds for all of it.
-    Raises RequestFailed with the node's own words where it says no (RequestRefused where the reason is its input),
-    ControlError where it can't be asked.
+    Raises RequestFailed with the node's own message if the node refuses (RequestRefused if the reason is its input),
+    and ControlError if the node can't be asked.
     """
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

@@ -1,4 +1,4 @@
-"""The server's socket on disk: made with the right mode from its first moment, never taken from a live node."""
+"""The server's socket on disk: it has the right mode from the start, and never replaces that of a running node."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BACKLOG = 128
 def listening(path: Path, group: str = "") -> Iterator[socket.socket]:
     """A listening socket at that path, mode 0600, or 0660 for the group; removed at the end.
 
-    A socket that a dead node left behind is replaced. Raises AlreadyRunning, ListenError, ConfigError.
+    The socket of a node that has ended is replaced. Raises AlreadyRunning, ListenError, ConfigError.
     """
     group_id = _group_id(group)
     try:
@@ -46,7 +46,7 @@ def listening(path: Path, group: str = "") -> Iterator[socket.socket]:
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    """Hold the lock as long as we live: two nodes that start at once must not both find the socket stale."""
+    """Hold the lock until this process ends: of two nodes that start at once only one may call the socket stale."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -61,7 +61,7 @@ def _remove_stale(path: Path) -> None:
     if not stat.S_ISSOCK(mode):
         raise ListenError(str(path), "there is something that is no socket", "move it away, or set `control`")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        # Non-blocking: a live server with a full backlog answers EAGAIN instead of holding us up.
+        # Non-blocking: a running server with a full backlog answers EAGAIN instead of blocking us.
         probe.setblocking(False)
         result = probe.connect_ex(str(path))
     if result not in (errno.ECONNREFUSED, errno.ENOENT):
@@ -72,7 +72,7 @@ def _remove_stale(path: Path) -> None:
 def _bound(path: Path, group_id: int | None) -> socket.socket:
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # A chmod after bind would leave a moment in which anybody can connect.
+        # With chmod after bind there would be a moment in which everybody can connect.
         previous = os.umask(0o177)
         try:
             server.bind(str(path))
@@ -99,6 +99,6 @@ def _group_id(group: str) -> int | None:
 
 
 def _unusable(path: Path, error: OSError) -> ListenError:
-    # mkdir says that the directory "exists" where a file has its name.
+    # mkdir says that the directory "exists" if a file has its name.
     reason = "its directory is none" if error.errno == errno.EEXIST else (error.strerror or str(error)).lower()
     return ListenError(str(path), reason, "set `control` to a path in a directory that the node's user can write")

@@ -15,11 +15,11 @@ READ_TIMEOUT = 5.0
 """Seconds in which a request line must have arrived."""
 
 MAX_ANSWER = 16 * 1024 * 1024
-"""Bytes of an answer that a client reads; a relay with thousands of pairs stays far below."""
+"""Bytes of an answer that a client reads; the answer of a relay with thousands of pairs is much shorter."""
 
 
 class BadMessage(ValueError):
-    """Bytes that are no JSON object on one line."""
+    """Bytes that are not one JSON object on one line."""
 
 
 def encode(message: Mapping[str, Any]) -> bytes:

@@ -16,7 +16,7 @@ from kaspa_node.control.endpoint import listening
 from kaspa_node.errors import EXIT_FAILED, KaspaNodeError, LayerError, first_error, shown
 
 Handler = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
-"""Takes a request, returns the fields of its answer beside `ok`.
+"""Gets a request, returns the fields of its answer except `ok`.
 
 A KaspaNodeError becomes the answer's `error`, and its exit code the answer's `code`.
 """
@@ -43,11 +43,11 @@ _log = logging.getLogger(__name__)
 class ReportsPath(Protocol):
     """The part of trio.TaskStatus that is used here.
 
-    Not that class itself: libp2p requires trio-typing, whose stubs hide it from type checkers.
+    That class itself can't be used: libp2p requires trio-typing, whose stubs hide it from type checkers.
     """
 
     def started(self, value: Path, /) -> None:
-        """Report the path to whoever awaits `nursery.start`."""
+        """Report the path to the caller of `nursery.start`."""
 
 
 async def serve_control(
@@ -59,7 +59,7 @@ async def serve_control(
 ) -> None:
     """Answer requests on a unix socket until cancelled; reports the path once it listens.
 
-    A client that hangs up, or goes on talking after its request, cancels the request. One of DEFECTS in a handler is
+    If a client disconnects, or sends more after its request, the request is cancelled. One of DEFECTS in a handler is
     logged with its traceback and answered as an internal error: no request ends the program. Raises AlreadyRunning,
     ListenError, ConfigError before it listens.
     """
@@ -85,7 +85,7 @@ async def _serve(handler: Handler, slots: trio.CapacityLimiter, stream: trio.Soc
 
 
 async def _answer(handler: Handler, stream: trio.SocketStream) -> bytes | None:
-    """The line to send back; None if nobody is left to read it."""
+    """The line to send back; None if the client is gone."""
     try:
         with trio.fail_after(protocol.READ_TIMEOUT):
             line = await _read_line(stream)
@@ -123,8 +123,8 @@ async def _watch(stream: trio.SocketStream, request: trio.CancelScope) -> None:
         more = await stream.receive_some(_CHUNK)
     except trio.BrokenResourceError:
         more = b""
-    # `nc -N` and its like close their sending half and still wait for the answer: that is no hang-up. Should such a
-    # client leave later, its request runs to its end and the answer finds nobody.
+    # `nc -N` and similar programs close their sending half and wait for the answer: they are not gone. If such a
+    # client leaves later, its request still runs to its end, and nobody reads the answer.
     if more or _hung_up(stream):
         request.cancel()
 
@@ -136,7 +136,7 @@ def _hung_up(stream: trio.SocketStream) -> bool:
 
 
 async def _read_line(stream: trio.SocketStream) -> bytes:
-    """One line; empty where the client left before it was whole. Raises BadMessage where it is none."""
+    """One line; empty if the client left before the line was complete. Raises BadMessage if there is no line."""
     line = bytearray()
     while b"\n" not in line:
         chunk = await stream.receive_some(_CHUNK)

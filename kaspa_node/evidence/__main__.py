@@ -1,4 +1,4 @@
-"""`python -m kaspa_node.evidence`: judge a run, or render the documents that follow from the tables."""
+"""`python -m kaspa_node.evidence`: judge a run, or render the documents from the tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code: 0 the verdict satisfies the expectation, 1 FAIL, 3 relayed though direct was expected, 2 unusable."""
+    """Exit code: 0 the verdict is as expected, 1 FAIL, 3 relayed but direct was expected, 2 unusable evidence."""
     options = _parser().parse_args(arguments)
     if options.command == "verdicts-doc":
         sys.stdout.write(documents.verdicts())

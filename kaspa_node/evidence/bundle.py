@@ -1,7 +1,7 @@
 """The evidence of one run as typed values, read from `evidence/<run>/raw`.
 
-run.json decides what was asked for: without it there is nothing to judge (BundleError). Everything else is evidence: a
-journal or a snapshot that is missing or unreadable is kept as such, with the reason, and proves nothing.
+run.json says what was asked for. Without it there is nothing to judge (BundleError). Everything else is evidence: if a
+journal or a snapshot is missing or unreadable, this is recorded with the reason, and it proves nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kaspa_node.evidence.snapshot import Snapshot, read_snapshot, reply
 EXPECTATIONS = ("direct", "relayed", "any")
 NETWORK_MODES = ("hosts", "namespaces", "loopback")
 NATIVE_UNITS = {"client": ("kaspa-native-client",), "server": ("kaspa-native-server",)}
-"""The units of the seed's own programs, by the side that they take."""
+"""The units of the native programs, by the side that they are for."""
 _LONGEST_JSON = 16 * 1024 * 1024
 
 
@@ -30,9 +30,9 @@ class BundleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host as the inventory and the collector know it; `unreachable` is the reason, None when it was reached.
+    """A host as the inventory and the collector know it; `unreachable` is the reason, None if the host was reached.
 
-    native: the unit of the native program that speaks Kaspa beside the peer, None where the peer does it itself.
+    native: the unit of the native program beside the peer, None if the peer itself speaks Kaspa.
     """
 
     name: str
@@ -49,14 +49,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What was asked for did not succeed, for this reason."""
+    """The request did not succeed, for this reason."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The dialing peer's answer to `session`; times in seconds, None where there was no such step.
+    """The dialing peer's answer to `session`; times in seconds, None if there was no such step.
 
     session: "" if a native program opens the stream later, so that the answer can't name it yet.
     punch_reason: why there is no direct connection, for people. punch_code: the same as a code.
@@ -99,7 +99,7 @@ class Run:
 
     @property
     def hosts(self) -> tuple[Host, Host, Host]:
-        """relay, server, client: the order in which they come into play."""
+        """relay, server, client: the order in which they act."""
         return self.relay, self.server, self.client
 
     @property
@@ -111,10 +111,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """All evidence of a run, by host name; a Failure for what could not be had.
+    """All evidence of a run, by host name; a Failure for missing parts.
 
-    native: logs of native programs. snapshots: by label, of which `during` is there where the client's program is
-    native: the session stands then, and what it has carried began after `before`.
+    native: logs of native programs. snapshots: by label. `during` exists if the client's program is
+    native: the session is up then, and all of its bytes were sent after `before`.
     """
 
     run: Run
@@ -124,7 +124,7 @@ class Bundle:
 
 
 def load(raw: Path) -> Bundle:
-    """Read `evidence/<run>/raw`; BundleError when run.json is missing or not what it should be."""
+    """Read `evidence/<run>/raw`; BundleError if run.json is missing or wrong."""
     try:
         run = _read_run(parse_json("run.json", _read_text(raw / "run.json")))
     except OSError as error:

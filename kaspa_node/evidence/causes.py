@@ -1,4 +1,4 @@
-"""Why there is no session, as far as the journals and the snapshots tell: the first cause of the table that applies."""
+"""Why there is no session, by the journals and snapshots: the first cause of the table that applies."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Where a run without a session broke off.
+    """Where a run without a session stopped.
 
-    milestone, host: the first milestone that is missing, and whose journal lacks it; None when none is missing.
+    milestone, host: the first missing milestone, and the host whose journal lacks it; None if none is missing.
     last: the host's last lines before that.
     """
 
@@ -289,7 +289,7 @@ CAUSES: tuple[Cause, ...] = (
 
 
 def missing_milestone(case: Case) -> tuple[Host, Milestone] | None:
-    """The first milestone on the way to a session that a journal lacks, and whose."""
+    """The first milestone before a session that a journal lacks, and the host of that journal."""
     client, server = case.run.client, case.run.server
     way = [(client, m.DIAL_STARTED), (client, m.CIRCUIT_OUTBOUND), (server, m.CIRCUIT_INBOUND)]
     way += [(client, m.STREAM_OPENED), (server, m.STREAM_ACCEPTED)]
@@ -303,7 +303,7 @@ def missing_milestone(case: Case) -> tuple[Host, Milestone] | None:
 
 
 def break_down(case: Case) -> Breakdown:
-    """Find where and why the run broke off."""
+    """Find where and why the run stopped."""
     cause, reason = next((cause, text) for cause in CAUSES if (text := cause.look(case)) is not None)
     hint = cause.hint.format(relay_port=case.ports(case.run.relay), peer_port=case.ports(*_peers(case)))
     missing = missing_milestone(case)

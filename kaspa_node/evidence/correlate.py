@@ -1,8 +1,8 @@
 """Which lines of which journals belong to the run and to its session.
 
-The run id stands only in the dialing peer's lines. From there the way leads through values that no journal can make up
-alone: the dialer's session id begins with a hash of the handshake of the libp2p connection, and the other peer's
-journal has to carry the same. Clocks take no part in it.
+Only the dialing peer's lines have the run id. All other lines are found by values that no journal can invent alone: the
+dialer's session id begins with a hash of the handshake of the libp2p connection, and the other peer's journal must have
+the same value. Clocks are not used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kaspa_node.evidence.snapshot import Snapshot
 from kaspa_node.milestones import Milestone
 
 CLOCK_SLACK = 5.0
-"""Seconds by which a host's time may miss the run's window: how well a clock is known that was asked over SSH."""
+"""Seconds by which a host's time may differ from the run's: a clock that is read over SSH is not known better."""
 
 LABELS = ("before", "during", "after")
 """The names of snapshots, in the order in which they are taken."""
@@ -37,10 +37,10 @@ class Case:
 
     @property
     def session(self) -> Session | None:
-        """The session that the dialing peer reported, None when it reported a failure.
+        """The session that the dialing peer reported, None if it reported a failure.
 
-        A native program opens its stream after that report: then it is the last one that the peer opened for the run,
-        and there is none as long as the program's own log, where it can be read, knows of no connection.
+        A native program opens its stream after that report. Then the session is the last stream that the peer opened
+        for the run. There is no session if the program's own log can be read and has no connection.
         """
         reported = self.run.session
         if isinstance(reported, Failure) or self.run.client.native is None or reported.session:
@@ -52,12 +52,12 @@ class Case:
         return replace(reported, session=opened[-1].fields.get("session", "") if opened else "")
 
     def lines(self, host: Host) -> tuple[Line, ...]:
-        """The good lines of the host's journal; none when there is no journal."""
+        """The good lines of the host's journal; none if there is no journal."""
         journal = self.bundle.journals[host.name]
         return journal.lines if isinstance(journal, Journal) else ()
 
     def native_lines(self, host: Host) -> tuple[Line, ...]:
-        """The good lines of the host's native program; none where there is no such program or log."""
+        """The good lines of the host's native program; none if there is no such program or log."""
         log = self.bundle.native.get(host.name)
         return log.lines if isinstance(log, Journal) else ()
 
@@ -71,17 +71,17 @@ class Case:
         yield "after", self.snapshot(host, "after")
 
     def snapshot(self, host: Host, label: str) -> Snapshot | Failure:
-        """The host's snapshot of that label; a label that the run has not was not taken."""
+        """The host's snapshot of that label; a Failure if it was not taken."""
         taken = self.bundle.snapshots.get(label, {})
         return taken.get(host.name, Failure(f"snapshot-{label}.json: it was not taken"))
 
     @property
     def standing(self) -> tuple[str, ...]:
-        """The labels of the snapshots at which the session has to stand."""
+        """The labels of the snapshots in which the session must be up."""
         return ("before", "after") if self.run.client.native is None else ("during",)
 
     def labels(self, host: Host) -> list[str]:
-        """The labels of all snapshots that have to be taken of the host, in order."""
+        """The labels of all snapshots of the host, in order."""
         stood = () if host is self.run.relay else self.standing
         return sorted({"before", *stood, "after"}, key=LABELS.index)
 
@@ -101,7 +101,7 @@ class Case:
         return " or ".join(f"{port}/tcp" for port in found)
 
     def skew(self, host: Host) -> float | None:
-        """Seconds by which the host's clock is ahead of the controller's; None when no snapshot tells."""
+        """Seconds by which the host's clock is ahead of the controller's; None without a snapshot."""
         skews = [s.time - s.controller_time for _, s in self.snapshots(host) if isinstance(s, Snapshot)]
         return sum(skews) / len(skews) if skews else None
 
@@ -122,7 +122,7 @@ class Case:
         return [x for x in self.lines(host) if x.milestone in kinds and x.fields.get("relayed") in conns]
 
     def punches(self, conn: str) -> list[tuple[Host, Line]]:
-        """Who wrote that a punch of this run gave the direct connection `conn`, and the line."""
+        """The lines, with their hosts, that a hole punch of this run made the direct connection `conn`."""
         return [
             (host, line)
             for host in (self.run.server, self.run.client)
@@ -131,10 +131,10 @@ class Case:
         ]
 
     def attempts(self) -> int | None:
-        """The attempt that gave the session's connection; None when no journal says it, or one says it unclearly.
+        """The attempt that made the session's connection; None if no journal has it, or if one is unclear.
 
-        It is the highest that any source supports, so a journal that says less than the others, or than its own
-        failures, can't turn a late punch into a first one.
+        The highest number of all sources counts. So a journal with a lower number than the others, or than its own
+        failures, can't turn a late attempt into a first one.
         """
         session = self.session
         if session is None:
@@ -150,9 +150,9 @@ class Case:
         return max(*numbers, session.punch_attempts or 0)
 
     def ends_of(self, session: Session, host: Host) -> list[Line]:
-        """The host's lines that end the session, or the connection that it is on; what came first is the reason.
+        """The host's lines that end the session or its connection; the first one has the reason.
 
-        A native program leaves by itself after some seconds: what comes after it was seen standing does not count.
+        A native program ends by itself after some seconds: lines after the snapshot `during` don't count.
         """
         closed = self.find(host, m.CONNECTION_CLOSED, conn=session.conn)
         for kind in (m.PEER_DISCONNECTED, m.STREAM_CLOSED):
@@ -163,7 +163,7 @@ class Case:
         return sorted(closed, key=lambda line: line.number)
 
     def recent(self, host: Host) -> list[Line]:
-        """The host's lines from the run's start on, by its clock set right; all of them when its clock is not known."""
+        """The host's lines since the run's start, with its clock corrected; all lines if its clock is not known."""
         skew = self.skew(host)
         return [line for line in self.lines(host) if skew is None or line.time - skew >= self.run.started - CLOCK_SLACK]
 

@@ -1,4 +1,4 @@
-"""JSON from outside, read field by field: what is not exactly of the expected type is an error that says where."""
+"""JSON from outside, read field by field: a field of a wrong type is an error that says where."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class DecodeError(ValueError):
-    """A field is missing or is not what the format says; the text names the file, the field and what is expected."""
+    """A field is missing or wrong; the text names the file, the field and what is expected."""
 
 
 def parse_json(where: str, text: str) -> Record:
-    """Read one JSON object; numbers that are not finite, and keys that stand twice, are refused."""
+    """Read one JSON object; numbers that are not finite, and duplicate keys, are refused."""
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_not_a_number)
     except DecodeError as error:
@@ -76,7 +76,7 @@ class Record:
         return value
 
     def any_text(self, name: str) -> str | None:
-        """A text, or None when it is missing, null or empty."""
+        """A text, or None if it is missing, null or empty."""
         return self.text(name) if self._values.get(name) not in (None, "") else None
 
     def integer(self, name: str) -> int:
@@ -112,7 +112,7 @@ class Record:
         return tuple(read(f"{self.where}: {name}[{index}]", item) for index, item in enumerate(value))
 
     def optional(self, name: str, read: Callable[[str], T]) -> T | None:
-        """None when the field is missing or null, else what `read(name)` gives."""
+        """None if the field is missing or null, otherwise the result of `read(name)`."""
         return read(name) if self.present(name) else None
 
 
@@ -124,14 +124,14 @@ def _finite(value: float) -> bool:
 
 
 def as_text(where: str, value: object) -> str:
-    """An item of a list that has to be a text."""
+    """An item of a list that must be a text."""
     if not isinstance(value, str):
         raise DecodeError(f"{where}: expected a text, found {_kind(value)}")
     return value
 
 
 def as_integer(where: str, value: object) -> int:
-    """An item of a list that has to be a whole number."""
+    """An item of a list that must be a whole number."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise DecodeError(f"{where}: expected a whole number, found {_kind(value)}")
     return value

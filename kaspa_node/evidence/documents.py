@@ -1,4 +1,4 @@
-"""docs/verdicts.md and docs/milestones.md, rendered from the tables that the program itself works by."""
+"""docs/verdicts.md and docs/milestones.md, rendered from the tables that the program itself uses."""
 
 from __future__ import annotations
 

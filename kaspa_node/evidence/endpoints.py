@@ -1,4 +1,4 @@
-"""Socket addresses, whichever way a program wrote them down."""
+"""Socket addresses in any notation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Endpoint:
 
 
 def canonical_ip(text: str) -> str | None:
-    """The canonical text of an IP address, or None when `text` is none."""
+    """The canonical text of an IP address, or None if `text` is no address."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -33,7 +33,7 @@ def canonical_ip(text: str) -> str | None:
 
 
 def parse_endpoint(text: str) -> Endpoint | None:
-    """Read `10.1.0.2:4012`, `[fd00::1]:4012` or `/ip4/10.1.0.2/tcp/4012`; None when it is none of these."""
+    """Read `10.1.0.2:4012`, `[fd00::1]:4012` or `/ip4/10.1.0.2/tcp/4012`; None if it is none of these."""
     for pattern in (_PLAIN, _BRACKETED, _MULTIADDR):
         match = pattern.fullmatch(text)
         if match:

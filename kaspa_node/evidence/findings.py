@@ -1,4 +1,4 @@
-"""What can be said of one piece of proof."""
+"""The possible results for one piece of proof."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ class Lacking(Exception):
 
 
 class Contradiction(Exception):
-    """The evidence says the opposite of what is to be proved; the text names both sides."""
+    """The evidence contradicts the piece of proof; the text names both sides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The piece holds; `detail` is what was seen."""
+    """The piece is proven; `detail` is what was seen."""
 
     detail: str
     word = "proven"
@@ -31,7 +31,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """The evidence speaks against the piece."""
+    """The evidence contradicts the piece."""
 
     detail: str
     word = "refuted"

@@ -1,4 +1,4 @@
-"""Pieces of proof for the Kaspa handshake, by the log of whoever speaks Kaspa: the peer itself, or a native program."""
+"""Pieces of proof for the Kaspa handshake, by the log of the program that speaks Kaspa: peer or native program."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _ids(case: Case, host: Host) -> tuple[str, str]:
 
 
 def seconds(case: Case) -> float | None:
-    """Opening of the Kaspa stream to Ready, by the peer's word or a native program's log; None where neither tells."""
+    """Opening of the Kaspa stream to Ready, from the peer's reply or a native program's log; None if neither has it."""
     if case.session is None or case.run.client.native is None:
         return case.session.timings.get("handshake") if case.session else None
     try:
@@ -63,7 +63,7 @@ def _numbers(host: Host, found: list[Line]) -> str:
 
 
 def program(host: Host) -> str:
-    """Who speaks Kaspa there: the host's own name, or that of the unit on it."""
+    """The name of the program that speaks Kaspa: the host's name, or that of the unit on it."""
     return host.name if host.native is None else f"{host.native} on {host.name}"
 
 
@@ -88,12 +88,12 @@ def _native_log(case: Case, host: Host) -> Journal:
 
 
 def _connection(case: Case, host: Host) -> tuple[str, str]:
-    """Direction and address by which the program's log names the session's connection: a local socket's."""
+    """Direction and address of the session's connection in the program's log: those of a local socket."""
     return ("outgoing", str(local_forward(case))) if host is case.run.client else ("incoming", str(caller(case, host)))
 
 
 def _native(case: Case, host: Host) -> list[Line]:
-    """The program's lines about the socket of the session's stream; the peer beside it names that socket."""
+    """The program's lines about the socket of the session's stream; the peer's journal names that socket."""
     log, (direction, addr) = _native_log(case, host), _connection(case, host)
     found = native_log.handshake(log.lines, f"the log of {program(host)}", direction, addr)
     for line in found:
@@ -103,7 +103,7 @@ def _native(case: Case, host: Host) -> list[Line]:
 
 
 def _while_watched(case: Case, host: Host, found: list[Line]) -> None:
-    """On the stream, and before the host was looked at last: all by one clock, the host's own."""
+    """Check that the lines are after the stream's start and before the last snapshot, by the host's own clock."""
     stream = _carrying(case, host)
     first, last = (measure.complete(case, host, label).time for label in ("before", case.standing[-1]))
     if case.run.client.native is not None and stream.time < first - ROUNDING:
@@ -119,7 +119,7 @@ def _carrying(case: Case, host: Host) -> Line:
 
 
 def caller(case: Case, host: Host) -> Endpoint:
-    """The native program's or the peer's own end of the local socket that the session's stream is spliced to."""
+    """The address of the caller: one end of the local socket that the session's stream is connected to."""
     line = _carrying(case, host)
     found = parse_endpoint(line.fields.get("caller", ""))
     if found is None:
@@ -128,7 +128,7 @@ def caller(case: Case, host: Host) -> Endpoint:
 
 
 def local_forward(case: Case) -> Endpoint:
-    """Where the client's native program reaches the server: what the peer beside it listens on for that remote."""
+    """Where the client's native program reaches the server: the local forward of the peer beside it."""
     client, label = case.run.client, case.standing[0]
     found = measure.status(case, client, label).local_forwards.get(peer_id(case.run.server))
     if found is None:

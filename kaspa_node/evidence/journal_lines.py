@@ -1,7 +1,7 @@
 """Journals as `kaspa_node.journal` writes them, read back strictly.
 
-A line that the writer could not have written is counted with the reason and never used: neither repaired nor guessed
-at. Lines end at a line feed and nowhere else, so line numbers are those of grep and sed.
+A line that the writer could not have written is counted with the reason and never used; it is not repaired, and nothing
+is guessed. Lines end at a line feed only, so line numbers are those of grep and sed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _UNESCAPE = re.compile(_ESCAPE)
 
 
 class LineError(ValueError):
-    """A line is not one that the writer could have written; the text is the reason, from a small fixed set."""
+    """The writer could not have written this line; the text is the reason, from a small fixed set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +49,23 @@ class Line:
     fields: dict[str, str] = field(default_factory=dict)
 
     def is_a(self, milestone: Milestone, **values: str) -> bool:
-        """Whether this line is of that kind and carries exactly these values."""
+        """Whether this line is of that kind and has exactly these values."""
         return self.milestone is milestone and all(self.fields.get(name) == value for name, value in values.items())
 
     def seconds(self, name: str) -> float | None:
-        """The field as a number of 0 or more, None when it is missing or none."""
+        """The field as a number of 0 or more, None if it is missing or not such a number."""
         text = self.fields.get(name, "")
         return float(text) if re.fullmatch(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", text, re.ASCII) else None
 
     def count(self, name: str) -> int | None:
-        """The field as a whole number of 0 or more, None when it is missing or none."""
+        """The field as a whole number of 0 or more, None if it is missing or not such a number."""
         text = self.fields.get(name, "")
         return int(text) if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What a journal holds: its good lines in the order of the file, and how many were left out, by reason."""
+    """The content of a journal: its good lines in the order of the file, and the number of other lines, by reason."""
 
     lines: tuple[Line, ...]
     malformed: dict[str, int]
@@ -77,7 +77,7 @@ def read_journal(stream: BinaryIO) -> Journal:
 
 
 def read_lines(stream: BinaryIO, parse: Callable[[int, bytes], Line]) -> Journal:
-    """Read a journal in the way of `parse`: number and content of a line to what it says, or LineError."""
+    """Read a journal with `parse`: from number and content of a line to a Line, or LineError."""
     lines: list[Line] = []
     malformed: Counter[str] = Counter()
     for number, raw in raw_lines(stream):
@@ -100,7 +100,7 @@ def raw_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def parse_line(number: int, raw: bytes) -> Line:
-    """Read one line (without its line feed); LineError when the writer could not have written it."""
+    """Read one line (without its line feed); LineError if the writer could not have written it."""
     plain = parse_plain(number, raw)
     sentence, mark, rest = plain.sentence.partition(_MARK)
     if "milestone=" in sentence or _MARK in rest:
@@ -118,7 +118,7 @@ def parse_line(number: int, raw: bytes) -> Line:
 
 
 def parse_plain(number: int, raw: bytes) -> Line:
-    """Read time, level and text of a line in kaspad's format, whatever the text; LineError when it is not in it."""
+    """Read time, level and text of a line in kaspad's format, with any text; LineError if it has another format."""
     if len(raw) > MAX_LINE:
         raise LineError("longer than a line may be")
     try:

@@ -1,8 +1,8 @@
-"""Milestones in the logs of kaspad and of p2p-lib's programs, which know only sentences (p2p-lib, version 0.15.0).
+"""Milestones in the logs of kaspad and of p2p-lib's programs, which have only sentences (p2p-lib, version 0.15.0).
 
-Their lines have the same time and level as ours and no fields: what a sentence says of a peer is its address. That is
-one end of a local socket; where a peer of ours carries the connection, its `stream.accepted` or `stream.opened` has the
-other end as `caller`, and by that a line belongs to a session. Such a line never carries a path: it knows of none.
+Their lines have the same time and level as ours, but no fields. A sentence names a peer by its address, which is one
+end of a local socket. The `stream.accepted` or `stream.opened` of the peer beside the program has the same address as
+`caller`, and so the line belongs to a session. Such a line never has a path, because the program knows none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kaspa_node.milestones import Milestone
 
 Fields = dict[str, str]
 
-# A text as Rust's Debug prints it: quotes in it are escaped, so what a peer calls itself can't end it early.
+# A text as Rust's Debug prints it: quotes in it are escaped, so a peer's name can't end it early.
 _TEXT = r'"((?:[^"\\]|\\.)*)"'
 _ADDR = r"((?:\[[0-9a-f:.]+\]|[0-9.]+):[0-9]+)"
 _VERSION = rf"VersionMessage \{{ protocol_version: ([0-9]+),[^\"]* user_agent: {_TEXT},[^\"]* network: {_TEXT} \}}"
@@ -94,7 +94,7 @@ _RULES: tuple[_Rule, ...] = (
 
 
 MILESTONES = tuple(dict.fromkeys(milestone for _, milestone, _ in _RULES))
-"""Those that such a log can have."""
+"""The milestones that such a log can have."""
 
 
 def read_kaspad_journal(stream: BinaryIO) -> Journal:
@@ -103,7 +103,7 @@ def read_kaspad_journal(stream: BinaryIO) -> Journal:
 
 
 def parse_kaspad_line(number: int, raw: bytes) -> Line:
-    """Read one line; a ` milestone=` in it is a text like any other. LineError when it is not in kaspad's format."""
+    """Read one line; a ` milestone=` in it has no meaning. LineError if it is not in kaspad's format."""
     line = parse_plain(number, raw)
     for pattern, milestone, fields in _RULES:
         match = pattern.fullmatch(line.sentence)

@@ -1,4 +1,4 @@
-"""report.md: the seed's sections (environment, timeline, proof, notes, verdict), then the run as a story."""
+"""report.md: environment, timeline, proof, notes and verdict, then the run as a story."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def render(report: dict[str, Any]) -> str:
 
 
 def text(value: object) -> str:
-    """A value as markdown prose: nothing in it is taken for markup."""
+    """A value as markdown prose, with all markup escaped."""
     return str(value).translate(_PROSE)
 
 

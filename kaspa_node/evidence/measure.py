@@ -39,7 +39,7 @@ class Growth:
 
 
 def complete(case: Case, host: Host, label: str) -> Snapshot:
-    """That snapshot of the host; Lacking when it, or a part of it, isn't there."""
+    """That snapshot of the host; Lacking if it, or a part of it, is missing."""
     snapshot = case.snapshot(host, label)
     if isinstance(snapshot, Failure):
         raise Lacking(f"no snapshot {case.when(label)} from {host.name}: {snapshot.error}")
@@ -49,7 +49,7 @@ def complete(case: Case, host: Host, label: str) -> Snapshot:
 
 
 def status(case: Case, host: Host, label: str) -> Status:
-    """The program's own status in that snapshot; Lacking when there is none."""
+    """The program's own status in that snapshot; Lacking if there is none."""
     found = complete(case, host, label).status
     if found is None:
         raise Lacking(f"{host.name} gave no status {case.when(label)}")
@@ -75,7 +75,7 @@ def links(case: Case, host: Host, label: str) -> dict[Link, KernelSocket]:
 
 
 def growth(case: Case, host: Host, link: Link) -> Growth:
-    """What that connection carried from the first snapshot to the last; it has to be the same socket in all."""
+    """The bytes of that connection from the first snapshot to the last; it must be the same socket in all."""
     ends: list[KernelSocket] = []
     for label in case.labels(host):
         socket = links(case, host, label).get(link)
@@ -119,7 +119,8 @@ def relay_growth_at_relay(case: Case, host: Host) -> Growth:
     """Bytes between the peer and the relay, counted by the relay's kernel."""
     ends, relay = seen_by_relay(case, host), case.run.relay
     others = {end.ip for end in seen_by_relay(case, case.other(host))}
-    # Every port of the peer's address counts, but two peers behind one NAT, or on one machine, are told apart by port.
+    # Every port of the peer's address counts. Only two peers behind one NAT, or on one machine, are distinguished by
+    # port.
     ips = {end.ip for end in ends} - others
     before, after = (
         {link for link in links(case, relay, label) if link[1] in ends or link[1].ip in ips}
@@ -143,8 +144,8 @@ def _sum(case: Case, host: Host, before: set[Link], after: set[Link], what: str)
 def seen_by_relay(case: Case, host: Host) -> set[Endpoint]:
     """The peer's addresses as the relay's kernel sees them in both snapshots.
 
-    Which of the relay's connections are the peer's: those that the relay reports for its peer id, or, where it reports
-    none, the one that the peer says the relay reported to it; or, for a peer without NAT, the peer's own end.
+    The peer's connections are those that the relay reports for its peer id. If the relay reports none, it is the
+    address that the relay reported to the peer or, for a peer without NAT, the peer's own end.
     """
     remotes = {remote for _, remote in links(case, case.run.relay, "before")}
     remotes &= {remote for _, remote in links(case, case.run.relay, "after")}
@@ -156,7 +157,7 @@ def seen_by_relay(case: Case, host: Host) -> set[Endpoint]:
 
 
 def pair_growth(case: Case) -> tuple[int, int]:
-    """Circuits and bytes that the relay's counter of the pair grew by; it has to exist before and never to shrink."""
+    """Circuits and bytes that the relay's counter of the pair grew by; it must exist before and never shrink."""
     before, after = (_pairs(case, label) for label in ("before", "after"))
     if not before:
         raise Lacking(f"the relay {case.run.relay.name} counts no circuit between the two peers")

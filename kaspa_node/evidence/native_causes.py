@@ -1,4 +1,4 @@
-"""Why a native program has no session over a path that stands."""
+"""Why a native program has no session although the path is up."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from kaspa_node.evidence.snapshot import Snapshot
 
 
 def _sides(case: Case) -> list[Host]:
-    """The peers with a native program, once there is a path for it."""
+    """The peers with a native program, if there is a path for it."""
     if isinstance(case.run.session, Failure):
         return []
     return [host for host in (case.run.server, case.run.client) if host.native is not None]
 
 
 def down(case: Case) -> str | None:
-    """The server's native program does not run, or the client's never did: that one ends by itself once it gave up."""
+    """The server's native program does not run, or the client's never ran; it ends by itself after a failure."""
     for host in _sides(case):
         seen = case.snapshot(host, case.standing[-1])
         native = seen.native if isinstance(seen, Snapshot) else None
@@ -28,7 +28,7 @@ def down(case: Case) -> str | None:
 
 
 def refused(case: Case) -> str | None:
-    """The peer could not carry a stream to the program beside it."""
+    """The peer could not connect a stream to the program beside it."""
     server = case.run.server
     found = [line for line in case.recent(server) if line.milestone is m.BACKEND_REFUSED]
     if server.native is None or not found:
@@ -39,7 +39,7 @@ def refused(case: Case) -> str | None:
 
 
 def unreached(case: Case) -> str | None:
-    """The peer had no way to the remote when the program called."""
+    """The peer had no path to the remote when the program connected."""
     client = case.run.client
     found = [line for line in case.recent(client) if line.milestone is m.REMOTE_UNREACHED]
     if client.native is None or not found:
@@ -48,7 +48,7 @@ def unreached(case: Case) -> str | None:
 
 
 def failed(case: Case) -> str | None:
-    """A native program gave the handshake up."""
+    """A native program aborted the handshake."""
     for host in _sides(case):
         for line in case.native_lines(host):
             if line.milestone is m.HANDSHAKE_FAILED:
@@ -57,7 +57,7 @@ def failed(case: Case) -> str | None:
 
 
 def silent(case: Case) -> str | None:
-    """The handshake was waited for in vain."""
+    """The handshake did not happen in time."""
     waited = [case.snapshot(host, "during") for host in _sides(case)]
     errors = [look.error for look in waited if isinstance(look, Snapshot) and look.error is not None]
     return errors[-1] if errors else None

@@ -1,8 +1,8 @@
-"""Pieces of proof that join a native program to the session: by the local socket between it and the peer beside it.
+"""Pieces of proof that connect a native program with the session: by the local socket between program and peer.
 
-The program knows of no path, and the peer knows nothing of the program but the address that called. The kernel knows
-both ends of that socket: which unit owns each, and how many bytes went over it. So a line in the program's log, which
-names that address, is about the stream that the peer carried, and what the stream moved is counted by nobody's word.
+The program knows no path, and the peer knows only the address that the program called from. The kernel knows both ends
+of that socket: which unit owns each, and how many bytes went over it. So a line in the program's log with that address
+is about the stream that the peer forwarded, and the kernel counts the bytes of the stream.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from kaspa_node.evidence.snapshot import KernelSocket, NativeProgram, Service, S
 from kaspa_node.evidence.sockets import ESTABLISHED, in_cgroup_of
 
 HANDSHAKE_BYTES = 128
-"""Least bytes each way of a Kaspa handshake over gRPC: Version, Verack and Ready, 5 and 9 bytes around each, HTTP/2's
-settings and headers. The seed's programs take some 350 and 260."""
+"""The least bytes in each direction of a Kaspa handshake over gRPC: Version, Verack and Ready, 5 and 9 bytes around
+each, HTTP/2's settings and headers. The programs of the first proof of concept need about 350 and 260."""
 LOCAL_IN_FLIGHT = 64
-"""Bytes by which two counts of one stream may differ, as nothing but the end of the stream is sent after Ready."""
+"""Bytes by which two counts of one stream may differ: after Ready only the end of the stream is sent."""
 
 
 def of_client(case: Case) -> str:
@@ -49,7 +49,7 @@ def _joined(case: Case, host: Host) -> str:
 
 
 def _labels(case: Case, host: Host) -> Iterable[str]:
-    """At which snapshots it is one and the same start of the program: a client is started for the run."""
+    """The snapshots between which the program must not restart: a client is started for the run."""
     return case.standing if host is case.run.client else {"before", *case.standing}
 
 
@@ -110,7 +110,7 @@ def _owned(sockets: Iterable[KernelSocket], link: measure.Link, unit: str) -> Ke
 def carried(case: Case, host: Host) -> Growth:
     """What the native program on that host has sent and received over the session's stream, by the kernel.
 
-    Both ends of the local socket are counted; the lesser count holds.
+    Both ends of the local socket are counted; the smaller count is used.
     """
     theirs, ours = _ends(case, host, case.standing[-1])
     counts = theirs.bytes_acked, ours.bytes_received, ours.bytes_acked, theirs.bytes_received

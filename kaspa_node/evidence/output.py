@@ -1,4 +1,4 @@
-"""Judging a run directory and writing what it gives: nothing unredacted leaves `raw/`."""
+"""Judges a run directory and writes the results: nothing unredacted leaves `raw/`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATEST = "latest"
 def judge_directory(directory: Path, expect: str | None = None) -> dict[str, Any]:
     """Judge `directory/raw`, write report.json, report.md, junit.xml and logs/ beside it, and point `latest` to it.
 
-    Gives the redacted report; its `exit_code` is that of the command. BundleError when the evidence can't be judged or
+    Returns the redacted report; its `exit_code` is that of the command. BundleError if the evidence can't be judged or
     the report can't be written.
     """
     case = Case(load(directory / "raw"))
@@ -29,7 +29,7 @@ def judge_directory(directory: Path, expect: str | None = None) -> dict[str, Any
     _, unredacted = examine(case, expect)
     report = {name: redactor.value(value) for name, value in unredacted.items()}
     try:
-        # `judge evidence/latest` must not make that link lead to itself.
+        # `judge evidence/latest` must not make that link point to itself.
         _write(directory.resolve(), report, case, redactor)
     except OSError as error:
         raise BundleError(f"{directory}: can't write the report: {error.strerror}; is there room and leave?") from None
@@ -37,9 +37,9 @@ def judge_directory(directory: Path, expect: str | None = None) -> dict[str, Any
 
 
 def story_of(directory: Path) -> list[str]:
-    """The story of a run, redacted: the one in its report, else told from `directory/raw`.
+    """The story of a run, redacted: the one in its report, otherwise made from `directory/raw`.
 
-    BundleError when there is neither, or what there is can't be used.
+    BundleError if there is neither, or if it can't be used.
     """
     told = _reported_story(directory / "report.json")
     if told is not None:
@@ -50,7 +50,7 @@ def story_of(directory: Path) -> list[str]:
 
 
 def _reported_story(path: Path) -> list[str] | None:
-    """None when there is no report, or one from before there were stories."""
+    """None if there is no report, or an old one without a story."""
     try:
         report = parse_json(path.name, path.read_text(encoding="utf-8"))
         return list(report.list("story", as_text)) if report.present("story") else None
@@ -80,7 +80,7 @@ def _write(directory: Path, report: dict[str, Any], case: Case, redactor: Redact
 
 
 def _write_log(source: Path, target: Path, redactor: Redactor) -> None:
-    """Line for line, so that line numbers stay those of the raw journal."""
+    """Redacted line by line, so that the line numbers stay the same."""
     with source.open("rb") as lines, target.open("w", encoding="utf-8") as out:
         for _, raw in raw_lines(lines):
             cut = raw[:MAX_LINE].decode("utf-8", "backslashreplace") + (" …" if len(raw) > MAX_LINE else "")

@@ -13,15 +13,15 @@ from kaspa_node.evidence.measure import Growth, Link
 from kaspa_node.evidence.session_proof import peer_id, the_exercise, the_session, within_run
 
 PING_BYTES = 24
-"""Least bytes of TCP payload for one Kaspa ping or pong: HTTP/2 frame header 9, gRPC prefix 5, protobuf 10 and more."""
+"""The least TCP payload of one Kaspa ping or pong: HTTP/2 frame header 9, gRPC prefix 5, protobuf 10 and more."""
 SESSION_FLOOR = 8 * 1024
-"""Least bytes, both directions, that the exercise has to move: twice what the relay may carry beside it."""
+"""The least bytes, in both directions, of the exercise: twice what a peer and the relay may exchange in that time."""
 RELAY_ALLOWANCE = 4 * 1024
-"""Bytes that a peer and the relay may exchange beside a direct session (keep-alive, identify); or a tenth of it."""
+"""Bytes that a peer and the relay may exchange during a direct session (keep-alive, identify); or a tenth of it."""
 IN_FLIGHT = 4 * 1024
-"""Bytes that may be counted at one end and not yet at the other, since snapshots are not taken at one moment."""
+"""Bytes that may be counted at one end and not yet at the other, because snapshots are not taken at the same moment."""
 NATIVE_IN_FLIGHT = 256
-"""The same for a native session, which moves some hundred bytes."""
+"""The same for a native session, which has only some hundred bytes."""
 
 
 def circuit(case: Case) -> str:
@@ -118,9 +118,9 @@ def _mirror(case: Case, host: Host) -> str:
 
 
 def floor(case: Case) -> Growth:
-    """Least bytes that the session's path must have moved, as the client sees them.
+    """The least bytes that the session's path must have moved, as the client sees them.
 
-    Of a native session these are its own, by the kernel's count of the program's socket.
+    For a native session these are its own bytes, by the kernel's count of the program's socket.
     """
     if case.run.client.native is not None:
         return native_proof.carried(case, case.run.client)
@@ -129,7 +129,7 @@ def floor(case: Case) -> Growth:
 
 
 def total_floor(case: Case) -> int:
-    """Least bytes that the session's path must have moved in both directions together."""
+    """The least bytes that the session's path must have moved in both directions together."""
     least = floor(case).total
     return least if case.run.client.native is not None else max(least, SESSION_FLOOR)
 
@@ -167,9 +167,9 @@ def conserved(case: Case) -> str:
 
 
 def allowance(case: Case) -> int:
-    """Bytes that a peer and the relay may exchange while the session's are counted, when its path is direct.
+    """Bytes that a peer and the relay may exchange while the bytes of a direct session are counted.
 
-    Half of what a native session took: through the relay it would have been all of it, at each of four counters.
+    For a native session half of its bytes: a relayed session would show all of them at each of four counters.
     """
     if case.run.client.native is not None:
         return total_floor(case) // 2

@@ -1,4 +1,4 @@
-"""The table of the pieces of proof, and how each is looked for in the evidence of a run."""
+"""The table of the pieces of proof, and the search for each in the evidence of a run."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _SIDES: dict[str, Callable[[Set[str]], bool]] = {
 class Piece:
     """One piece of proof.
 
-    key: its name in reports. paths: the paths that are proved with it. source: who vouches for it.
+    key: its name in reports. paths: the paths that require it. source: where the evidence comes from.
     check: looks for it; its docstring is what the piece proves.
-    programs: by which Kaspa programs at the two ends it is required.
+    programs: the Kaspa programs at the two ends that require it.
     """
 
     key: str
@@ -42,7 +42,7 @@ class Piece:
 
     @property
     def proves(self) -> str:
-        """What holds when the piece is proven."""
+        """What is true if the piece is proven."""
         return " ".join((self.check.__doc__ or "").split())
 
 
@@ -80,7 +80,7 @@ PIECES: tuple[Piece, ...] = (
 
 
 def required(claimed: str, native_sides: Set[str] = frozenset()) -> tuple[Piece, ...]:
-    """The pieces that a session on that path has to have, in the order in which reports name them.
+    """The pieces that a session on that path requires, in the order of the reports.
 
     native_sides: which of `client` and `server` speak Kaspa by a native program.
     """

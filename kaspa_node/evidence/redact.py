@@ -1,8 +1,8 @@
-"""No address leaves the raw evidence: reports and logs name roles instead, as the seed's document does.
+"""No address leaves the raw evidence: reports and logs have placeholders instead, as the first proof of concept had.
 
 Known addresses become `<RELAY_IP>`, `<HOME_IP>` (the server's NAT), `<CLIENT_VPS_IP>` (the client's) and
 `<…_LAN_IP>`; any other address becomes `<OTHER_IP_n>`, the same number for the same address. Loopback and unspecified
-addresses say nothing of anybody and stay, and so do the synthetic addresses of peers, which are derived from peer ids.
+addresses identify nobody and stay. The synthetic addresses of peers stay too, because they come from peer ids.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SYNTHETIC = ipaddress.ip_network("fd00::/8")
 
 
 class Redactor:
-    """Replaces addresses in texts; what it calls an address is stable over its life."""
+    """Replaces addresses in texts; it always uses the same placeholder for an address."""
 
     def __init__(self, names: dict[str, str], kept: Iterable[str] = ()) -> None:
         """names: placeholder by canonical address. kept: canonical addresses that stay as they are."""
@@ -32,7 +32,7 @@ class Redactor:
         self._others = 0
 
     def text(self, text: str) -> str:
-        """The text without addresses, and with escapes for characters that could disturb a reader's terminal."""
+        """The text without addresses, and with escapes for characters that a terminal would obey."""
         safe = "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
         return _IPV4.sub(self._ipv4, _IPV6.sub(self._ipv6, safe))
 
@@ -47,7 +47,7 @@ class Redactor:
         return value
 
     def _ipv4(self, match: re.Match[str]) -> str:
-        # An octet of a number that is no address (300.1.1.1) or a leading zero is redacted too: better than a leak.
+        # A text that is almost an address (300.1.1.1, a leading zero) is redacted too: better than a leak.
         return self._name(canonical_ip(match[0]) or match[0], match[0])
 
     def _ipv6(self, match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""report.json: the verdict, and everything that led to it, as plain values."""
+"""report.json: the verdict and everything that it is based on, as plain values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SETTING = (
     m.PEER_REFUSED,
 )
 MAX_TIMELINE = 400
-"""More milestones than this are cut from the timeline's end."""
+"""The timeline has at most this many milestones."""
 
 
 def examine(case: Case, expect: str | None = None) -> tuple[Verdict, dict[str, Any]]:
@@ -61,9 +61,9 @@ def _sentence(breakdown: Breakdown | None) -> str:
 
 
 def relayed_because(case: Case) -> str:
-    """Why a session is on the relay: by the dialer where it tried no punch, else by the last punch that failed.
+    """Why a session is relayed: the dialer's reason if it tried no hole punch, otherwise that of the last failed punch.
 
-    Both ends tell of a failed punch at about the same time, by clocks of their own, so the server's words count.
+    Both ends log a failed punch at about the same time, by clocks of their own, so the server's line is used.
     """
     said = case.session.punch_reason if case.session is not None else None
     if case.session is not None and said is not None and case.session.punch_attempts == 0:
@@ -83,7 +83,7 @@ def relayed_because(case: Case) -> str:
 
 def _report(case: Case, facts: Facts, verdict: Verdict, breakdown: Breakdown | None) -> dict[str, Any]:
     run, session = case.run, case.session
-    # What the dialer said of the path holds also where no program came to use it.
+    # The dialer's report of the path is valid also if no program used the path.
     said = run.session if isinstance(run.session, Session) else None
     punch = _punch(case, said)
     timings = said.timings if said else {}
@@ -106,7 +106,7 @@ def _report(case: Case, facts: Facts, verdict: Verdict, breakdown: Breakdown | N
         "dial": {
             "relayed_seconds": timings.get("relayed_dial"),
             "first_direct_seconds": timings.get("first_direct"),
-            # Where a native program takes the path later, the peer's answer knows only when that was ready.
+            # A native program uses the path later; the peer's answer has only the time when the path was ready.
             "to_ready_seconds": None if "client" in run.native else timings.get("dial_to_ready"),
         },
         "proof": _proof(case, facts, verdict),
@@ -125,7 +125,7 @@ def _parts(case: Case) -> list[tuple[str, Host]]:
 def _punch(case: Case, session: Session | None) -> dict[str, Any]:
     """seconds: relayed connection to direct one. round_trips: to the first direct byte, in round trips of the peers.
 
-    A message over the relay passes two links, so the peers' own round trip is taken as half of the one measured there.
+    A message over the relay passes two links, so half of the round trip measured there counts as the peers' round trip.
     """
     timings = session.timings if session else {}
     lines = [line for _, line in case.punches(session.conn)] if session else []
@@ -154,7 +154,7 @@ def _proof(case: Case, facts: Facts, verdict: Verdict) -> dict[str, Any]:
 
 
 def _bytes(case: Case, facts: Facts) -> dict[str, Any]:
-    """Byte counts of the exercise as far as they are known: None where the evidence for one is missing."""
+    """Byte counts of the exercise; None if the evidence for one is missing."""
     peers = (case.run.client, case.run.server)
     direct = facts.claimed == "direct"
     session, relay = None, None
@@ -203,9 +203,9 @@ def _failure(breakdown: Breakdown | None) -> dict[str, Any] | None:
 
 
 def timeline(case: Case) -> list[dict[str, Any]]:
-    """The run's milestones of all hosts in the order of time, each host's clock set right by its skew.
+    """The run's milestones of all hosts in the order of time, with each host's clock corrected.
 
-    Of a native program's log these are all that it holds: it begins with the run.
+    For a native program these are all milestones of its log, because the log begins with the run.
     """
     entries: list[tuple[float, Host, str, Line]] = []
     for _, host in _parts(case):
@@ -267,7 +267,7 @@ def _read(file: str, journal: Journal | Failure) -> dict[str, Any]:
 
 
 def stamp(time: float) -> str:
-    """Unix time as text: UTC, milliseconds; a time that no calendar holds as its number."""
+    """Unix time as text: UTC, milliseconds; a time outside of the calendar as its number."""
     try:
         return datetime.fromtimestamp(time, UTC).isoformat(sep=" ", timespec="milliseconds")
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""Pieces of proof that any working session needs, whatever its path."""
+"""Pieces of proof that any working session needs, on any path."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def identity(case: Case) -> str:
 
 
 def peer_id(host: Host) -> str:
-    """The host's peer id; Lacking when the collector did not learn it."""
+    """The host's peer id; Lacking if the collector could not read it."""
     if host.peer_id is None:
         raise Lacking(f"the peer id of {host.name} is not known")
     return host.peer_id
@@ -63,7 +63,7 @@ def services(case: Case) -> str:
                 raise Lacking(f"{host.name} did not say which start of {service.name} this is (pid, invocation)")
             starts.append((service.pid, service.invocation))
         if len(set(starts)) > 1:
-            # A new process says nothing against the path; but what it counts does not begin where the old one ended.
+            # A new process does not contradict the path, but its counters start again.
             raise Lacking(f"{host.service} on {host.name} was restarted between the snapshots, its counts began anew")
     return f"the same three processes before and {case.when('after')}"
 
@@ -73,7 +73,7 @@ def clocks(case: Case) -> str:
     skews = []
     for host in case.run.hosts:
         looks = [measure.complete(case, host, label) for label in case.labels(host)]
-        # No slack: all these times are of one clock, and the runs before and after this one may be a second away.
+        # No slack: all these times are of one clock, and another run may be only a second away.
         times = [case.run.started, *(look.controller_time for look in looks), case.run.ended]
         if times != sorted(times):
             raise Contradiction(f"the snapshots of {host.name} were not taken during this run, or not in this order")
@@ -87,8 +87,8 @@ def clocks(case: Case) -> str:
 
 
 def _between(case: Case) -> None:
-    """What a native session moves is counted between the snapshots, so it has to stand after all of the first ones and
-    before any of the last, the relay's included."""
+    """The bytes of a native session are counted between the snapshots. So the session must begin after all first
+    snapshots and end before all last snapshots, those of the relay too."""
     first, last = (
         [measure.complete(case, host, label).controller_time for host in case.run.hosts]
         for label in ("before", "after")
@@ -100,7 +100,7 @@ def _between(case: Case) -> None:
 
 
 def the_session(case: Case) -> Session:
-    """The session that the dialer reported; Lacking when there is none."""
+    """The session that the dialer reported; Lacking if there is none."""
     if case.session is None:
         raise Lacking("the dialing peer reported no session")
     return case.session
@@ -122,7 +122,7 @@ def reported(case: Case) -> str:
 
 
 def one(case: Case, host: Host, milestone: Milestone, **values: str) -> Line:
-    """The one line of that kind; the run id or the session id among the values makes it one."""
+    """The one line of that kind; the run id or the session id among the values makes it unique."""
     found = case.find(host, milestone, **values)
     said = " ".join(f"{name}={value}" for name, value in values.items())
     if not found:
@@ -133,7 +133,7 @@ def one(case: Case, host: Host, milestone: Milestone, **values: str) -> Line:
 
 
 def within_run(case: Case, host: Host, line: Line) -> None:
-    """Contradiction when the line was not written during the run, by the host's clock set right; Lacking without it."""
+    """Contradiction if the line was not written during the run, by the corrected clock; Lacking without a clock."""
     skew = case.skew(host)
     if skew is None:
         raise Lacking(f"the clock of {host.name} is not known")
@@ -153,7 +153,7 @@ def stream(case: Case) -> str:
 
 
 def expect(host: Host, line: Line, **values: str) -> None:
-    """Lacking where the line has no such value, Contradiction where it has another."""
+    """Lacking if the line has no such value, Contradiction if it has another."""
     for name, expected in values.items():
         found = line.fields.get(name)
         if found is None:

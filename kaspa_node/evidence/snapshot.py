@@ -21,7 +21,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class KernelSocket:
-    """One entry of a snapshot's sockets (kaspa_node.evidence.sockets); an end is None where it names no port."""
+    """One entry of a snapshot's sockets (kaspa_node.evidence.sockets); an end is None if it has no port."""
 
     state: str
     local: Endpoint | None
@@ -43,7 +43,7 @@ class NativeProgram:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A host at one moment; `error` says why a part of it is None. native: None where no such program runs."""
+    """A host at one moment; `error` says why a part of it is None. native: None if no such program runs."""
 
     time: float
     controller_time: float

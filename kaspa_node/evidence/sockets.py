@@ -1,6 +1,6 @@
 """The kernel's own list of TCP sockets, as `ss -HtneiO` prints it (add `p` for process ids).
 
-This module stands alone (standard library only): the same parser runs on the hosts where evidence is collected.
+This module needs only the standard library: the same parser runs on the hosts where evidence is collected.
 Fields by iproute2's misc/ss.c: `ino:` inode, `sk:` the socket's cookie, which no second socket ever has until the host
 reboots, `cgroup:` the path below the cgroup2 mount, `bytes_…:` from struct tcp_info.
 """
@@ -25,8 +25,8 @@ class Socket:
 
     local, remote: `10.1.0.2:4012` or `[fd00::1]:4012`, without a zone.
     bytes_sent: handed to the network, retransmissions included; bytes_acked: acknowledged by the other end, one more
-    than the payload where this end sent the SYN; bytes_received: payload. None where the kernel gave no tcp_info.
-    cookie: hexadecimal text. cgroup: None where ss printed none. pids: empty where ss was not allowed to see them.
+    than the payload if this end sent the SYN; bytes_received: payload. None if the kernel gave no tcp_info.
+    cookie: hexadecimal text. cgroup: None if ss printed none. pids: empty if ss was not allowed to see them.
     """
 
     state: str
@@ -56,7 +56,7 @@ def in_cgroup_of(cgroup: str | None, service: str) -> bool:
 
 
 def parse(text: str) -> list[Socket]:
-    """Every socket that the output names; a line that is not one of a socket is passed over."""
+    """Every socket that the output names; other lines are skipped."""
     return [socket for line in text.split("\n") if (socket := _parse_line(line)) is not None]
 
 
@@ -68,7 +68,7 @@ def _parse_line(line: str) -> Socket | None:
     if local is None or remote is None:
         return None
     pids, words = _attributes(match[6] or "")
-    # ss leaves a counter out while it is zero; without tcp_info it leaves out all of them, and `rto:` too.
+    # ss omits a counter while it is zero; without tcp_info it omits all of them, and `rto:` too.
     unknown = 0 if "rto" in words else None
     return Socket(
         state=match[1],

@@ -1,4 +1,4 @@
-"""What a program says of itself (`kaspa-node status --json`): claims, to be held against the kernel's counts."""
+"""What a program reports about itself (`kaspa-node status --json`): claims, to be compared with the kernel's counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kaspa_node.evidence.endpoints import Endpoint, parse_endpoint
 
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """One Kaspa session of a peer; bytes are those of its stream, None where the peer does not say."""
+    """One Kaspa session of a peer; bytes are those of its stream, None if the peer does not report them."""
 
     session: str
     conn: str
@@ -37,7 +37,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class PairCount:
-    """All circuits from src to dst since the relay's start, closed ones too; bytes both ways."""
+    """All circuits from src to dst since the relay's start, closed ones too; bytes in both directions."""
 
     src: str
     dst: str

@@ -1,6 +1,6 @@
-"""A run as a story of about a dozen lines, for a person who has never heard of relays and hole punches.
+"""A run as a story of about a dozen lines, for a reader who does not know relays and hole punches.
 
-What the programs wrote is told as theirs; what it proves is said at the end, by the pieces of proof.
+First it tells what the programs wrote. The end says what is proven, by the pieces of proof.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kaspa_node.evidence.snapshot import Snapshot
 from kaspa_node.evidence.status import Observed, Status
 
 TOLD_ATTEMPTS = 3
-"""More attempts of a hole punch than this are counted, not told."""
+"""More attempts of a hole punch than this are only counted."""
 
 _HOLDS = "reserved"
 _PUNCH = (
@@ -103,7 +103,7 @@ def _status(case: Case, host: Host) -> Status | None:
 
 
 def _said_of_relay(case: Case, host: Host) -> Observed | None:
-    """What the peer says of the run's relay; None when it said nothing of it."""
+    """The peer's report about the run's relay; None without a report."""
     status = _status(case, host)
     relays = status.relays if status is not None else ()
     return next((entry for entry in relays if entry.peer_id == case.run.relay.peer_id), None)

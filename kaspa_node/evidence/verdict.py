@@ -16,10 +16,10 @@ EXIT_SATISFIED, EXIT_FAIL, EXIT_UNUSABLE, EXIT_RELAYED = 0, 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the rule looks at.
+    """Everything that the rule depends on.
 
     expect: direct, relayed or any. claimed: the path that the peers claim, None without a session.
-    findings: what was found for each piece that the claimed path requires; an absent one counts as missing.
+    findings: what was found for each piece that the claimed path requires; an absent finding counts as missing.
     attempts: the attempt at which the punch succeeded. breakdown, hint: why there is no session, and what to do.
     relayed_because: why the session is not direct, for people. native: which of `client` and `server` have a native
     program. relayed_code: why the dialing peer has no direct path, as a code. peer_port: where the peers listen.
@@ -101,7 +101,7 @@ def _piece_hint(kind: type[Missing] | type[Refuted]) -> Callable[[Facts], str]:
 
 
 def _hints(facts: Facts) -> dict[str, str]:
-    """A native program sends what it sends: nobody can make its session's traffic stand out more."""
+    """A native program can't be made to send more, so the hint about more pings does not apply."""
     return {**_PIECE_HINTS, "bytes.session": _ANY_PIECE} if "client" in facts.native else _PIECE_HINTS
 
 

@@ -25,7 +25,7 @@ _PEER_ID_BYTES = 38
 
 
 class BadValue(ValueError):
-    """A text that can't be used. value: the offending part; problem and expected: a clause each."""
+    """A text that can't be used. value: the wrong part; problem and expected: one clause each."""
 
     def __init__(self, value: object, problem: str, expected: str) -> None:
         super().__init__(f"{shown(value)} {problem}; expected {expected}")
@@ -35,14 +35,14 @@ class BadValue(ValueError):
 
 
 def parse_peer_id(text: str) -> str:
-    """The peer id that the text is; raises BadValue. Only ids that hold an Ed25519 key, in base58, are known."""
+    """The peer id that the text is; raises BadValue. Only ids of Ed25519 keys, in base58, are supported."""
     if text.strip() != text or not text.isascii():
         raise BadValue(text, "is no peer id", EXPECT_PEER_ID)
     try:
         peer_id = ID.from_base58(text)
     except ValueError as error:
         raise BadValue(text, f"is no peer id ({error})", EXPECT_PEER_ID) from error
-    # extract_public_key answers None for hashes and for damaged ids alike: the length tells a cut id apart.
+    # extract_public_key answers None for hashes and for damaged ids alike: only the length shows that an id was cut.
     if len(peer_id.to_bytes()) != _PEER_ID_BYTES or peer_id.extract_public_key() is None or str(peer_id) != text:
         problem = "is no complete Ed25519 peer id" if text.startswith("12D3") else "is no Ed25519 peer id"
         raise BadValue(text, problem, EXPECT_PEER_ID)
@@ -78,7 +78,7 @@ def parse_relay(text: str) -> RelayAddress:
 
 
 def parse_circuit(text: str) -> tuple[RelayAddress, str | None]:
-    """The relay of a circuit address, and the peer id at its far end where one is named; raises BadValue."""
+    """The relay of a circuit address, and the peer id at its far end, if there is one; raises BadValue."""
     parts = _split(text, EXPECT_CIRCUIT)
     address = _socket(text, parts[:2], EXPECT_CIRCUIT)
     if len(parts) < 3 or parts[2][0] != "p2p":
@@ -101,7 +101,7 @@ def is_circuit(text: str) -> bool:
 
 
 def _split(text: str, expected: str) -> list[tuple[str, str]]:
-    """(protocol, value) of each part; only protocols of which all the supported forms are made."""
+    """(protocol, value) of each part; only the protocols of the supported forms."""
     if not text.startswith("/"):
         raise BadValue(text, "is no multiaddr: it does not begin with /", expected)
     first = text.split("/", 2)[1]
@@ -117,7 +117,7 @@ def _split(text: str, expected: str) -> list[tuple[str, str]]:
 
 
 def _check_port(text: str, expected: str) -> None:
-    """Say of a bad port that it is one: the library's words for it don't."""
+    """Name a bad port as such, because the library's message does not."""
     parts = text.split("/")
     if len(parts) > 4 and parts[3] == "tcp" and not (parts[4].isascii() and parts[4].isdigit() and len(parts[4]) <= 5):
         raise BadValue(text, f"has the port {shown(parts[4])}, which is no number from 0 to 65535", expected)
@@ -126,7 +126,7 @@ def _check_port(text: str, expected: str) -> None:
 
 
 def _check_peer_ids(text: str) -> None:
-    """Say of a bad peer id that it is one: the library calls it an invalid CID."""
+    """Name a bad peer id as such, because the library calls it an invalid CID."""
     words = text.split("/")
     for place, word in enumerate(words[:-1]):
         if word == "p2p":

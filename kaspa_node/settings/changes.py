@@ -1,4 +1,4 @@
-"""What differs between two configurations of one program, and whether a running one can take it. No socket, no file."""
+"""What differs between two configurations of a program, and whether it can be applied while the program runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kaspa_node.settings.model import Settings, definitions
 class Changes:
     """The keys of the settings that differ, in the order of the docs.
 
-    live: those that a running node takes. restart: those that it was started with, for good.
+    live: settings that a running node applies. restart: settings that need a restart.
     """
 
     live: tuple[str, ...] = ()
@@ -19,7 +19,7 @@ class Changes:
 
 
 def between(old: Settings, new: Settings) -> Changes:
-    """What has changed. Both are of one role, whose own settings alone count."""
+    """What has changed. Both are of the same role; only the settings of that role count."""
     if old.role != new.role:
         raise ValueError(f"settings of a {old.role} can't be compared with those of a {new.role}")
     differing = [d for d in definitions() if old.role in d.roles and getattr(old, d.key) != getattr(new, d.key)]

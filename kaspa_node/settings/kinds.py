@@ -25,7 +25,7 @@ class Kind:
 
     expected: what a good value is, as a clause for error lines and the docs' table.
     check: a TOML value to a setting's value; raises BadValue.
-    from_text: a variable's text to what TOML would hold; what can't be converted is left for `check` to refuse.
+    from_text: a variable's text to a TOML value; `check` refuses what can't be converted.
     """
 
     expected: str
@@ -34,12 +34,12 @@ class Kind:
 
 
 def split_list(text: str) -> list[str]:
-    """The entries of a list in a variable: separated by comma or semicolon, blanks around them dropped."""
+    """The entries of a list in a variable: separated by comma or semicolon, without the blanks around them."""
     return [entry.strip() for entry in re.split(r"[,;]", text) if entry.strip()]
 
 
 def integer(low: int, high: int, unit: str = "", zero: str = "") -> Kind:
-    """A whole number from low to high; zero: what 0 means where it is special."""
+    """A whole number from low to high; zero: what 0 means, if it is special."""
     expected = f"a whole number{f' of {unit}' if unit else ''} from {low} to {high}{f' (0: {zero})' if zero else ''}"
 
     def check(value: object) -> int:
@@ -50,14 +50,14 @@ def integer(low: int, high: int, unit: str = "", zero: str = "") -> Kind:
         return value
 
     def from_text(text: str) -> object:
-        # Longer ones are out of every range, and int() refuses thousands of digits with an error of its own.
+        # Longer numbers are out of every range, and int() refuses thousands of digits with its own error.
         return int(text) if re.fullmatch(r"-?[0-9]{1,30}", text) else text
 
     return Kind(expected, check, from_text)
 
 
 def boolean() -> Kind:
-    """true or false; a variable may also say yes/no, on/off, 1/0."""
+    """true or false; in a variable also yes/no, on/off, 1/0."""
 
     def check(value: object) -> bool:
         if not isinstance(value, bool):
@@ -151,7 +151,7 @@ def external_addresses() -> Kind:
 
 
 def relay_addresses() -> Kind:
-    """Relays, each once: reservations are kept per relay, so a second address of one would fight with the first."""
+    """Relays, each once: there is one reservation for each relay, so a second address would conflict with the first."""
     expected = addresses.EXPECT_CIRCUIT
     return Kind(f"list of {expected}", _relays, split_list)
 
@@ -185,7 +185,7 @@ def allow_list() -> Kind:
 
 
 def local_address() -> Kind:
-    """Where another program of this machine listens; empty for nowhere."""
+    """Where another program of this machine listens; empty for none."""
     expected = f"{local.EXPECT_LOCAL}, or nothing"
 
     def check(value: object) -> LocalAddress | None:
@@ -197,7 +197,7 @@ def local_address() -> Kind:
 
 
 def remotes() -> Kind:
-    """Peers to dial: tables with peer_id, and the rest if wanted; in a variable `ID`, `name=ID` or `name=ID@LISTEN`."""
+    """Peers to dial: tables with peer_id and optional keys; in a variable `ID`, `name=ID` or `name=ID@LISTEN`."""
     expected = "list of tables with peer_id, and name, addrs and listen if wanted"
 
     def check(value: object) -> tuple[Remote, ...]:
@@ -250,7 +250,7 @@ def _remote(entry: dict[str, object]) -> Remote:
 
 
 def via_relays(peer_id: str, value: object) -> tuple[RelayAddress, ...]:
-    """The relays that a remote's addresses go through; raises BadValue where one leads to another peer."""
+    """The relays that a remote's addresses go through; raises BadValue if one leads to another peer."""
     found = []
     for relay, target in _each(value, addresses.parse_circuit, addresses.EXPECT_CIRCUIT):
         if target not in (None, peer_id):
@@ -271,7 +271,7 @@ def _strings(value: object, expected: str) -> list[str]:
 
 
 def _each(value: object, parse: Callable[[str], T], expected: str) -> tuple[T, ...]:
-    """Each entry of a list parsed; an entry that stands there twice is a slip worth telling."""
+    """Each entry of a list parsed; an entry that is there twice is an error."""
     entries = _strings(value, expected)
     found = tuple(parse(entry) for entry in entries)
     for place, entry in enumerate(entries):

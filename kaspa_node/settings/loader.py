@@ -1,7 +1,7 @@
 """From a TOML file and the environment to checked values.
 
-Precedence: KASPA_NODE_* variables, the seed's LIBP2P_* variables, the file, the defaults. An empty variable counts as
-not set. Every bad value ends as one ConfigError that names the setting and where it came from.
+Precedence: KASPA_NODE_* variables, the LIBP2P_* variables of the first proof of concept, the file, the
+defaults. An empty variable counts as not set. Every bad value becomes one ConfigError with the setting and its origin.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def load_state_dir(config_path: str | Path | None, environ: Mapping[str, str]) -
 
 
 def read_toml(path: str | Path) -> dict[str, object]:
-    """The tables of a file; raises ConfigError where it can't be read or is not TOML."""
+    """The tables of a file; raises ConfigError if it can't be read or is not TOML."""
     try:
         return tomllib.loads(Path(path).read_bytes().decode())
     except OSError as error:
@@ -133,7 +133,7 @@ def _checked(definition: Definition, given: Given) -> Any:
 
 
 def _routed(remotes: tuple[Remote, ...], relays: tuple[RelayAddress, ...], origin: str) -> tuple[Remote, ...]:
-    """Remotes with the configured relays as their addresses where they have none of their own."""
+    """Remotes; those without addresses get the configured relays as addresses."""
     routed = []
     for remote in remotes:
         try:
@@ -148,7 +148,7 @@ def _routed(remotes: tuple[Remote, ...], relays: tuple[RelayAddress, ...], origi
 
 
 def _check_backend(values: Mapping[str, Any], given: Mapping[str, Given]) -> None:
-    """That an external backend can be reached both ways, and that nothing is set that would have no effect."""
+    """Check that an external backend can be reached in both directions, and that no setting is without effect."""
     external = values.get("backend", EMBEDDED) == EXTERNAL
     address, remotes = values.get("backend_address"), values.get("remotes", ())
     for remote in remotes:
@@ -173,7 +173,7 @@ def _check_backend(values: Mapping[str, Any], given: Mapping[str, Given]) -> Non
 
 
 def _check_versions(values: Mapping[str, Any], given: Mapping[str, Given]) -> None:
-    """That this peer would not reject another one like itself."""
+    """Check that this peer would not reject another peer with the same settings."""
     defaults = {definition.key: definition.default for definition in definitions()}
     keys = ("minimum_protocol_version", "protocol_version")
     least, advertised = (values.get(key, defaults[key]) for key in keys)

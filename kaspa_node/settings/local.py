@@ -36,9 +36,9 @@ def parse_local(text: str) -> LocalAddress:
 
 
 def parse_loopback(text: str) -> LocalAddress:
-    """The same, where only programs of this machine can connect; raises BadValue.
+    """The same, but only an address that programs of this machine can connect to; raises BadValue.
 
-    Whoever connects there speaks to the remote in this peer's name: the port must not be open to the network.
+    A program that connects there speaks to the remote in this peer's name, so the network must not reach the port.
     """
     address = parse_local(text)
     if address.path is None and not ipaddress.ip_address(address.host).is_loopback:

@@ -33,9 +33,10 @@ _BOTH, _RELAY, _PEER = (RELAY, PEER), (RELAY,), (PEER,)
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One setting: its key in TOML, which programs have it, its kind and meaning, the seed's variables for it.
+    """One setting: its key in TOML, which programs have it, its kind and meaning, its
+    variables of the first proof of concept.
 
-    live: whether a running node takes another value without ending a session that it still allows.
+    live: whether a running node applies a new value without ending a session that it still allows.
     """
 
     key: str
@@ -59,7 +60,7 @@ def _setting(roles: tuple[str, ...], kind: Kind, default: Any, meaning: str, *se
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What one relay or peer is to do; immutable, complete, checked.
+    """The settings of one relay or peer; immutable, complete, checked.
 
     role is `relay` or `peer`; a program ignores the settings of the other. Made by `load_settings`.
     """
@@ -188,7 +189,7 @@ class Settings:
 
     @property
     def known_relays(self) -> tuple[RelayAddress, ...]:
-        """Every relay that is named anywhere, each once: `relays`, then those of the remotes' addresses."""
+        """Every relay in the settings, each once: `relays`, then those of the remotes' addresses."""
         found = {relay.peer_id: relay for remote in reversed(self.remotes) for relay in reversed(remote.addrs)}
         first = {relay.peer_id: relay for relay in self.relays}
         return tuple((first | {peer_id: r for peer_id, r in found.items() if peer_id not in first}).values())
@@ -198,7 +199,7 @@ class Settings:
         return next((remote for remote in self.remotes if name in (remote.name, remote.peer_id)), None)
 
     def check(self, peer_id: str) -> None:
-        """What can be checked only once this node's own peer id is known: that it does not dial itself.
+        """Check that the node does not dial itself; this needs its own peer id.
 
         Raises ConfigError.
         """

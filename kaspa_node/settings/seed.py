@@ -1,8 +1,8 @@
-"""The variables of the seed's binaries, read as those read them.
+"""The variables of the programs of the first proof of concept, read in the same way.
 
-LIBP2P_LISTEN_MULTIADDRS may hold `…/p2p-circuit` entries: these name relays to reserve on, beside those of
+LIBP2P_LISTEN_MULTIADDRS may hold `…/p2p-circuit` entries: these name relays to reserve on, in addition to those of
 LIBP2P_RELAY_MULTIADDRS. LIBP2P_REMOTE_PEER_ID and LIBP2P_REMOTE_MULTIADDRS name the one peer to dial; the id may also
-stand at the end of the addresses. Each list's name is also known in the singular.
+be at the end of the addresses. The singular of each list's name works too.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _list(environ: Mapping[str, str], names: tuple[str, ...]) -> tuple[list[str]
 
 
 def _merged(circuits: list[str], circuit_origin: str, relays: list[str], relay_origin: str) -> list[str]:
-    """Both lists as one: the seed names its relay in both, which is no slip, so each relay is kept once."""
+    """Both lists as one, each relay once: the first proof of concept names its relay in both, so this is no error."""
     named = {_relay_addr(entry, relay_origin): entry for entry in relays}
     extra = [entry for entry in circuits if _relay_addr(entry, circuit_origin) not in named]
     return relays + extra

@@ -17,7 +17,7 @@ class TcpAddress:
 
     addr: the multiaddr, `/ip4/0.0.0.0/tcp/4012`.
     host: an IP address, or a name if addr begins with /dns, /dns4 or /dns6.
-    port: 0 to 65535; 0 only where one listens, and lets the system choose.
+    port: 0 to 65535; 0 only for listening: then the system chooses.
     """
 
     addr: str
@@ -35,7 +35,7 @@ class TcpAddress:
 
 @dataclass(frozen=True, slots=True)
 class RelayAddress:
-    """Where a relay is reached, and who must answer there.
+    """The address of a relay, and the peer id that must answer there.
 
     addr: the multiaddr with the relay's id, without /p2p-circuit: `/ip4/203.0.113.10/tcp/4011/p2p/12D3Koo…`.
     """
@@ -65,9 +65,9 @@ class RelayAddress:
 
 @dataclass(frozen=True, slots=True)
 class LocalAddress:
-    """Where another program of this machine listens, or is listened for.
+    """An address of this machine where another program listens, or where this one listens for it.
 
-    path: of a unix socket; else None, and host and port are those of TCP: an IP address, 1 to 65535.
+    path: of a unix socket, or None for TCP: then host is an IP address and port is 1 to 65535.
     """
 
     path: Path | None = None
@@ -84,7 +84,7 @@ class LocalAddress:
 class Remote:
     """A peer that this one dials.
 
-    name: what people call it; its peer id where no name is configured.
+    name: as configured; the peer id if there is none.
     addrs: the relays through which it is dialed, in order of preference.
     listen: where local programs connect to reach it, or None.
     """
@@ -102,13 +102,13 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """Who is served: everybody (`any`), or exactly the peer ids named; by default nobody."""
+    """The peers that are served: all (`any`), or exactly these peer ids; by default none."""
 
     any: bool = False
     peer_ids: frozenset[str] = frozenset()
 
     def permits(self, peer_id: str) -> bool:
-        """Whether that peer, by its whole id, is served."""
+        """Whether the peer with that id is served."""
         return self.any or peer_id in self.peer_ids
 
     def __str__(self) -> str:
