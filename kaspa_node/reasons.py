@@ -10,8 +10,11 @@ from typing import Final
 POLICY_RELAY_ONLY: Final = "policy-relay-only"
 """The path policy wants the relay."""
 
+NO_RELAY_CONFIGURED: Final = "no-relay-configured"
+"""There is no relay to dial through."""
+
 NO_RELAY: Final = "no-relay"
-"""No relay is configured, or none is connected."""
+"""None of the relays is connected."""
 
 NO_RESERVATION: Final = "no-reservation"
 """The relay holds no reservation of the remote."""
@@ -21,6 +24,9 @@ RELAY_REFUSED: Final = "relay-refused"
 
 NO_LONGER_WANTED: Final = "no-longer-wanted"
 """The remote is no longer one of the configured ones."""
+
+NO_DIRECT_PATH: Final = "no-direct-path"
+"""The path policy wants a direct path, and there is none."""
 
 PATH_FAILED_UNDER_DATA: Final = "path-failed-under-data"
 """A direct path was opened and then carried nothing: it is not tried for a while."""
@@ -57,6 +63,18 @@ DISPLACED: Final = "displaced"
 NO_PLACE: Final = "no-place"
 
 SENTENCES = {
+    POLICY_RELAY_ONLY: "the policy is relay-only",
+    NO_RELAY_CONFIGURED: "no relay is configured for it",
+    NO_RELAY: "{relays}",
+    NO_RESERVATION: "the relay has no reservation for it",
+    RELAY_REFUSED: "{answers}",
+    NO_LONGER_WANTED: "no longer one of the remotes",
+    NO_DIRECT_PATH: "no direct path: {why}",
+    PATH_FAILED_UNDER_DATA: "the direct path failed under data ({why}); it is not tried for {seconds:.0f} s",
+    PATH_LOST: "{problem}",
+    SESSION_REFUSED: "{problem}",
+    SESSION_ENDED: "{problem}",
+    BACKEND_FAILED: "{problem}",
     NO_ANSWER: "timeout after {seconds:.0f} s ({answers})",
     HANDSHAKE_TIMEOUT: (
         "TCP connected, but the handshake had no answer within {seconds:.0f} s ({answers}); "
@@ -70,7 +88,7 @@ SENTENCES = {
     DIRECT_LOST: "the direct connection has ended already",
     CIRCUIT_LOST: "the relayed connection has ended: {why}",
 }
-"""The sentence of a code; the names in braces are its details. The other codes come with sentences of their own."""
+"""The sentence of a code; the names in braces are its details."""
 
 
 class Reason:

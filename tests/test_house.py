@@ -35,7 +35,17 @@ BELOW = {
     "p2p": {"constants", "errors", "milestones", "journal", "reasons", "settings"},
     "bridge": {"errors", "milestones", "journal", "p2p"},
 }
-BELOW["node"] = {"identity", "shutdown", *BELOW["bridge"], *BELOW["kaspa"], *BELOW["settings"], "bridge", "kaspa"}
+BELOW["node"] = {
+    "constants",
+    "reasons",
+    "identity",
+    "shutdown",
+    *BELOW["bridge"],
+    *BELOW["kaspa"],
+    *BELOW["settings"],
+    "bridge",
+    "kaspa",
+}
 BELOW["cli"] = {"node", "evidence", *BELOW["node"]}
 
 # State machines: what happens is told to them, with the time, and they say what to do.

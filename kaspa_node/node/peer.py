@@ -57,7 +57,7 @@ class Peer:
     def _make_backend(self, settings: Settings) -> Backend:
         may_open = self.access.may_open
         if settings.backend == EXTERNAL:
-            return ExternalBackend(self.host, settings.backend_address, may_open, self._progress, self._journal)
+            return ExternalBackend(self.host, settings.backend_address, may_open, lambda: self.remotes, self._journal)
         config = KaspaConfig(
             network=networks.named(settings.network),
             protocol_version=settings.protocol_version,
@@ -66,9 +66,6 @@ class Peer:
             ping_interval=settings.ping_interval,
         )
         return EmbeddedBackend(self.host, config, may_open, settings.control.parent, self._journal)
-
-    def _progress(self, peer: str) -> str:
-        return self.remotes.progress(peer)
 
     def _vantage(self) -> Vantage:
         return Vantage.best(self.links.mappings(), self.host.announced, self.host.listener.addresses)

@@ -10,8 +10,7 @@ from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.journal import Journal
 from kaspa_node.node.backends.base import Backend
 from kaspa_node.node.links import RelayLinks
-from kaspa_node.node.remote import RemoteKeeper
-from kaspa_node.p2p.dial import Dialer
+from kaspa_node.node.remote.keeper import RemoteKeeper
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.reservation.link import RelayLink
@@ -33,19 +32,18 @@ class Remotes:
         self._journal = journal
         self._keepers: dict[str, RemoteKeeper] = {}
         self._aims: dict[str, Aim] = {}
-        self._scopes: dict[str, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
 
     def start(self, nursery: trio.Nursery) -> None:
         """Keep the remotes in `nursery` from now on."""
         self._nursery = nursery
-        for peer in self._keepers:
-            self._run(peer)
+        for keeper in self._keepers.values():
+            nursery.start_soon(keeper.run)
 
     def apply(self, settings: Settings) -> None:
         """Keep the remotes that these settings name, after the links are theirs.
 
-        A keeper of which nothing changes goes on as it is. What a dismissed one has brought about is not ended here.
+        A keeper of which nothing changes goes on as it is.
         """
         aims: dict[str, Aim] = {
             remote.peer_id: (remote, settings.path_policy, self._links.to(remote.addrs or settings.relays))
@@ -53,34 +51,21 @@ class Remotes:
         }
         for peer in self._keepers.keys() - aims.keys():
             self._keepers.pop(peer).dismiss()
-            if (scope := self._scopes.pop(peer, None)) is not None:
-                scope.cancel()
         self._keepers = {peer: self._keeper(peer, aim) for peer, aim in aims.items()}
         self._aims = aims
 
     def _keeper(self, peer: str, aim: Aim) -> RemoteKeeper:
-        remote, policy, links = aim
         keeper = self._keepers.get(peer)
-        if keeper is not None and self._aims[peer] == aim:
-            return keeper
-        dialer = Dialer(self._host, peer, links, self._puncher, self._journal)
         if keeper is not None:
-            keeper.aim(remote, policy, dialer)
+            if self._aims[peer] != aim:
+                keeper.aim(*aim)
             return keeper
-        keeper = RemoteKeeper(remote, policy, dialer, self._backend, self._host, self._journal)
+        keeper = RemoteKeeper(
+            *aim, host=self._host, puncher=self._puncher, backend=self._backend, journal=self._journal
+        )
         if self._nursery is not None:
-            self._keepers[peer] = keeper
-            self._run(peer)
+            self._nursery.start_soon(keeper.run)
         return keeper
-
-    def _run(self, peer: str) -> None:
-        assert self._nursery is not None
-        scope = self._scopes[peer] = trio.CancelScope()
-        self._nursery.start_soon(self._keep, self._keepers[peer], scope)
-
-    async def _keep(self, keeper: RemoteKeeper, scope: trio.CancelScope) -> None:
-        with scope:
-            await keeper.run()
 
     # What others ask
 
@@ -99,6 +84,10 @@ class Remotes:
     def progress(self, peer: str) -> str:
         """How far the way to a remote is, in words."""
         keeper = self._keepers.get(peer)
-        if keeper is None:
-            return "no longer one of the remotes"
-        return keeper.state if keeper.reason is None else f"{keeper.state} ({keeper.reason})"
+        return "no longer one of the remotes" if keeper is None else keeper.progress()
+
+    async def direct_within(self, peer: str, seconds: float) -> None:
+        """Wait for a direct path to a remote, as long as there is hope for one, at most so long."""
+        keeper = self._keepers.get(peer)
+        if keeper is not None:
+            await keeper.direct_within(seconds)

@@ -11,7 +11,7 @@ from kaspa_node import __version__
 from kaspa_node.milestones import PEER
 from kaspa_node.node.backends.base import Backend
 from kaspa_node.node.common import unix_time
-from kaspa_node.node.remote import RemoteKeeper
+from kaspa_node.node.remote.keeper import RemoteKeeper
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.relay.circuit import CircuitListener
 from kaspa_node.p2p.reservation.link import RelayLink
@@ -49,12 +49,14 @@ def peer_status(peer: PeerParts) -> dict[str, Any]:
 
 
 def _remote(keeper: RemoteKeeper) -> dict[str, Any]:
-    remote = keeper.remote
+    remote, reason, limit = keeper.remote, keeper.reason, keeper.limit
     return {
         "name": remote.name,
         "peer_id": remote.peer_id,
         "state": keeper.state,
-        "reason": keeper.reason,
+        "reason": None if reason is None else str(reason),
+        "code": None if reason is None else reason.code,
+        "limit": None if limit is None else {"seconds": limit.seconds, "bytes": limit.bytes},
         "listen": None if remote.listen is None else str(remote.listen),
     }
 

@@ -45,6 +45,10 @@ class ConnectionLost(P2PError):
     """The connection is gone: closed by either end, reset, or silent for too long."""
 
 
+class ConnectionStarved(ConnectionLost):
+    """Nothing comes through the connection any more, and nobody has ended it."""
+
+
 class StreamReset(P2PError):
     """The stream was reset: what was sent may not have arrived."""
 

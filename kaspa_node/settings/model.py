@@ -129,6 +129,15 @@ class Settings:
         "The path of Kaspa sessions: direct, or the relay if there is no direct one; only direct; only the relay.",
         live=True,
     )
+    wait_for_direct: int = _setting(
+        _PEER,
+        kinds.integer(0, 600, "seconds"),
+        15,
+        "How long a connection of a local program waits for a direct path while the remote is reached over the relay "
+        "only; 15 s are enough for three attempts at a hole punch. A connection that begins on the relay stays there. "
+        "With an external backend.",
+        live=True,
+    )
     state_dir: Path = _setting(
         _BOTH, kinds.absolute_path(), Path("/var/lib/kaspa-node"), "Holds the key file `identity.key`."
     )

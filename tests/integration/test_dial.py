@@ -1,4 +1,4 @@
-"""The way to a remote over loopback: waiting for its reservation, relays that restart, relays that are down."""
+"""The path to a remote over loopback: waiting for its reservation, relays that restart, relays that are down."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.constants import DIRECT_ONLY, PREFER_DIRECT, RELAY_ONLY
-from kaspa_node.p2p import dial as dial_module
+from kaspa_node.kaspa.errors import HandshakeFailed
+from kaspa_node.node.remote import attempt as attempt_module
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, Connection
-from kaspa_node.p2p.dial import Dialer, Reached
-from kaspa_node.p2p.errors import DialError, PortBusy
+from kaspa_node.p2p.channel.connection import DIRECT, RELAYED, CircuitLimit, Connection
+from kaspa_node.p2p.channel.stream import Stream
+from kaspa_node.p2p.errors import PortBusy
 from kaspa_node.p2p.punch import attempts, simultaneous
-from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.punch.vantage import Vantage
 from kaspa_node.p2p.relay import circuit
+from kaspa_node.p2p.relay.ledger import Circuit, RelayLimits
 from kaspa_node.p2p.reservation import keeper as keeper_module
 from kaspa_node.p2p.reservation import link as link_module
 from kaspa_node.p2p.reservation.link import RelayLink
 from kaspa_node.settings.values import RelayAddress
+from tests.integration.remotes import dialing
 from tests.integration.world import Party, World, say, standing, until, world
 from tests.unit.p2p.parties import peer_id
 
@@ -35,17 +37,11 @@ RUN = "20261123T101500Z-4f2a"
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dial_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(attempt_module, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(keeper_module, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(attempts, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(attempts, "REFUSED_PAUSES", (0.01,))
     monkeypatch.setattr(simultaneous, "WINDOW_SECONDS", 0.2)
-
-
-def dialer(party: Party, peer: str) -> Dialer:
-    """What looks for the way from `party` to `peer`."""
-    assert party.puncher is not None
-    return Dialer(party.host, peer, party.links, party.puncher, party.journal)
 
 
 async def two(w: World) -> tuple[Party, Party]:
@@ -60,26 +56,34 @@ async def two(w: World) -> tuple[Party, Party]:
 async def test_prefer_direct_takes_the_punched_path() -> None:
     async with world() as w:
         a, b = await two(w)
-        reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, RUN)
-        assert reached.connection.route.path == DIRECT
-        assert reached.relayed.route.path == RELAYED
-        assert reached.attempts == 1
-        assert reached.direct_seconds is not None
-        assert 0 < reached.relayed_seconds < reached.relayed_seconds + reached.direct_seconds
-        assert a.journal.of("dial.started")["run"] == RUN
-        assert a.journal.of("circuit.outbound")["conn"] == reached.relayed.id
+        async with dialing(a, b.peer_id, PREFER_DIRECT) as dialer:
+            reached = await dialer.reach(RUN)
+            assert reached.connection.route.path == DIRECT
+            assert reached.answer["punch"] == {"attempts": 1, "succeeded": True, "reason": None, "code": None}
+            timings = reached.answer["timings"]
+            assert 0 < timings["relayed_dial"] < timings["dial_to_ready"]
+            assert timings["punch"] > 0
+            [started] = a.journal.all(milestones.DIAL_STARTED, run=RUN)
+            [outbound] = a.journal.all(milestones.CIRCUIT_OUTBOUND, run=RUN)
+            assert started["peer"] == outbound["peer"] == b.peer_id
+            await until(lambda: a.host.connections.to(b.peer_id, RELAYED) is None)
 
 
 async def test_relay_only_stays_on_the_relay_and_wants_no_punch() -> None:
     async with world() as w:
         a, b = await two(w)
-        reached = await dialer(a, b.peer_id).reach(RELAY_ONLY, None)
-        assert reached.connection is reached.relayed
-        assert await say(a.host, b.peer_id, b"relayed", RELAYED) == b"relayed"
-        assert b.puncher is not None
-        theirs = await standing(b.host, a.peer_id, RELAYED)
-        await until(lambda: b.puncher.progress(theirs).over)  # type: ignore[union-attr]
-        assert a.host.connections.to(b.peer_id, DIRECT) is None
+        async with dialing(a, b.peer_id, RELAY_ONLY) as dialer:
+            reached = await dialer.reach()
+            assert reached.connection.route.path == RELAYED
+            assert (reached.answer["punch"]["reason"], reached.answer["punch"]["code"]) == (
+                "the policy is relay-only",
+                "policy-relay-only",
+            )
+            assert await say(a.host, b.peer_id, b"relayed", RELAYED) == b"relayed"
+            assert b.puncher is not None
+            theirs = await standing(b.host, a.peer_id, RELAYED)
+            await until(lambda: theirs.id == reached.connection.id)
+            assert a.host.connections.to(b.peer_id, DIRECT) is None
 
 
 def unreachable(party: Party) -> None:
@@ -93,16 +97,19 @@ async def test_prefer_direct_falls_back_to_the_relay_and_says_why() -> None:
         a, b = await two(w)
         unreachable(a)
         unreachable(b)
-        reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, RUN)
-        assert reached.connection is reached.relayed
-        assert reached.attempts == 3
-        first, second, third = (str(told["reason"]) for told in a.journal.all(milestones.PUNCH_FAILED))
-        assert "127.0.0.1:1: Connection refused" in first
-        assert "Connection refused" in second
-        assert reached.reason == third
-        fallback = a.journal.of("path.fallback")
-        assert (fallback["peer"], fallback["reason"], fallback["run"]) == (b.peer_id, reached.reason, RUN)
-        assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
+        async with dialing(a, b.peer_id, PREFER_DIRECT) as dialer:
+            reached = await dialer.reach(RUN)
+            assert reached.connection.route.path == RELAYED
+            assert reached.attempts == 3
+            failed = a.journal.all(milestones.PUNCH_FAILED, relayed=reached.connection.id)
+            first, second, third = (str(told["reason"]) for told in failed)
+            assert "127.0.0.1:1: Connection refused" in first
+            assert "Connection refused" in second
+            assert reached.answer["punch"]["reason"] == third
+            assert reached.answer["punch"]["code"] in ("no-answer", "exchange-failed")
+            [fallback] = a.journal.all(milestones.PATH_FALLBACK, run=RUN)
+            assert (fallback["peer"], fallback["reason"]) == (b.peer_id, third)
+            assert await say(a.host, b.peer_id, b"relayed") == b"relayed"
 
 
 async def test_direct_only_does_without_rather_than_stay_on_the_relay() -> None:
@@ -110,9 +117,9 @@ async def test_direct_only_does_without_rather_than_stay_on_the_relay() -> None:
         a, b = await two(w)
         unreachable(a)
         unreachable(b)
-        with pytest.raises(DialError, match="no direct path"):
-            await dialer(a, b.peer_id).reach(DIRECT_ONLY, None)
-        assert a.host.connections.to(b.peer_id) is None
+        async with dialing(a, b.peer_id, DIRECT_ONLY) as dialer:
+            assert "no direct path" in await dialer.refused()
+            assert a.host.connections.to(b.peer_id) is None
 
 
 # Waiting
@@ -122,19 +129,12 @@ async def test_it_waits_for_the_reservation_of_the_remote_and_says_so() -> None:
     async with world() as w:
         relay = await w.relay()
         a = await w.party(1, relay, reserve=False)
-        looking = dialer(a, peer_id(2))
-        found: list[Reached] = []
-
-        async def look() -> None:
-            found.append(await looking.reach(RELAY_ONLY, RUN))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(look)
+        async with dialing(a, peer_id(2), RELAY_ONLY) as dialer:
             waiting = await a.journal.seen(milestones.DIAL_WAITING, count=2)
-            assert (waiting["peer"], waiting["relay"], waiting["run"]) == (peer_id(2), relay.host.peer_id, RUN)
-            assert looking.state == "waiting"
+            assert (waiting["peer"], waiting["relay"]) == (peer_id(2), relay.host.peer_id)
+            assert dialer.keeper.progress() == "waiting (the relay has no reservation for it)"
             await w.party(2, relay)
-        assert found[0].connection.remote == peer_id(2)
+            await until(dialer.relayed)
 
 
 async def test_it_waits_for_the_relay() -> None:
@@ -146,15 +146,12 @@ async def test_it_waits_for_the_relay() -> None:
         a = Party(1, (relay,), reserve=False, punches=True, permits=lambda peer: True)
         await w.run(a.host, *(link.run for link in a.links))
         await a.journal.seen(milestones.RESERVATION_FAILED)
-        found: list[Reached] = []
-
-        async def look() -> None:
-            found.append(await dialer(a, b.peer_id).reach(RELAY_ONLY, None))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(look)
+        async with dialing(a, b.peer_id, RELAY_ONLY) as dialer:
+            await until(lambda: dialer.keeper.reason is not None)
+            assert dialer.keeper.reason is not None
+            assert dialer.keeper.reason.code == "no-relay"
             await w.relay(port=port)
-        assert found[0].connection.remote == b.peer_id
+            await until(dialer.relayed)
 
 
 async def test_a_relay_that_is_down_does_not_stand_before_one_that_is_up() -> None:
@@ -165,17 +162,16 @@ async def test_a_relay_that_is_down_does_not_stand_before_one_that_is_up() -> No
         nowhere = RelayAddress(f"/ip4/127.0.0.1/tcp/1/p2p/{peer_id(8)}", "127.0.0.1", 1, peer_id(8))
         a.links.insert(0, RelayLink(a.host, nowhere, reserve=False, journal=a.journal))
         a.host.start_soon(a.links[0].run)
-        reached = await dialer(a, b.peer_id).reach(RELAY_ONLY, None)
-        assert reached.relayed.route.relay == relay.host.peer_id
+        async with dialing(a, b.peer_id, RELAY_ONLY) as dialer:
+            assert (await dialer.reach()).connection.route.relay == relay.host.peer_id
 
 
-async def test_without_a_relay_there_is_no_way() -> None:
+async def test_without_a_relay_there_is_no_session() -> None:
     async with world() as w:
-        host = await w.host(1)
-        party = Party(3, (), reserve=False, punches=False, permits=lambda peer: True)
-        puncher = Puncher(host, party.vantage, party.journal)
-        with pytest.raises(DialError, match="no relay is configured for it"):
-            await Dialer(host, peer_id(2), [], puncher, party.journal).reach(RELAY_ONLY, None)
+        a = Party(3, (), reserve=False, punches=False, permits=lambda peer: True)
+        await w.run(a.host)
+        async with dialing(a, peer_id(2), RELAY_ONLY) as dialer:
+            assert await dialer.refused() == "no relay is configured for it"
 
 
 async def test_a_remote_that_refuses_is_not_waited_for() -> None:
@@ -183,8 +179,69 @@ async def test_a_remote_that_refuses_is_not_waited_for() -> None:
         relay = await w.relay()
         a = await w.party(1, relay, reserve=False)
         await w.party(2, relay, permits=lambda peer: False)
-        with pytest.raises(DialError, match="through .*: the relay answered CONNECTION_FAILED"):
-            await dialer(a, peer_id(2)).reach(PREFER_DIRECT, None)
+        async with dialing(a, peer_id(2), PREFER_DIRECT) as dialer:
+            refused = await dialer.refused()
+            assert refused.startswith("through ")
+            assert refused.endswith(": the relay answered CONNECTION_FAILED")
+
+
+# What fails leaves nothing behind
+
+
+async def test_sessions_that_fail_hold_no_place_at_the_relay() -> None:
+    async with world() as w:
+        relay = await w.relay(RelayLimits(max_circuits_per_peer=2))
+        a, b, c = await w.party(1, relay), await w.party(2, relay), await w.party(3, relay)
+        for policy in (PREFER_DIRECT, RELAY_ONLY):
+            async with dialing(a, b.peer_id, policy) as dialer:
+                dialer.backend.refuses = HandshakeFailed("Network mismatch")
+                for tries in range(1, 6):
+                    assert await dialer.refused() == "Network mismatch"
+                    assert dialer.backend.tries >= tries
+                assert a.host.connections.of(b.peer_id) == []
+                await until(lambda: not relay.ledger.circuits)
+                async with dialing(c, b.peer_id, policy) as honest:
+                    await honest.reach()
+
+
+async def test_a_relay_that_carries_nothing_is_left_for_another_one() -> None:
+    async with world() as w:
+        dead, relay = await w.relay(), await w.other_relay(8)
+        b = await w.party(2, dead, relay)
+        a = await w.party(1, dead, relay, reserve=False)
+
+        async def swallow(circuit: Circuit, source: Stream, sink: Stream) -> str:
+            await trio.sleep_forever()
+            raise AssertionError
+
+        dead.service._carry = swallow  # type: ignore[method-assign]
+        a.host.upgrader._seconds = 0.3
+        async with dialing(a, b.peer_id, RELAY_ONLY) as dialer:
+            for _ in range(3):
+                assert (await dialer.reach()).connection.route.relay == relay.host.peer_id
+        assert len(a.journal.all(milestones.DIAL_STARTED, addr=dead.address.circuit_to(b.peer_id))) == 1
+
+
+async def test_the_limit_of_a_circuit_is_read() -> None:
+    async with world() as w:
+        relay = await w.relay(RelayLimits(circuit_duration=7.0, circuit_bytes=4096))
+        a, b = await w.party(1, relay, reserve=False), await w.party(2, relay)
+        async with dialing(a, b.peer_id, RELAY_ONLY) as dialer:
+            reached = await dialer.reach()
+            limit = CircuitLimit(seconds=7, bytes=4096)
+            assert reached.connection.route.limit == dialer.keeper.limit == limit
+            assert (await standing(b.host, a.peer_id, RELAYED)).route.limit == limit
+
+
+async def test_a_session_that_ends_again_and_again_is_dialed_more_and_more_rarely() -> None:
+    async with world() as w:
+        a, b = await two(w)
+        async with dialing(a, b.peer_id, RELAY_ONLY) as dialer:
+            for number in (1, 2):
+                await until(lambda number=number: len(dialer.backend.opened) == number)  # type: ignore[misc]
+                dialer.backend.opened[-1].connection.close("its time is over")
+                await until(lambda: not dialer.relayed())
+            assert dialer.keeper.progress() == "backoff (its time is over)"
 
 
 # A relay that restarts
@@ -204,8 +261,8 @@ async def test_after_a_restart_of_the_relay_peers_reserve_again_by_themselves() 
         await b.journal.seen(milestones.RESERVATION_ACCEPTED, count=2)
         assert list(again.ledger.reservations) == [b.peer_id]
         assert str(b.links[0].observed) == str(b.host.listener.addresses[0])
-        reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, None)
-        assert reached.connection.route.path == DIRECT
+        async with dialing(a, b.peer_id, PREFER_DIRECT) as dialer:
+            assert (await dialer.reach()).connection.route.path == DIRECT
 
 
 @pytest.fixture
@@ -235,8 +292,8 @@ async def test_from_another_port_it_goes_back_to_the_listening_port_without_losi
         assert list(relay.ledger.reservations) == [b.peer_id]
         await until(lambda: len(relay.host.connections.of(b.peer_id)) == 1)
         a = await w.party(1, relay, reserve=False)
-        reached = await dialer(a, b.peer_id).reach(PREFER_DIRECT, None)
-        assert reached.connection.route.path == DIRECT
+        async with dialing(a, b.peer_id, PREFER_DIRECT) as dialer:
+            assert (await dialer.reach()).connection.route.path == DIRECT
 
 
 @pytest.mark.usefixtures("busy_once")
@@ -278,14 +335,16 @@ async def test_a_punch_goes_from_the_port_that_the_relay_sees(monkeypatch: pytes
         await until(lambda: link.mapping)
         assert link.mapping is not None
         assert link.observed is None
-        reached = await dialer(parties[1], parties[2].peer_id).reach(PREFER_DIRECT, None)
-        assert (reached.connection.route.path, reached.attempts) == (DIRECT, 1)
-        ends = [SocketAddress.parse(end) for end in (reached.connection.route.local, reached.connection.route.remote)]
-        assert ends[busy - 1] == link.mapping.seen_at
-        old = link.standing
-        assert old is not None
-        await link._move(old)
-        assert link.standing is old, "the punch was just now"
+        async with dialing(parties[1], parties[2].peer_id, PREFER_DIRECT) as dialer:
+            reached = await dialer.reach()
+            assert (reached.connection.route.path, reached.attempts) == (DIRECT, 1)
+            route = reached.connection.route
+            ends = [SocketAddress.parse(end) for end in (route.local, route.remote)]
+            assert ends[busy - 1] == link.mapping.seen_at
+            old = link.standing
+            assert old is not None
+            await link._move(old)
+            assert link.standing is old, "the punch was just now"
 
 
 async def test_another_relay_at_the_address_is_not_reserved_on() -> None:

@@ -152,7 +152,7 @@ def test_a_fresh_path_has_no_session_until_a_program_uses_it(world: World) -> No
         reply = fresh(world)
         assert rest_of(old) == b""
     assert (reply["path"], reply["session"], reply["run"]) == ("direct", None, RUN)
-    assert reply["punch"] == {"attempts": 1, "succeeded": True, "reason": None}
+    assert reply["punch"] == {"attempts": 1, "succeeded": True, "reason": None, "code": None}
     times = reply["timings"]
     assert times["handshake"] is times["first_direct"] is None
     assert 0 < times["relayed_dial"] + times["punch"] <= times["dial_to_ready"] + 0.001
@@ -190,7 +190,7 @@ def test_whoever_asks_may_wait_for_the_first_stream(world: World) -> None:
 
 
 def test_a_path_that_no_program_uses_is_told_to_whoever_waits_for_one(world: World) -> None:
-    with pytest.raises(RequestFailed, match=r"the path stands \(direct\), and no local program"):
+    with pytest.raises(RequestFailed, match=r"the path is up \(direct\), and no local program"):
         world.client.ask("session", remote="server", timeout=3, stream=True)
 
 

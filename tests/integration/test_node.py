@@ -68,7 +68,7 @@ def test_a_session_moves_to_the_direct_path(three: Three) -> None:
     since = three.client.mark(), three.server.mark()
     reply = fresh(three)
     assert (reply["path"], reply["run"], reply["peer_id"]) == ("direct", RUN, three.server.peer_id)
-    assert reply["punch"] == {"attempts": 1, "succeeded": True, "reason": None}
+    assert reply["punch"] == {"attempts": 1, "succeeded": True, "reason": None, "code": None}
     times = reply["timings"]
     assert times["relayed_dial"] > 0
     assert 0 < times["punch"] <= times["first_direct"]

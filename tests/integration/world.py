@@ -156,7 +156,13 @@ class World:
         self, limits: RelayLimits | None = None, permits: Callable[[str], bool] = lambda peer: True, port: int = 0
     ) -> Relay:
         """A running relay."""
-        relay = Relay(limits or RelayLimits(), permits, port)
+        return await self._run_relay(Relay(limits or RelayLimits(), permits, port))
+
+    async def other_relay(self, number: int) -> Relay:
+        """A running relay that is another party than RELAY."""
+        return await self._run_relay(Relay(RelayLimits(), lambda peer: True, 0, number))
+
+    async def _run_relay(self, relay: Relay) -> Relay:
         await self.run(relay.host, relay.service.run)
         return relay
 
@@ -194,8 +200,8 @@ async def world() -> AsyncIterator[World]:
 class Relay:
     """A relay's parts."""
 
-    def __init__(self, limits: RelayLimits, permits: Callable[[str], bool], port: int) -> None:
-        self.host = make_host(RELAY, port)
+    def __init__(self, limits: RelayLimits, permits: Callable[[str], bool], port: int, number: int = RELAY) -> None:
+        self.host = make_host(number, port)
         self.journal = WatchedJournal()
         self.ledger = Ledger(limits)
         self.service = RelayService(self.host, self.ledger, permits, self.journal)

@@ -42,10 +42,15 @@ class KaspaStream:
 class Session(Protocol):
     """What a remote's keeper keeps: a Kaspa session, or, for other programs to use, the path alone.
 
-    closed: set when it is gone.
+    closed: set when it is over.
     """
 
     closed: trio.Event
+
+    @property
+    def reason(self) -> str:
+        """Why it is over, or an empty text if nobody has said."""
+        ...
 
     @property
     def path(self) -> str:
@@ -158,6 +163,11 @@ class Backend(ABC):
         None if there is none, and always with an external backend: there other programs have the sessions.
         """
         return None
+
+    def serves(self, connection: Connection) -> bool:
+        """Whether a Kaspa stream that the remote opened is on that connection."""
+        streams = (s for s in self.streams.values() if s.connection is connection)
+        return any(stream.transport.direction == "incoming" for stream in streams)
 
     def uses(self, connection: Connection) -> bool:
         """Whether a Kaspa stream is open on that connection."""

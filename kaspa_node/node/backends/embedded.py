@@ -48,6 +48,11 @@ class EmbeddedSession:
         return self._kaspa.transport.path
 
     @property
+    def reason(self) -> str:
+        """Why it is over."""
+        return self._kaspa.close_reason or ""
+
+    @property
     def session(self) -> str:
         """Its id."""
         return self._kaspa.transport.session

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
@@ -21,16 +21,28 @@ from kaspa_node.node.backends.external_session import ExternalSession
 from kaspa_node.node.backends.forwards import LocalForwards
 from kaspa_node.node.backends.program import ExternalProgram
 from kaspa_node.node.requests import ExerciseRequest
-from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.connection import RELAYED, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ConnectionLost, P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.settings import Settings
 from kaspa_node.settings.values import LocalAddress, Remote
 
-# tonic, under kaspad, gives a call ten seconds until the response's headers: a longer wait would serve nobody.
+# tonic, under kaspad, gives a call ten seconds until the response's headers. A program that connects is kept waiting
+# longer only if it is asked to wait for a direct path.
 WAIT_SECONDS = 10.0
-Progress = Callable[[str], str]
+
+
+class RemoteView(Protocol):
+    """What is asked of the remotes here."""
+
+    def progress(self, peer: str) -> str:
+        """How far the way to a remote is, as a clause for the log."""
+        ...
+
+    async def direct_within(self, peer: str, seconds: float) -> None:
+        """Wait for a direct path to a remote, as long as there is hope for one, at most so long."""
+        ...
 
 
 class _End:
@@ -45,7 +57,7 @@ class _End:
 class ExternalBackend(Backend):
     """Splices streams to other programs' sockets.
 
-    progress: how far the session to a peer is, as a clause for the log.
+    remotes: gives the remotes, which come later than their backend.
     """
 
     def __init__(
@@ -53,13 +65,14 @@ class ExternalBackend(Backend):
         host: Host,
         backend: LocalAddress | None,
         may_open: Callable[[str], bool],
-        progress: Progress,
+        remotes: Callable[[], RemoteView],
         journal: Journal,
     ) -> None:
         super().__init__(host, may_open, journal)
         self._program = ExternalProgram(backend, journal)
         self._forwards = LocalForwards(self._carry, self._refuse, journal)
-        self._progress = progress
+        self._remotes = remotes
+        self._wait_for_direct = 0.0
         self._nursery: trio.Nursery | None = None
         self._ends: dict[str, _End] = {}
         self._sessions: dict[str, ExternalSession] = {}
@@ -78,22 +91,24 @@ class ExternalBackend(Backend):
 
         def commit() -> None:
             forwards()
+            self._wait_for_direct = float(settings.wait_for_direct)
             for peer in self._sessions.keys() - remotes:
-                session = self._sessions.pop(peer)
-                if not self.uses(session.connection):
-                    session.connection.close("no longer the session to a remote")
+                del self._sessions[peer]
 
         return commit
 
     async def end(self, sessions: Mapping[str, str]) -> None:
         """Break off what is carried; the programs at both ends see an error."""
         for session, reason in sessions.items():
-            if (end := self._ends.get(session)) is not None:
-                end.reason = reason
-                end.scope.cancel()
+            self._break_off(session, reason)
         for session in sessions:
             if (end := self._ends.get(session)) is not None:
                 await end.over.wait()
+
+    def _break_off(self, session: str, reason: str) -> None:
+        if (end := self._ends.get(session)) is not None:
+            end.reason = reason
+            end.scope.cancel()
 
     async def stop(self) -> None:
         """Nothing is said here: the programs at both ends see their connections end."""
@@ -115,11 +130,12 @@ class ExternalBackend(Backend):
     # Streams to remotes
 
     async def _carry(self, remote: Remote, local: trio.SocketStream) -> None:
+        seconds = max(WAIT_SECONDS, self._wait_for_direct)
         try:
-            with trio.fail_after(WAIT_SECONDS):
-                session, stream = await self._stream_to(remote.peer_id)
+            with trio.fail_after(seconds) as waiting:
+                session, stream = await self._stream_to(remote.peer_id, waiting.deadline)
         except trio.TooSlowError:
-            waited = f"not reached within {WAIT_SECONDS:.0f} s: {self._progress(remote.peer_id)}"
+            waited = f"not reached within {seconds:.0f} s: {self._remotes().progress(remote.peer_id)}"
             self._refuse(remote, local, waited)
             return
         except P2PError as error:
@@ -136,12 +152,20 @@ class ExternalBackend(Backend):
         finally:
             session.give_back(stream)
 
-    async def _stream_to(self, peer: str) -> tuple[ExternalSession, Stream]:
-        """A stream on the session to `peer`, once there is one. Raises P2PError."""
+    async def _stream_to(self, peer: str, deadline: float) -> tuple[ExternalSession, Stream]:
+        """A stream on the session to `peer`, once there is one. Raises P2PError.
+
+        HTTP/2 can't be moved: what begins on the relay stays there. So a direct path is waited for, if that is wanted.
+        """
+        patience = min(deadline - 1.0, trio.current_time() + self._wait_for_direct)
         while True:
             session = self._sessions.get(peer)
-            if session is None or session.closed.is_set():
+            if session is None or not session.is_open:
                 await self._changed.wait()
+                continue
+            if session.path == RELAYED and (left := patience - trio.current_time()) > 0:
+                patience = float("-inf")
+                await self._remotes().direct_within(peer, left)
                 continue
             try:
                 return session, await self._host.protocols.open(session.connection, STREAM_PROTOCOLS)
@@ -178,7 +202,7 @@ class ExternalBackend(Backend):
 
     async def open(self, connection: Connection, run: str | None) -> Session:
         """Make `connection` the session to its remote; who waits at the forward goes on."""
-        session = self._sessions[connection.remote] = ExternalSession(connection, run)
+        session = self._sessions[connection.remote] = ExternalSession(connection, run, self._break_off)
         self._journal.record(
             milestones.PATH_READY,
             peer=connection.remote,

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.stream import Stream
+
+BreakOff = Callable[[str, str], None]
+"""Ends a stream, by its name, for a reason."""
 
 
 class ExternalSession:
     """A connection to a remote and the streams on it.
 
     run: the verification that asked for it; only the first stream is part of that.
+    closed: set when it is over by itself; whoever owns the path then closes it.
     """
 
-    def __init__(self, connection: Connection, run: str | None) -> None:
+    def __init__(self, connection: Connection, run: str | None, break_off: BreakOff) -> None:
         self.connection = connection
-        self.closed = connection.closed
+        self.closed = trio.Event()
         self._run = run
+        self._break_off = break_off
         self._first: Stream | None = None
         self._streams: set[Stream] = set()
-        self._retired: str | None = None
+        self._retired = False
+        self.reason = ""
         self._used = trio.Event()
 
     @property
@@ -41,6 +49,11 @@ class ExternalSession:
     def first_byte_at(self) -> float | None:
         """When the first byte of the remote arrived on the first stream."""
         return None if self._first is None else self._first.first_byte_at
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new streams may use it."""
+        return not (self._retired or self.closed.is_set() or self.connection.closed.is_set())
 
     def take(self, stream: Stream) -> str | None:
         """Note a stream that a local program uses from now on; returns the run of which it is part.
@@ -63,8 +76,7 @@ class ExternalSession:
     def give_back(self, stream: Stream) -> None:
         """That stream is over."""
         self._streams.discard(stream)
-        if self._retired is not None and not self._streams:
-            self.connection.close(self._retired)
+        self._close_if_done()
 
     async def used(self) -> None:
         """Return once the remote was heard of on a stream. Raises ConnectionLost where the connection ends before."""
@@ -75,17 +87,23 @@ class ExternalSession:
         self.connection.check()
 
     async def _until_closed(self, scope: trio.CancelScope) -> None:
-        await self.closed.wait()
+        await self.connection.closed.wait()
         scope.cancel()
 
     async def disconnect(self, reason: str) -> None:
-        """End the connection, and with it what other programs do over it."""
-        self.connection.close(reason)
+        """End it, and what other programs do over it."""
+        self.reason = reason
+        for stream in list(self._streams):
+            self._break_off(stream.name, reason)
+        self.closed.set()
         await trio.lowlevel.checkpoint()
 
     async def retire(self, reason: str) -> None:
-        """Leave it to the streams that are on it; with the last of them it ends. New ones go another way."""
-        self._retired = reason
-        if not self._streams:
-            self.connection.close(reason)
+        """Leave it to the streams that are on it; with the last of them it ends. New ones use its successor."""
+        self._retired, self.reason = True, reason
+        self._close_if_done()
         await trio.lowlevel.checkpoint()
+
+    def _close_if_done(self) -> None:
+        if self._retired and not self._streams:
+            self.closed.set()

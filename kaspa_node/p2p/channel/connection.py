@@ -18,7 +18,7 @@ from kaspa_node.p2p.channel.noise import NoiseTransport
 from kaspa_node.p2p.channel.pipe import Pipe
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.channel.upgrade import Upgrade
-from kaspa_node.p2p.errors import ConnectionLost, P2PError, ProtocolError
+from kaspa_node.p2p.errors import ConnectionLost, ConnectionStarved, P2PError, ProtocolError
 
 DIRECT = "direct"
 RELAYED = "relayed"
@@ -34,11 +34,20 @@ StreamHandler = Callable[[Stream], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class CircuitLimit:
+    """What a relay lets through a circuit (relay/circuit-v2.md, Limit). seconds, bytes each way: 0 for no limit."""
+
+    seconds: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """How a connection runs.
 
     path: DIRECT or RELAYED. direction: OUTGOING where this side dialed. local, remote: socket addresses `ip:port`;
-    of a relayed connection those of the connection to the relay. relay: the relay's peer id, or None.
+    of a relayed connection those of the connection to the relay. relay: the relay's peer id, or None. limit: of the
+    circuit, or None if the relay has named none.
     """
 
     path: str
@@ -46,6 +55,7 @@ class Route:
     local: str
     remote: str
     relay: str | None = None
+    limit: CircuitLimit | None = None
 
     @property
     def local_port(self) -> int:
@@ -58,6 +68,7 @@ class Connection:
 
     remote: the peer's id. id: 16 hex digits of the handshake hash, the same on both ends and on no other connection.
     observed: where the remote sees this side, once `identified` is set, if it has told.
+    reason: why it has ended. starved: it ended because nothing came through any more.
     under: of a relayed connection, the connection to the relay over which its circuit runs; else None.
     """
 
@@ -74,6 +85,7 @@ class Connection:
         self.identified = trio.Event()
         self.observed: SocketAddress | None = None
         self.reason = ""
+        self.starved = False
         self.bytes_sent = 0
         self.bytes_received = 0
         self.since = trio.current_time()
@@ -142,7 +154,7 @@ class Connection:
                     self._take(plaintext, nursery, serve)
                 self.flush()
         except P2PError as error:
-            self.close(str(error))
+            self._fail(error)
         nursery.cancel_scope.cancel()
 
     def _take(self, plaintext: bytes, nursery: trio.Nursery, serve: StreamHandler) -> None:
@@ -189,7 +201,7 @@ class Connection:
                     return
                 self._unsent.popleft()
         except ConnectionLost as error:
-            self.close(str(error))
+            self._fail(error)
 
     async def _write_loop(self) -> None:
         while not self.closed.is_set():
@@ -199,7 +211,7 @@ class Connection:
             try:
                 await self._pipe.wait_writable()
             except ConnectionLost as error:
-                self.close(str(error))
+                self._fail(error)
                 return
             self._push()
             if not self.congested:
@@ -260,7 +272,7 @@ class Connection:
             while True:
                 quiet = trio.current_time() - self._heard
                 if quiet >= SILENT_SECONDS:
-                    self.close(f"nothing heard for {quiet:.0f} s")
+                    self._fail(ConnectionStarved(f"nothing heard for {quiet:.0f} s"))
                     return
                 if quiet < QUIET_SECONDS:
                     await trio.sleep(QUIET_SECONDS - quiet)
@@ -269,6 +281,11 @@ class Connection:
                         await self.ping()
         except ConnectionLost:
             return
+
+    def _fail(self, error: P2PError) -> None:
+        if not self.closed.is_set():
+            self.starved = isinstance(error, ConnectionStarved)
+        self.close(str(error))
 
     def close(self, reason: str, code: int = 0) -> None:
         """End the connection, all its streams with it; idempotent. reason: for the log."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from typing import Protocol
 
 import trio
 
-from kaspa_node.p2p.errors import ConnectionLost
+from kaspa_node.p2p.errors import ConnectionLost, ConnectionStarved
 
 RECEIVE_BYTES = 64 * 1024
 
@@ -54,7 +55,7 @@ class SocketPipe:
             except BlockingIOError:
                 continue
             except (OSError, ValueError, trio.ClosedResourceError) as error:
-                raise ConnectionLost(_why(error)) from error
+                raise _lost(error) from error
 
     def try_send(self, data: bytes | memoryview) -> int:
         """Send what goes out without waiting."""
@@ -63,14 +64,14 @@ class SocketPipe:
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise ConnectionLost(_why(error)) from error
+            raise _lost(error) from error
 
     async def wait_writable(self) -> None:
         """Return once the socket takes more."""
         try:
             await trio.lowlevel.wait_writable(self._number())
         except (OSError, ValueError, trio.ClosedResourceError) as error:
-            raise ConnectionLost(_why(error)) from error
+            raise _lost(error) from error
 
     def _number(self) -> int:
         # trio remembers who waits for which number, -1 of a closed socket included: that is not for two to share.
@@ -86,7 +87,7 @@ class SocketPipe:
             self._socket.close()
 
 
-def _why(error: BaseException) -> str:
+def _lost(error: BaseException) -> ConnectionLost:
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return "closed here"
+        return (ConnectionStarved if error.errno == errno.ETIMEDOUT else ConnectionLost)(error.strerror)
+    return ConnectionLost("closed here")

@@ -43,7 +43,8 @@ async def dial(host: Host, relay: Connection, peer: str) -> Connection:
             stream.reset()
     pipe = StreamPipe(stream)
     upgrade, round_trip = await host.upgrader.upgrade(pipe, initiator=True, expected=peer)
-    route = Route(RELAYED, OUTGOING, relay.route.local, relay.route.remote, relay.remote)
+    limit = wire.limit_of(answer)
+    route = Route(RELAYED, OUTGOING, relay.route.local, relay.route.remote, relay.remote, limit)
     connection = Connection(pipe, upgrade, route, round_trip=round_trip, under=relay)
     host.adopt(connection)
     return connection
@@ -78,7 +79,8 @@ class CircuitListener:
         pipe = StreamPipe(stream)
         try:
             upgrade, _ = await self._host.upgrader.upgrade(pipe, initiator=False, expected=peer)
-            route = Route(RELAYED, INCOMING, relay.route.local, relay.route.remote, relay.remote)
+            limit = wire.limit_of(request)
+            route = Route(RELAYED, INCOMING, relay.route.local, relay.route.remote, relay.remote, limit)
             self._host.adopt(Connection(pipe, upgrade, route, under=relay))
         except P2PError as error:
             self._journal.debug("a circuit from %s came to nothing: %s", peer, error)

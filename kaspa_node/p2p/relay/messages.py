@@ -8,6 +8,7 @@ from libp2p.peer.id import ID
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, Reservation, Status, StopMessage
 
 from kaspa_node.p2p.channel import select
+from kaspa_node.p2p.channel.connection import CircuitLimit
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ProtocolError
 from kaspa_node.p2p.wire import delimited, uvarint
@@ -43,6 +44,12 @@ def status_name(number: int) -> str:
 def status_number(name: str) -> Status.ValueType:
     """The number of a status."""
     return Status.Value(name)
+
+
+def limit_of(message: HopMessage | StopMessage) -> CircuitLimit | None:
+    """The limit of a circuit that a relay names, or None if it names none."""
+    limit = CircuitLimit(message.limit.duration, message.limit.data)
+    return limit if limit.seconds or limit.bytes else None
 
 
 def peer_text(raw: bytes) -> str:

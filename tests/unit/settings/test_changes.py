@@ -22,7 +22,17 @@ LIVE = {
         "circuit_duration",
         "circuit_bytes",
     },
-    "peer": {"announce", "relays", "reserve", "remotes", "allow", "path_policy", "log_level", "ping_interval"},
+    "peer": {
+        "announce",
+        "relays",
+        "reserve",
+        "remotes",
+        "allow",
+        "path_policy",
+        "wait_for_direct",
+        "log_level",
+        "ping_interval",
+    },
 }
 
 

@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from kaspa_node import milestones
-from kaspa_node.node.backends import external, forwards
+from kaspa_node.node.backends import forwards
 from kaspa_node.node.backends.external import ExternalBackend
 from kaspa_node.p2p.host import Host
 from kaspa_node.settings import LocalAddress, Remote, Settings
@@ -31,13 +31,23 @@ def directory() -> Iterator[Path]:
         yield Path(found)
 
 
+class Remotes:
+    """A remote that is not reached."""
+
+    def progress(self, peer: str) -> str:
+        return "waiting (no reservation)"
+
+    async def direct_within(self, peer: str, seconds: float) -> None:
+        raise AssertionError("there is no session that could be better")
+
+
 @asynccontextmanager
 async def forward(directory: Path, journal: RecordingJournal) -> AsyncIterator[Path]:
     """A forward to a remote that is never reached."""
     path = directory / "forward.sock"
     host = Host(identity(1), peer_id(1), agent="party/1", version="/test/1")
     settings = Settings(role="peer", remotes=(Remote("server", REMOTE, listen=LocalAddress(path=path)),))
-    backend = ExternalBackend(host, None, settings.allow.permits, lambda peer: "waiting (no reservation)", journal)
+    backend = ExternalBackend(host, None, settings.allow.permits, Remotes, journal)
     async with trio.open_nursery() as nursery:
         await backend.start(nursery)
         backend.prepare(settings)()
@@ -59,12 +69,12 @@ async def test_a_caller_is_turned_away_when_the_remote_is_not_reached_in_time(
         start = trio.current_time()
         async with await trio.open_unix_socket(str(path)) as caller:
             await ended(caller)
-        assert trio.current_time() - start == pytest.approx(external.WAIT_SECONDS)
+        assert trio.current_time() - start == pytest.approx(15)
     [fields] = [fields for name, fields in journal.milestones if name == milestones.REMOTE_UNREACHED.name]
     assert fields == {
         "name": "server",
         "peer": REMOTE,
-        "reason": "not reached within 10 s: waiting (no reservation)",
+        "reason": "not reached within 15 s: waiting (no reservation)",
     }
     assert not path.exists()
 

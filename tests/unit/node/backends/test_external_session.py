@@ -44,8 +44,10 @@ class Stream:
         self.heard.set()
 
 
-def session() -> Any:
-    return ExternalSession(Wire(), "run-1")  # type: ignore[arg-type]
+def session(broken_off: list[tuple[str, str]] | None = None) -> Any:
+    """broken_off: takes the streams that are ended, with the reasons."""
+    ended = [] if broken_off is None else broken_off
+    return ExternalSession(Wire(), "run-1", lambda name, reason: ended.append((name, reason)))  # type: ignore[arg-type]
 
 
 async def test_streams_are_the_runs_until_the_remote_is_heard_of_on_one() -> None:
@@ -84,10 +86,12 @@ async def test_a_path_that_was_replaced_ends_with_its_last_stream() -> None:
     for stream in streams:
         path.take(stream)
     await path.retire("moved to the direct path")
+    assert not path.is_open
     path.give_back(streams[0])
     assert not path.closed.is_set()
     path.give_back(streams[1])
-    assert path.connection.reason == "moved to the direct path"
+    assert path.closed.is_set()
+    assert path.reason == "moved to the direct path"
 
 
 async def test_a_path_that_nobody_used_ends_at_once_when_it_is_replaced() -> None:
@@ -97,7 +101,10 @@ async def test_a_path_that_nobody_used_ends_at_once_when_it_is_replaced() -> Non
 
 
 async def test_a_path_ends_when_it_is_told_to() -> None:
-    path = session()
+    ended: list[tuple[str, str]] = []
+    path = session(ended)
+    assert path.is_open
     path.take(Stream("c.1"))
     await path.disconnect("a fresh session was asked for")
-    assert path.connection.reason == "a fresh session was asked for"
+    assert ended == [("c.1", "a fresh session was asked for")]
+    assert (path.is_open, path.closed.is_set()) == (False, True)

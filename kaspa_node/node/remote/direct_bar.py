@@ -1,0 +1,35 @@
+"""A direct path that stopped to carry data soon after it was opened is not taken again for a while that grows."""
+
+from __future__ import annotations
+
+from kaspa_node.reasons import PATH_FAILED_UNDER_DATA, Reason
+
+FIRST_SECONDS, LONGEST_SECONDS = 60.0, 3600.0
+
+
+class DirectBar:
+    """until: when it ends. reason: why it is there, or was last."""
+
+    def __init__(self) -> None:
+        self.until = float("-inf")
+        self.reason: Reason | None = None
+        self._next = FIRST_SECONDS
+
+    def put_up(self, why: Reason, now: float) -> None:
+        """A direct path has failed."""
+        seconds, self._next = self._next, min(self._next * 2, LONGEST_SECONDS)
+        self.until = now + seconds
+        self.reason = Reason(PATH_FAILED_UNDER_DATA, why=why, seconds=seconds)
+
+    def take_down(self) -> None:
+        """Circumstances have changed: begin anew."""
+        self.until = float("-inf")
+        self.forgive()
+
+    def forgive(self) -> None:
+        """A direct path was good for long: the next bar is a short one again."""
+        self._next = FIRST_SECONDS
+
+    def holds(self, now: float) -> bool:
+        """Whether no direct path is to be tried now."""
+        return now < self.until
