@@ -33,6 +33,12 @@ class Remotes:
         self._keepers: dict[str, RemoteKeeper] = {}
         self._aims: dict[str, Aim] = {}
         self._nursery: trio.Nursery | None = None
+        backend.observers.ready.append(self._session_changed)
+        backend.observers.closed.append(self._session_changed)
+
+    def _session_changed(self, peer: str) -> None:
+        if (keeper := self._keepers.get(peer)) is not None:
+            keeper.tell_remote_session(self._backend.incoming_path(peer))
 
     def start(self, nursery: trio.Nursery) -> None:
         """Keep the remotes in `nursery` from now on."""

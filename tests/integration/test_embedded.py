@@ -54,19 +54,17 @@ async def sides(right: KaspaConfig | None = None) -> AsyncIterator[tuple[Side, S
 
 async def test_both_sides_know_of_the_session_and_of_its_end() -> None:
     async with sides() as (left, right, connection):
-        assert left.backend.session_with(right.host.peer_id) is None
+        assert right.backend.incoming_path(left.host.peer_id) is None
         opened = await left.backend.open(connection, None)
         await until(lambda: right.seen)
-        ours, theirs = left.backend.session_with(right.host.peer_id), right.backend.session_with(left.host.peer_id)
-        assert ours is not None
-        assert theirs is not None
-        assert (ours.session, ours.path, theirs.path) == (opened.session, DIRECT, DIRECT)
-        await theirs.disconnect("enough")
+        assert right.backend.incoming_path(left.host.peer_id) == DIRECT
+        assert left.backend.incoming_path(right.host.peer_id) is None
+        await opened.disconnect("enough")
         await opened.closed.wait()
         await until(lambda: len(left.seen) == len(right.seen) == 2)
         assert left.seen == [("ready", right.host.peer_id), ("closed", right.host.peer_id)]
         assert right.seen == [("ready", left.host.peer_id), ("closed", left.host.peer_id)]
-        assert left.backend.session_with(right.host.peer_id) is None
+        assert right.backend.incoming_path(left.host.peer_id) is None
 
 
 async def test_two_peers_that_dial_each_other_have_one_session() -> None:
@@ -78,7 +76,7 @@ async def test_two_peers_that_dial_each_other_have_one_session() -> None:
         with pytest.raises(DuplicateConnection) as caught:
             await right.backend.open(back, None)
         assert caught.value.code == "duplicate-connection"
-        assert right.backend.session_with(left.host.peer_id) is not None
+        assert right.backend.incoming_path(left.host.peer_id) == DIRECT
         assert right.seen == [("ready", left.host.peer_id)]
 
 

@@ -157,10 +157,10 @@ class Backend(ABC):
         """Kaspa streams and sessions that were refused, since the start."""
         return self.refusals.count
 
-    def session_with(self, peer: str) -> Session | None:
-        """A ready Kaspa session with that peer, whichever side opened it, the direct one if there are two.
+    def incoming_path(self, peer: str) -> str | None:
+        """DIRECT or RELAYED, if that peer has opened a session that is ready; DIRECT if it has both.
 
-        None if there is none, and always with an external backend: there other programs have the sessions.
+        None if it has not, and always with an external backend: there other programs have the sessions.
         """
         return None
 

@@ -140,14 +140,11 @@ class EmbeddedBackend(Backend):
         """Streams, and sessions for which the peer's share or the whole had no room."""
         return self.refusals.count + self._overfull + self._kaspa.refused
 
-    def session_with(self, peer: str) -> Session | None:
-        """A ready session with that peer, whichever side opened it, the direct one if there are two."""
-        found = [
-            EmbeddedSession(session, self.streams[name].stream)
-            for name, session in self._kaspa.sessions.items()
-            if session.transport.peer == peer and session.state == "ready" and name in self.streams
-        ]
-        return min(found, key=lambda session: session.path != DIRECT, default=None)
+    def incoming_path(self, peer: str) -> str | None:
+        """The path of a ready session that the peer has opened, the direct one if there are two."""
+        ready = [s.transport for s in self._kaspa.sessions.values() if s.state == "ready"]
+        paths = {t.path for t in ready if t.peer == peer and t.direction == "incoming"}
+        return DIRECT if DIRECT in paths else next(iter(paths), None)
 
     async def _accept(self, stream: Stream) -> None:
         transport = transport_of(stream, "incoming")

@@ -11,7 +11,7 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
-from kaspa_node.kaspa.errors import KaspaError
+from kaspa_node.kaspa.errors import DuplicateConnection, KaspaError
 from kaspa_node.node.backends.base import Backend, Session
 from kaspa_node.node.remote import events
 from kaspa_node.node.remote.events import PathRef
@@ -94,11 +94,12 @@ class Operations:
         try:
             return await self._backend.open(connection, command.run)
         except P2PError as error:
-            reason, duplicate = Reason(PATH_LOST, problem=str(error)), False
+            duplicate, reason = False, Reason(PATH_LOST, problem=str(error))
         except KaspaError as error:
-            reason, duplicate = Reason(SESSION_REFUSED, problem=str(error)), False
+            duplicate = isinstance(error, DuplicateConnection)
+            reason = Reason(SESSION_REFUSED, problem=str(error))
         except OSError as error:
-            reason, duplicate = Reason(BACKEND_FAILED, problem=str(error)), False
+            duplicate, reason = False, Reason(BACKEND_FAILED, problem=str(error))
         return events.SessionRefused(command.op, reason, duplicate, await self.is_starved(connection))
 
     async def is_starved(self, connection: Connection) -> bool:
