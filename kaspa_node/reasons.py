@@ -31,6 +31,9 @@ NO_DIRECT_PATH: Final = "no-direct-path"
 PATH_FAILED_UNDER_DATA: Final = "path-failed-under-data"
 """A direct path was opened and then carried nothing: it is not tried for a while."""
 
+NODE_STOPPING: Final = "node-stopping"
+"""This node is about to end."""
+
 PATH_LOST: Final = "path-lost"
 """The connection under a session has ended."""
 
@@ -71,6 +74,7 @@ SENTENCES = {
     NO_LONGER_WANTED: "no longer one of the remotes",
     NO_DIRECT_PATH: "no direct path: {why}",
     PATH_FAILED_UNDER_DATA: "the direct path failed under data ({why}); it is not tried for {seconds:.0f} s",
+    NODE_STOPPING: "this node is shutting down",
     PATH_LOST: "{problem}",
     SESSION_REFUSED: "{problem}",
     SESSION_ENDED: "{problem}",

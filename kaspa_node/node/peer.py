@@ -93,6 +93,7 @@ class Peer:
 
     async def stop(self) -> None:
         """End the sessions, telling the remotes, then the connections."""
+        self.remotes.stop()
         await self.backend.stop()
         self.host.close("this peer is stopping")
         await trio.lowlevel.checkpoint()

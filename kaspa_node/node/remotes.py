@@ -73,6 +73,11 @@ class Remotes:
             self._nursery.start_soon(keeper.run)
         return keeper
 
+    def stop(self) -> None:
+        """The node is stopping: nothing new is tried, and the sessions that there are go on until they are ended."""
+        for keeper in self._keepers.values():
+            keeper.stop()
+
     # What others ask
 
     def all(self) -> list[RemoteKeeper]:

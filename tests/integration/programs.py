@@ -66,7 +66,8 @@ class Program:
         return self
 
     def start(self) -> Program:
-        """Start the process and watch its log."""
+        """Start the process, for the first time or again, and watch its log."""
+        self._ended = False
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kaspa_node", self._role, "--config", str(self.file)],
             env=self._environment,

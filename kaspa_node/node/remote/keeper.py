@@ -25,7 +25,7 @@ from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.path import Path, PathOwner
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.reservation.link import RelayLink
-from kaspa_node.reasons import PATH_LOST, SESSION_ENDED, Reason
+from kaspa_node.reasons import NODE_STOPPING, PATH_LOST, SESSION_ENDED, Reason
 from kaspa_node.settings.values import Remote
 
 # For the remote to take note of the end of a session.
@@ -129,7 +129,12 @@ class RemoteKeeper:
     def dismiss(self) -> None:
         """The remote is no longer wanted: what there is ends, and then `run`."""
         self._watching.cancel()
-        self._do(self._machine.dismiss(trio.current_time()))
+        self._do(self._machine.dismiss())
+
+    def stop(self) -> None:
+        """The node is stopping: nothing new is tried."""
+        self._watching.cancel()
+        self._do(self._machine.rest(Reason(NODE_STOPPING)))
 
     # Running
 

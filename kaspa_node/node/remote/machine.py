@@ -134,13 +134,18 @@ class RemoteMachine:
         """Time has gone by."""
         return self._proceed(now)
 
-    def dismiss(self, now: float) -> list[Command]:
-        """The remote is no longer wanted."""
+    def rest(self, reason: Reason) -> list[Command]:
+        """Try nothing more; a session that there is goes on."""
         asked = [*self._requests] if self._asked is None else [self._asked, *self._requests]
-        out = self._cancel_attempt(str(_GONE))
-        out += [events.Answer(request.request, _GONE) for request in asked]
+        out = self._cancel_attempt(str(reason))
+        out += [events.Answer(request.request, reason) for request in asked]
         self._requests.clear()
         self._policy = None
+        return out
+
+    def dismiss(self) -> list[Command]:
+        """The remote is no longer wanted."""
+        out = self.rest(_GONE)
         if self.current is not None:
             out += self._end_current(str(_GONE))
         return out

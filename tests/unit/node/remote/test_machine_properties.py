@@ -118,7 +118,7 @@ class RemoteLife(RuleBasedStateMachine):
         world.up(*RELAY_IDS)
         world.settle(200)
         assert world.machine.state == DIRECT, "a wanted remote always comes back"
-        world.do(world.machine.dismiss(world.now))
+        world.do(world.machine.dismiss())
         world.finish_ending()
         while world.late:
             world.succeed(world.late.pop())

@@ -190,7 +190,7 @@ def test_of_two_that_dial_each_other_at_once_one_waits_longer() -> None:
 def test_a_remote_that_is_no_longer_wanted_leaves_nothing() -> None:
     for world in (direct(), relayed(), ready()):
         world.tell(events.Requested(1, None, None))
-        world.do(world.machine.dismiss(world.now))
+        world.do(world.machine.dismiss())
         world.finish_ending()
         assert world.machine.done
         assert (world.paths, world.waiting, world.sessions) == ({}, None, {})
