@@ -13,11 +13,13 @@ from contextlib import contextmanager
 
 import trio
 
-THREADS = 48
-"""Threads of a node at most, by design: ours (trio, this loop), grpcio's (a poller, and a pool of two for each
-processor, at least four and at most sixteen, that grows while all are busy), and trio's for name look-ups.
+OURS, GRPCS, TRIOS = 2, 34, 40
+THREADS = OURS + GRPCS + TRIOS
+"""Threads of a node at most, by design, whatever peers do.
 
-The units' TasksMax follows from it (roles/kaspa_node/files/hardening).
+Ours are trio's and this loop's. grpcio has a poller, a pool of up to sixteen that may double while all are busy, and
+one that watches the pool. trio's are for name look-ups. The unit's TasksMax is twice that
+(`_kaspa_node_tasks_max` in roles/kaspa_node/vars/main.yml; a test compares).
 """
 
 

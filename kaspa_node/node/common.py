@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from kaspa_node.p2p import errors as p2p_errors
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.host import Host
+from kaspa_node.service_manager import ServiceManager
 from kaspa_node.settings import Settings
 from kaspa_node.settings.values import TcpAddress
 from kaspa_node.shutdown import shutdown_on_signal
@@ -61,9 +63,13 @@ async def run_until_stopped(
     journal: Journal, work: Callable[[trio.Nursery], Awaitable[None]], stop: Callable[[], Awaitable[None]]
 ) -> None:
     """Start `work` in a nursery; on SIGTERM or SIGINT call `stop`, for a few seconds at most, and end everything."""
+    manager = ServiceManager(os.environ, journal)
     async with shutdown_on_signal() as shutdown, trio.open_nursery() as nursery:
+        nursery.start_soon(manager.feed)
         await work(nursery)
+        manager.ready()
         await shutdown.requested.wait()
+        manager.stopping()
         begun = trio.current_time()
         journal.record(milestones.NODE_STOPPING, reason=shutdown.reason)
         with trio.move_on_after(STOP_SECONDS):
