@@ -42,7 +42,7 @@ def read(source: str | None) -> Inventory:
             raise UsageProblem(f"no inventory {_shown(path)}; name one with --inventory, as inventory/lab")
     loader = DataLoader()
     loader.set_basedir(os.getcwd())
-    # A file that can't be parsed is no error to Ansible: it warns, once for each of its plugins, in many lines.
+    # A file that can't be parsed is no error for Ansible: each of its plugins prints a warning of many lines.
     warnings = io.StringIO()
     try:
         with contextlib.redirect_stderr(warnings):
@@ -59,7 +59,7 @@ def read(source: str | None) -> Inventory:
 
 
 def _reason(warnings: str) -> str:
-    """What the parser of YAML says, which is what inventories are written in, else what the last plugin said."""
+    """The message of the YAML parser, because most inventories are YAML; otherwise that of the last plugin."""
     told = [line.partition("plugin: ")[2] for line in warnings.splitlines() if " plugin: " in line]
     yaml = [text.removeprefix("YAML parsing failed: ") for text in told if text.startswith("YAML")]
     reason = [*yaml, *reversed(told), "no plugin of Ansible's knows such a file"][0]
@@ -136,7 +136,7 @@ class Reader:
 
 
 def _plain(value: Any) -> Any:
-    """The value without Ansible's tags, which other libraries stumble over."""
+    """The value without Ansible's tags, which other libraries can't handle."""
     if isinstance(value, Mapping):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -15,16 +15,16 @@ STATUS_SECONDS = 15.0
 
 
 class NotAnswering(OperationProblem):
-    """The node can't be asked, or says no; the text is its own command's."""
+    """The node can't be asked, or refuses; the text is from the node's own command."""
 
 
 def status(link: Link, node: Node) -> dict[str, Any]:
-    """What the node says of itself (docs/how-it-works.md). Raises NotAnswering, HostProblem."""
+    """The node's status (docs/how-it-works.md). Raises NotAnswering, HostProblem."""
     return _ask(link, node, ["status"], STATUS_SECONDS)
 
 
 def identity(link: Link, node: Node) -> str:
-    """The peer id that belongs to the key on the host; makes a key where there is none. Raises NotAnswering."""
+    """The peer id that belongs to the key on the host; makes a key if there is none. Raises NotAnswering."""
     words = ["identity", "--config", node.paths.config]
     return str(_ask(link, node, words, STATUS_SECONDS, control=False, user=node.paths.user)["peer_id"])
 
@@ -46,7 +46,7 @@ def exercise(link: Link, node: Node, session: str, *, pings: int, timeout: float
 
 
 def command(node: Node, words: Sequence[str], *, user: str | None = None) -> list[str]:
-    """The command line of `kaspa-node WORDS` on the host. user: whom it runs as instead of root."""
+    """The command line of `kaspa-node WORDS` on the host. user: the user to run it as, instead of root."""
     as_user = ["runuser", "-u", user, "--"] if user else []
     variables = [f"{name}={value}" for name, value in node.paths.environment.items()]
     return [*as_user, *(["env", *variables] if variables else []), *node.paths.command, *words]

@@ -1,4 +1,4 @@
-"""What Fabric's command line lacks for our tasks: words that may be left out, and exit code 2 for bad input."""
+"""What Fabric's command line lacks for our tasks: optional words, and exit code 2 for bad input."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _see_positional_arg = ParseMachine.see_positional_arg
 
 
 def install() -> None:
-    """Change invoke's parser. Its machine can't be subclassed: it finds its states on its own class alone."""
+    """Change invoke's parser. Its machine can't be subclassed: it looks for its states in its own class only."""
     for method in (complete_context, see_positional_arg, error):
         setattr(ParseMachine, method.__name__, method)
 
 
 def complete_context(machine: ParseMachine) -> None:
-    """Fill in the words that were left out, before invoke misses them; with --help it may miss none."""
+    """Add empty texts for words that were left out, because invoke would complain; with --help add all."""
     for argument in machine.context.positional_args if machine.context else ():
         if argument.value is None and (isinstance(argument, Word) or _asked_for_help(machine)):
             argument.set_value("", cast=False)
@@ -27,7 +27,7 @@ def complete_context(machine: ParseMachine) -> None:
 
 
 def see_positional_arg(machine: ParseMachine, value: str) -> None:
-    """Take no option for a word; invoke would, where a word is still missing."""
+    """Take no option as a word; invoke does so while a word is missing."""
     if not value.startswith("-"):
         _see_positional_arg(machine, value)
     elif value not in machine.initial.flags:
@@ -39,7 +39,7 @@ def see_positional_arg(machine: ParseMachine, value: str) -> None:
 
 
 def error(machine: ParseMachine, msg: str) -> None:
-    """Bad input, in one line; invoke would leave with 1."""
+    """Bad input, in one line; invoke would exit with 1."""
     raise Exit(f"fab: {msg.rstrip('!')}; see fab --list, fab --help TASK", EXIT_BAD_INPUT)
 
 

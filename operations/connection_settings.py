@@ -1,4 +1,4 @@
-"""How a host is reached: what Ansible's variables and its arguments for ssh say, read for a library instead of ssh."""
+"""How a host is reached: Ansible's variables and its arguments for ssh, read for a library instead of ssh."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ DEFAULT_KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
 @dataclass(frozen=True)
 class ConnectionSettings:
-    """address and port: None for this very machine. user: None for whom ssh would take. keys: files, tried in order.
+    """address and port: None for this machine. user: None for ssh's default. keys: files, tried in order.
 
-    only_keys: neither an agent nor other keys. config: ssh's configuration file, None for no such file.
+    only_keys: no agent and no other keys. config: ssh's configuration file, None for no such file.
     proxy: a command line with %h and %p that becomes the connection; jumps: `[user@]host[:port]`, nearest first.
-    interpreter: Python on the host. sudo: whether root comes by `sudo -n`.
+    interpreter: Python on the host. sudo: whether to become root with `sudo -n`.
     """
 
     address: str | None
@@ -36,17 +36,17 @@ class ConnectionSettings:
 
 @dataclass
 class SshArguments:
-    """What ssh is told on its command line, as far as it says how to get somewhere."""
+    """The options of ssh's command line that say how to reach a host."""
 
     options: dict[str, str]
     config: str | None = None
 
     def get(self, name: str) -> str | None:
-        """An option's value by its name, in whatever case it was written."""
+        """An option's value by its name, in any case."""
         return self.options.get(name.lower())
 
     def files(self, name: str, default: Sequence[str]) -> list[str]:
-        """An option that names files, `none` being none."""
+        """An option that names files; `none` means no file."""
         value = self.get(name)
         if value is None:
             return list(default)
@@ -54,9 +54,9 @@ class SshArguments:
 
 
 def ssh_arguments(*texts: str) -> SshArguments:
-    """Read ssh's arguments as Ansible's variables have them. As with ssh, the first value of an option counts.
+    """Read ssh's arguments from Ansible's variables. As in ssh, the first value of an option counts.
 
-    Options that say nothing about the way (multiplexing, keep-alive) are read and mean nothing here.
+    Other options (multiplexing, keep-alive) are read and ignored.
     """
     found = SshArguments({})
     try:

@@ -1,4 +1,4 @@
-"""A playbook of ours run by a task, its plays shown as they begin."""
+"""Runs a playbook for a task and shows its plays when they begin."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _PATIENCE = 10.0
 
 
 class Progress:
-    """Reads what ansible-playbook prints, line by line.
+    """Reads the output of ansible-playbook, line by line.
 
-    errors: what it says of each failure. changed: tasks that changed something, by host, once it has ended.
+    errors: its message for each failure. changed: the number of tasks that changed something, by host, after its end.
     """
 
     def __init__(self) -> None:
@@ -34,9 +34,9 @@ class Progress:
         self._play = ""
 
     def read(self, line: str) -> str | None:
-        """What to show of the line; None for nothing."""
+        """The text to show for the line; None for nothing."""
         if match := _PLAY.match(line):
-            # A play with `serial` begins anew for each host.
+            # A play with `serial` begins again for each host.
             before, self._play = self._play, match["name"]
             return self._play if self._play != before else None
         if match := _RECAP.match(line):
@@ -96,7 +96,7 @@ def play(report: Report, playbook: str, source: str | None, *, seconds: float = 
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Interrupt Ansible as Ctrl-C does, and its children with it; kill what does not heed that."""
+    """Interrupt Ansible and its children as Ctrl-C does; kill them if they don't end."""
     for number, patience in ((signal.SIGINT, _PATIENCE), (signal.SIGKILL, _PATIENCE)):
         try:
             os.killpg(process.pid, number)

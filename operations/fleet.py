@@ -1,4 +1,4 @@
-"""Many hosts at once, each with a link of its own."""
+"""Many hosts at once, each with its own link."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from operations.problems import HostProblem, OperationProblem
 
 
 class Target(Protocol):
-    """Where something can be done: a node, or a place with a name of its own."""
+    """Where something can be done: a node, or another place with a name."""
 
     @property
     def name(self) -> str: ...
@@ -29,20 +29,20 @@ N = TypeVar("N", bound=Target)
 Connect = Callable[[N, float, threading.Event], Link]
 
 _GRACE = 8.0
-"""Seconds that hosts get to end what was started there, once time is up or somebody has pressed Ctrl-C."""
+"""Seconds that hosts get to end their commands after a timeout or Ctrl-C."""
 _TICK = 0.2
 
 
 def connect(node: Target, timeout: float, interrupted: threading.Event) -> Link:
-    """A link to a host. timeout: seconds until it is given up. Raises HostProblem.
+    """A link to a host. timeout: seconds to connect. Raises HostProblem.
 
-    interrupted: once it is set, whatever runs through the link is ended, and nothing more can be run.
+    interrupted: when it is set, commands of the link end, and no new ones can start.
     """
     if node.settings.address is None:
         from operations.local_link import LocalLink
 
         return LocalLink(node.name, node.settings, interrupted)
-    # paramiko is slow to import, and inventories without SSH can do without it.
+    # paramiko is slow to import, and inventories without SSH don't need it.
     from operations.ssh_link import SshLink
 
     return SshLink(node.name, node.settings, interrupted, timeout)
@@ -55,14 +55,14 @@ def on_all(
     timeout: float,
     connect: Connect[N] = connect,
 ) -> dict[str, T | OperationProblem]:
-    """Do something on all hosts at the same time; by host what it came to, or the problem that it met with.
+    """Do something on all hosts at the same time; returns the result or the problem of each host.
 
-    timeout: seconds for each host, from the connection on. On Ctrl-C all that runs on the hosts through these links is
-    ended, then KeyboardInterrupt goes on.
+    timeout: seconds for each host, from the connection on. On Ctrl-C all commands on the hosts are
+    ended, then KeyboardInterrupt propagates.
     """
     ended: queue.SimpleQueue[None] = queue.SimpleQueue()
     errands = [_Errand(node, work, connect, timeout, ended) for node in nodes]
-    # Loaded here once: two threads that import the same library at a time can deadlock in it.
+    # Imported here once, because two threads that import the same library at the same time can deadlock.
     if any(errand.node.settings.address is not None for errand in errands):
         import operations.ssh_link  # noqa: F401
     deadline = time.monotonic() + timeout
@@ -89,9 +89,9 @@ def _end(errands: Sequence[_Errand[N, T]], ended: queue.SimpleQueue[None]) -> No
 def _wait(errands: Sequence[_Errand[N, T]], ended: queue.SimpleQueue[None], deadline: float) -> None:
     """Until all have ended, or the deadline is over.
 
-    Neither by joins nor by events, which Ctrl-C may interrupt at any point: up to Python 3.12 a thread whose join was
-    interrupted counts as ended though it goes on (CPython issue 90882), and an event may stay locked. A signal that
-    comes just before a wait is only seen after it: so they are short.
+    Joins and events can't be used, because Ctrl-C may interrupt them at any point: up to Python 3.12 a thread whose
+    join was interrupted counts as ended although it continues (CPython issue 90882), and an event may stay locked. A
+    signal just before a wait is noticed only after it, so the waits are short.
     """
     while not all(errand.ended for errand in errands) and (left := deadline - time.monotonic()) > 0:
         with contextlib.suppress(queue.Empty):
@@ -99,9 +99,9 @@ def _wait(errands: Sequence[_Errand[N, T]], ended: queue.SimpleQueue[None], dead
 
 
 class _Errand(threading.Thread, Generic[N, T]):
-    """The work on one host. A thread that is no daemon would hold up the end of the program by its connect.
+    """The work on one host. The thread is a daemon; otherwise its connect would delay the end of the program.
 
-    ended: true at its end, which it tells in the queue.
+    ended: true at its end, which it reports in the queue.
     """
 
     def __init__(
@@ -140,11 +140,11 @@ class _Errand(threading.Thread, Generic[N, T]):
             self._told.put(None)
 
     def outcome(self) -> T | OperationProblem:
-        """What it came to."""
+        """Its result."""
         if self.too_late:
             return HostProblem(f"not done within {self._timeout:g} s; allow more with --timeout", self.node.name)
         if not self._outcome:
-            # Its traceback is shown as the very last.
+            # Its traceback is shown at the end.
             self.join()
             raise RuntimeError(f"the work on {self.node.name} ended by a defect, see above")
         return self._outcome[0]

@@ -1,6 +1,6 @@
 """An inventory: which hosts there are, how each is reached, where its node is. `inventory_loader` reads one.
 
-Paths and defaults are those of the roles (roles/*/defaults, roles/kaspa_node/vars): they are written in one place.
+Paths and defaults are those of the roles (roles/*/defaults, roles/kaspa_node/vars): each is written only there.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ RELAY, PEER = "relay", "peer"
 
 @dataclass(frozen=True)
 class Places:
-    """Where a node has its things on its host. config: its TOML file. log: of a plain process, else None.
+    """The paths of a node on its host. config: its TOML file. log: of a plain process, otherwise None.
 
-    command: starts `kaspa-node`, to be run with `environment` added. directory: of a plain process, else None.
-    user: whom its files belong to; None where they belong to whoever deployed.
+    command: starts `kaspa-node`, to be run with `environment` added. directory: of a plain process, otherwise None.
+    user: the owner of its files; None if it is the user who deployed.
     """
 
     state_dir: str
@@ -68,7 +68,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Inventory:
-    """source: what it was read from, as the user would name it. nodes: by name, in the inventory's order."""
+    """source: where it was read from, as the user would write it. nodes: by name, in the inventory's order."""
 
     source: str
     nodes: Mapping[str, Node]
@@ -91,7 +91,7 @@ class Inventory:
             raise UsageProblem(f"no host {name!r} in {self.source}; it has {', '.join(self.nodes)}") from None
 
     def some(self, names: str | None) -> tuple[Node, ...]:
-        """The hosts of a list with commas; all of them without one. Raises UsageProblem."""
+        """The hosts of a list with commas; all hosts without a list. Raises UsageProblem."""
         if names is None:
             return tuple(self.nodes.values())
         wanted = [name.strip() for name in names.split(",") if name.strip()]
@@ -100,9 +100,10 @@ class Inventory:
         return tuple(self.node(name) for name in dict.fromkeys(wanted))
 
     def pair(self, a: str | None = None, b: str | None = None) -> tuple[Node, Node]:
-        """Who dials and who is dialed. Without names the pair that verify takes: the first that dials, and its first.
+        """The dialer and the dialed peer. Without names the pair of verify: the first peer that dials, and the first
+        that it dials.
 
-        With one name, that host and whom it dials, else who dials it. Raises UsageProblem.
+        With one name, that host and a peer that it dials, otherwise one that dials it. Raises UsageProblem.
         """
         if a and b:
             first, second = self._peer(a), self._peer(b)

@@ -14,7 +14,7 @@ def load(source: str | None = None) -> Inventory:
 
     Raises UsageProblem.
     """
-    # Ansible's import takes longer than everything else that a task does before it reaches a host.
+    # Ansible's import takes longer than everything else that a task does before it connects to a host.
     with _configured():
         from operations import ansible_inventory
 
@@ -25,8 +25,8 @@ def load(source: str | None = None) -> Inventory:
 def _configured() -> Iterator[None]:
     """Ansible, if it is imported in the block, reads the checkout's configuration, unless the user names another.
 
-    It looks for it in the current directory, and a task may be started in one below. The variable goes with the block:
-    the playbooks of another checkout, run by this process later, have a configuration of their own.
+    Ansible looks for it in the current directory, but a task may start in a subdirectory. The variable is removed at
+    the end of the block, because this process may run playbooks of another checkout later.
     """
     if "ANSIBLE_CONFIG" in os.environ:
         yield

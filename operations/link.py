@@ -12,7 +12,7 @@ OnLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command ended. exit_code: 128 + n where signal n ended it. out, err: what it printed."""
+    """The result of a command. exit_code: 128 + n if signal n ended it. out, err: its output."""
 
     exit_code: int
     out: bytes
@@ -30,7 +30,7 @@ class Ran:
 
     @property
     def complaint(self) -> str:
-        """The last line that it printed to standard error, else to standard output, else how it ended."""
+        """The last line of its error output, otherwise of its output, otherwise its exit code."""
         for stream in (self.err, self.out):
             lines = stream.decode(errors="replace").strip().splitlines()
             if lines:
@@ -39,14 +39,14 @@ class Ran:
 
 
 class Link(Protocol):
-    """A host that commands can be run on. All calls raise HostProblem; one call at a time."""
+    """A host where commands can run. All calls raise HostProblem; one call at a time."""
 
     def run(
         self, argv: Sequence[str], *, input: bytes | None = None, timeout: float = 30.0, become: bool = True
     ) -> Ran:
-        """Run a command and wait for its end; whatever its exit code, it is no problem of the host.
+        """Run a command and wait for its end; no exit code is a problem of the host.
 
-        argv: for no shell; supervisor.PYTHON in its first place stands for the host's Python. input: for its standard
+        argv: without a shell; supervisor.PYTHON as the first word means the host's Python. input: for its standard
         input. timeout: seconds, after which it is ended, children included. become: as root.
         """
 
@@ -60,17 +60,17 @@ class Link(Protocol):
         on_error: OnLine | None = None,
         become: bool = True,
     ) -> int:
-        """Run a command and hand over each line that it prints, as it comes, to standard output (on_error: error).
+        """Run a command and pass on each line of its output at once (on_error: of its error output).
 
         Ends it, children included, when `stop` is set, after `timeout` seconds, and when the link is lost or the task
-        interrupted. Returns its exit code, 128 + 15 where it was ended.
+        interrupted. Returns its exit code, 128 + 15 if it was ended.
         """
 
     def read(self, path: str) -> bytes:
         """A file's content. Raises MissingFile."""
 
     def write(self, path: str, content: bytes, *, mode: int = 0o600, owner: str | None = None) -> None:
-        """Write a file, whole or not at all. owner: a user, with the group of that name; None for whoever runs it."""
+        """Write a file completely or not at all. owner: a user and the group of that name; None: the current user."""
 
     def close(self) -> None:
-        """Hang up; what still runs on the host through this link is ended."""
+        """Disconnect; commands that still run through this link end."""

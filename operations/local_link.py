@@ -1,4 +1,4 @@
-"""A link to this machine, for `ansible_connection: local`; inventory/local enters its hosts by their interpreter."""
+"""A link to this machine, for `ansible_connection: local`; in inventory/local the interpreter enters the host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LocalLink(SupervisedLink):
 
     def _start(self, argv: Sequence[str]) -> LocalRunning:
         try:
-            # In a session of its own: Ctrl-C at the terminal is ours to act on.
+            # In a session of its own, because we handle Ctrl-C of the terminal.
             process = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.PIPE,
@@ -51,7 +51,7 @@ class LocalRunning:
 
     def send(self, data: bytes) -> None:
         """See Running."""
-        with contextlib.suppress(BrokenPipeError):  # its end is told by its output
+        with contextlib.suppress(BrokenPipeError):  # its output shows its end
             view = memoryview(data)
             while view:
                 view = view[self._in.write(view) or 0 :]

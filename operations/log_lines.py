@@ -1,4 +1,4 @@
-"""Log lines of several hosts as one story: read, put in the order of time, written fit for a terminal. Pure."""
+"""Log lines of several hosts: reads them, sorts them by time, makes them safe for a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Entry:
 
 
 def from_journal(raw: str, host: str, service: str) -> Entry | None:
-    """A line of `journalctl --output=json`; None for what is none of the journal's."""
+    """A line of `journalctl --output=json`; None if it is no line of the journal."""
     try:
         record = json.loads(raw)
         written = int(record["__REALTIME_TIMESTAMP"]) / 1e6
@@ -51,7 +51,7 @@ def from_journal(raw: str, host: str, service: str) -> Entry | None:
 
 
 def from_file(text: str, host: str, before: float) -> Entry:
-    """A line of a plain process's log; one without a time of its own gets that of the line before it."""
+    """A line of a plain process's log; a line without a time gets that of the line before."""
     return _entry(text, host, before, "")
 
 
@@ -73,14 +73,14 @@ def _parsed(text: str) -> Line | None:
 
 
 def _message(value: Any) -> str:
-    """The journal gives what is not UTF-8 as a list of bytes, and what is too long as null."""
+    """The journal has text that is not UTF-8 as a list of bytes, and text that is too long as null."""
     if isinstance(value, list):
         return bytes(byte for byte in value if isinstance(byte, int) and 0 <= byte < 256).decode(errors="replace")
     return "(a line too long to be shown)" if value is None else str(value)
 
 
 def in_order(hosts: Iterable[Iterable[Entry]]) -> list[Entry]:
-    """All lines by time; each host's stay in its own order, also where its clock was set back in between."""
+    """All lines by time; each host's lines keep their order, even if its clock was set back."""
     keyed = []
     for entries in hosts:
         latest = float("-inf")

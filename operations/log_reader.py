@@ -1,4 +1,4 @@
-"""A node's log on its host: what is in it, and what is added to it."""
+"""A node's log on its host: its lines, and the lines that are added."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _READ_SECONDS = 60.0
 _FIELDS = "MESSAGE,_SYSTEMD_UNIT,UNIT"
 _TOO_MANY = 100_000
 
-# The size first: what is added while it is read is left to whoever follows from there.
+# First the size: lines that are added during the reading are left for following.
 _TAIL = 'size=$(stat --format=%s "$1") || exit; echo "$size"; head --bytes="$size" "$1" | tail --lines="$2"'
 
 
@@ -28,7 +28,7 @@ class Wanted:
     milestones: bool = False
 
     def takes(self, entry: Entry) -> bool:
-        """Whether the line is one of them, as far as the line itself says."""
+        """Whether the line is wanted, by its own content."""
         if self.milestones and entry.milestone is None:
             return False
         return self.since is None or entry.time >= self.since
@@ -53,7 +53,7 @@ def read(link: Link, node: Node, wanted: Wanted) -> Read:
 def follow(
     link: Link, node: Node, after: Read, wanted: Wanted, on_entry: Callable[[Entry], None], *, timeout: float
 ) -> None:
-    """Hand over the lines that are added, as they come, for `timeout` seconds. Raises HostProblem."""
+    """Pass on the lines that are added, for `timeout` seconds. Raises HostProblem."""
     latest = 0.0
 
     def on_line(text: str) -> None:
@@ -106,7 +106,7 @@ def _read_file(link: Link, node: Node, wanted: Wanted) -> Read:
 
 
 def _fetched(wanted: Wanted) -> int:
-    """How many lines to take off the host: more than are wanted where some of them will not count."""
+    """How many lines to read from the host: more than wanted if some of them will not count."""
     if wanted.lines is None:
         return _TOO_MANY
     return max(20 * wanted.lines, 2000) if wanted.milestones else wanted.lines

@@ -1,4 +1,4 @@
-"""What every task has in common: options, one line for each error, exit codes, Ctrl-C."""
+"""The common part of all tasks: options, one line for each error, exit codes, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _DRY_RUN = "say what would change, and change nothing"
 
 @dataclass
 class Call:
-    """One call of a task. report: where everything goes that it has to say.
+    """One call of a task. report: for its output.
 
-    timeout: seconds. limit: the same where somebody has typed it, else None, for tasks that would go on for ever.
+    timeout: seconds. limit: the same if the user gave it, otherwise None, for tasks without an end.
     """
 
     report: Report
@@ -80,7 +80,7 @@ def operation(
 
     The task gets the options --inventory, --json, --timeout, and --dry-run where it `changes` something. Own options
     are keywords with defaults: None for texts, False for flags; parameters without a default must be typed, in order;
-    those named in `words` may be typed, and are "" where they are not. Numbers come as texts: see `number`.
+    those in `words` are optional, and "" if missing. Numbers come as texts: see `number`.
 
     The function reports to `call.report`. A problem that it raises is reported too.
     """

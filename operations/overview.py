@@ -1,4 +1,4 @@
-"""All nodes of an inventory at a glance, made of what their hosts say. Pure."""
+"""An overview of all nodes of an inventory, made from their hosts' answers. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Status = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of a host. services: the node's first. status: the node's answer, or None and why in `error`."""
+    """What is known about a host. services: the node's first. status: the node's answer, or None and why in `error`."""
 
     name: str
     role: str
@@ -31,7 +31,7 @@ class Seen:
         return self.services[0]
 
     def problem(self) -> OperationProblem | None:
-        """What is wrong with the node as such, and what to do about it; None when it answers."""
+        """What is wrong with the node itself, and what to do; None if it answers."""
         service, name = self.service, self.service.name
         if service.state == "not-found":
             return HostProblem(f"no {name} is deployed there: ansible-playbook deploy.yml", self.name)
@@ -66,7 +66,7 @@ class Table:
 
 
 def tables(seen: Sequence[Seen], now: float) -> list[Table]:
-    """What there is to show; now: unix time. Tables without a row say so, but for those that most inventories lack."""
+    """What there is to show; now: unix time. Empty tables say so, except those that most inventories don't have."""
     names = {str(each.status["peer_id"]): each.name for each in seen if each.status and each.status.get("peer_id")}
     answered = [(each.name, each.status) for each in seen if each.status is not None]
     peers = [(name, status) for name, status in answered if status.get("role") != "relay"]
@@ -134,7 +134,7 @@ def _native(name: str, service: ServiceState, now: float) -> Row:
 
 def _backend(name: str, status: Status, now: float) -> Iterable[Row]:
     backend = status.get("backend")
-    # One without an address is never called: its programs call.
+    # A backend without an address is never connected to: its programs connect.
     if isinstance(backend, Mapping) and backend.get("address"):
         checked = backend.get("checked")
         state = "not called yet" if checked is None else backend.get("state")
@@ -186,18 +186,18 @@ def _circuits(name: str, status: Status, names: Mapping[str, str], now: float) -
 
 
 def known(row: Status, names: Mapping[str, str], key: str = "peer_id") -> str:
-    """The host whose peer id stands in the row, else the id by its ends."""
+    """The host whose peer id is in the row, otherwise the two ends of the id."""
     peer_id = row.get(key)
     return names.get(str(peer_id), short(peer_id))
 
 
 def rows(status: Status, key: str) -> list[Status]:
-    """The objects of a list in a node's answer; what is none is left out, since the node may be of another version."""
+    """The objects of a list in a node's answer; other values are left out: the node may have another version."""
     value = status.get(key)
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
 def count(row: Status, key: str) -> int:
-    """A number of things in a node's answer, 0 where there is none."""
+    """A number in a node's answer, 0 if there is none."""
     value = row.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0

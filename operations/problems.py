@@ -1,12 +1,12 @@
 """What can go wrong, each in one line for people: where, what happened, what to do next.
 
-OperationProblem      1   what was asked for did not succeed
-├── UsageProblem      2   an unknown host or session, no inventory, an option that can't be
+OperationProblem      1   the task did not succeed
+├── UsageProblem      2   an unknown host or session, no inventory, a wrong option
 └── HostProblem       2   a host can't be reached or used
     ├── Interrupted   2   Ctrl-C, or the end of the time that a task may take
-    └── MissingFile   2   a file on it is not there
+    └── MissingFile   2   a file on it does not exist
 
-The figures are the exit codes of a task that has met with one.
+The numbers are the exit codes of a task with such a problem.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kaspa_node.errors import EXIT_BAD_INPUT, EXIT_FAILED, one_line
 
 
 class OperationProblem(Exception):
-    """host: its name in the inventory, or None where the problem is no host's. text: one line."""
+    """host: its name in the inventory, or None if the problem is not about a host. text: one line."""
 
     exit_code = EXIT_FAILED
 
@@ -29,19 +29,19 @@ class OperationProblem(Exception):
 
 
 class UsageProblem(OperationProblem):
-    """What was typed, or what the inventory says, can't be used."""
+    """The command line or the inventory can't be used."""
 
     exit_code = EXIT_BAD_INPUT
 
 
 class HostProblem(OperationProblem):
-    """A host can't be reached, lets nobody in, gives no root, or does not answer in time."""
+    """A host can't be reached, refuses the login or root, or does not answer in time."""
 
     exit_code = EXIT_BAD_INPUT
 
 
 class Interrupted(HostProblem):
-    """What ran on the host was ended, because the task is; no news to whoever ended it."""
+    """The command on the host was ended together with the task; the user knows this already."""
 
     def __init__(self, host: str) -> None:
         super().__init__("interrupted", host)

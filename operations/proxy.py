@@ -9,8 +9,8 @@ import subprocess
 
 
 class Proxy:
-    """Not paramiko's ProxyCommand: that one reads through a pipe by polling, and Ctrl-C at the terminal ends it before
-    what runs behind it could be ended.
+    """This is not paramiko's ProxyCommand: that one polls a pipe, and Ctrl-C at the terminal ends it before the command
+    behind it can be ended.
     """
 
     def __init__(self, command: str, host: str, port: int, user: str) -> None:

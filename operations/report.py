@@ -1,4 +1,4 @@
-"""What a task shows: text for people, or one JSON document."""
+"""The output of a task: text for people, or one JSON document."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from operations.problems import OperationProblem
 
 
 def harmless(text: str) -> str:
-    """Text of others on a terminal: what is no printable character becomes an escape."""
+    """Foreign text for a terminal: characters that can't be printed become escapes."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
@@ -27,9 +27,9 @@ def _escaped(char: str) -> str:
 
 
 class Report:
-    """Gathers what a task has found and changed; what is to be seen at once is shown at once.
+    """Collects the results and changes of a task; shows at once what users should see at once.
 
-    With as_json nothing is shown until `finish`, and then {"task", "ok", "hosts", "problems", "changed"} on one line.
+    With as_json nothing is shown before `finish`, and then {"task", "ok", "hosts", "problems", "changed"} on one line.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Report:
         self._err = err or sys.stderr
 
     def host(self, name: str, data: Any) -> None:
-        """What is known of a host; JSON values, shown by --json alone."""
+        """What is known about a host; JSON values, shown only with --json."""
         self.hosts[name] = data
 
     def add(self, key: str, data: Any) -> None:
-        """A member of the JSON document beside those that every task has."""
+        """A further member of the JSON document."""
         self.extra[key] = data
 
     def say(self, text: str = "") -> None:
@@ -66,7 +66,7 @@ class Report:
             print("\n".join(harmless(line) for line in text.split("\n")), file=self._out, flush=True)
 
     def line(self, text: str) -> None:
-        """A line of JSON of its own, for tasks that go on; the document follows at the end."""
+        """A separate line of JSON, for tasks that continue; the document follows at the end."""
         print(text, file=self._out, flush=True)
 
     def table(self, title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -86,23 +86,23 @@ class Report:
                 self.problem(value)
 
     def changed(self, what: str, host: str | None = None) -> None:
-        """Something that was changed; with --dry-run, that would be."""
+        """Something that was changed, or would be changed with --dry-run."""
         self._changed.append((host, what))
         would = "dry run, not done: " if self.dry_run else ""
         self.say(f"{would}{what}" if host is None else f"{host}: {would}{what}")
 
     def failed(self) -> None:
-        """What was asked for did not succeed, though nothing is wrong with hosts and options: exit code 1."""
+        """The task did not succeed, although hosts and options are right: exit code 1."""
         self._failed = True
 
     @property
     def exit_code(self) -> int:
-        """0, else the greatest of the problems' exit codes."""
+        """0, or the highest of the problems' exit codes."""
         codes = [problem.exit_code for problem in self._problems]
         return max([*codes, EXIT_FAILED if self._failed else EXIT_OK])
 
     def finish(self) -> int:
-        """Show the document where one is wanted; returns the exit code."""
+        """Show the document if it is wanted; returns the exit code."""
         if self.as_json:
             document = {
                 "task": self.task,

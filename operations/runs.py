@@ -1,4 +1,4 @@
-"""Runs of verify on the controller, as their reports tell of them."""
+"""Runs of verify on the controller, from their reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REPORT = "report.json"
 
 @dataclass(frozen=True)
 class Run:
-    """A run. report: what report.json says, None where nobody has judged it. logs: redacted lines by host."""
+    """A run. report: the content of report.json, None if it was not judged. logs: redacted lines by host."""
 
     directory: Path
     report: Mapping[str, Any] | None
@@ -35,7 +35,7 @@ class Run:
 
 
 def read(evidence: Path, run: str | None) -> Run:
-    """A run by its id, or the beginning of one that no other has; None: the newest. Raises UsageProblem."""
+    """A run by its id, or the beginning of its id if that is unique; None: the newest. Raises UsageProblem."""
     try:
         directory = find(evidence, run).resolve()
         story = story_of(directory)
@@ -48,7 +48,7 @@ def read(evidence: Path, run: str | None) -> Run:
 
 
 def listed(evidence: Path) -> list[dict[str, Any]]:
-    """The runs, the newest first: run, verdict, path, expect_path, reason; of one without a report just what is so."""
+    """The runs, the newest first: run, verdict, path, expect_path, reason; without a report only the run."""
     rows = []
     for directory in sorted(evidence.iterdir() if evidence.is_dir() else (), reverse=True):
         if directory.name == LATEST or not ((directory / "raw").is_dir() or (directory / REPORT).is_file()):

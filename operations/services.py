@@ -1,4 +1,4 @@
-"""The services on a host: how each is doing, and starting and stopping the node."""
+"""The services on a host: their state, and start and stop of the node."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PROPERTIES = (
 )
 _BROKEN = ("failed", "not-found")
 
-# Plain processes are looked after by the same code as deploy's (module kaspa_process).
+# Plain processes use the same code as deploy (module kaspa_process).
 _PROCESS = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -46,9 +46,9 @@ print(json.dumps({**state.as_dict(), 'since': since, 'known': bool(service.recor
 
 @dataclass(frozen=True)
 class ServiceState:
-    """How a service is doing.
+    """The state of a service.
 
-    state: systemd's ActiveState, `not-found` where nobody has deployed it. since: unix time of its being active, or of
+    state: systemd's ActiveState, `not-found` if it is not deployed. since: unix time of its start, or of
     its end. invocation: differs between two starts. result: systemd's reason for its end. restarts: by systemd itself.
     """
 
@@ -107,7 +107,7 @@ def state(link: Link, node: Node) -> ServiceState:
 
 @dataclass(frozen=True)
 class Change:
-    """What an action did, or with a dry run would do. text: None where everything was as it was wanted already."""
+    """What an action did, or would do with a dry run. text: None if nothing had to be done."""
 
     text: str | None
     state: ServiceState
@@ -117,7 +117,7 @@ class Change:
 def act(link: Link, node: Node, action: Action, *, timeout: float, dry_run: bool = False) -> Change:
     """Start, stop or restart the node, and wait until it answers, or is gone.
 
-    Raises OperationProblem, with the last line of its log, where it does not come up within `timeout` seconds.
+    Raises OperationProblem, with the last line of its log, if it does not come up within `timeout` seconds.
     """
     before = state(link, node)
     if before.state == "not-found":
@@ -156,7 +156,7 @@ def answering(link: Link, node: Node, *, timeout: float) -> ServiceState:
             now = state(link, node)
             if now.pid == answer.get("pid"):
                 return now
-            # The one that answered is on its way out.
+            # The process that answered is about to end.
             if time.monotonic() >= deadline:
                 raise OperationProblem(
                     f"another process than {node.service}'s answers on {node.paths.control}", node.name
@@ -168,7 +168,7 @@ def _last(link: Link, node: Node) -> str:
     """The last line of the service's log, for a problem."""
     argv: Sequence[str] = ["tail", "--lines=1", str(node.paths.log)]
     if node.manager == "systemd":
-        # Its own lines alone: systemd's of it come last and say less.
+        # Only its own lines: systemd's lines come last and say less.
         unit = f"_SYSTEMD_UNIT={node.service}.service"
         argv = ["journalctl", "--quiet", "--output=cat", "--lines=1", unit]
     ran = link.run(argv)

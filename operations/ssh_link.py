@@ -1,4 +1,4 @@
-"""A link over SSH: Fabric's connection over paramiko, host keys always checked, nothing learned or written."""
+"""A link over SSH: Fabric's connection over paramiko, host keys are always checked, nothing is learned or written."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from operations.supervised import SupervisedLink
 CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 5
 LOST_MILLISECONDS = 15_000
-"""So long the kernel waits for a host that has fallen silent (TCP_USER_TIMEOUT, tcp(7))."""
+"""How long the kernel waits for a silent host (TCP_USER_TIMEOUT, tcp(7))."""
 
-# What goes wrong is told in one line of ours; paramiko's log would add its own, with tracebacks.
+# We report a problem in one line; paramiko's log would add its own lines, with tracebacks.
 _log = logging.getLogger("paramiko")
 _log.addHandler(logging.NullHandler())
 _log.propagate = False
 
 
 class UnknownHostKey(paramiko.SSHException):  # type: ignore[misc]  # paramiko has no types
-    """The host has a key that no known_hosts file names."""
+    """The host has a key that is in no known_hosts file."""
 
 
 class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    """Take no key that is not known."""
+    """Accept no unknown key."""
 
     def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> None:
         raise UnknownHostKey(f"{key.get_name()} {key.fingerprint}")
 
 
 class SshLink(SupervisedLink):
-    """Commands over one SSH connection, each in a channel of its own. Raises HostProblem where it can't be had."""
+    """Commands over one SSH connection, each in a channel of its own. Raises HostProblem if it can't be opened."""
 
     def __init__(self, host: str, settings: ConnectionSettings, interrupted: threading.Event, timeout: float) -> None:
         super().__init__(host, settings.interpreter, settings.sudo, interrupted)
@@ -117,7 +117,7 @@ class SshLink(SupervisedLink):
         }
 
     def _secure(self, connection: Any) -> None:
-        """Have a connection check host keys and time its start, whoever made it."""
+        """Make a connection check host keys and limit the time of its start, also a connection of Fabric's own."""
         client = connection.client
         client.set_missing_host_key_policy(_Refuse())
         for name in self._settings.known_hosts:
@@ -166,7 +166,7 @@ class SshLink(SupervisedLink):
             raise HostProblem(f"can't reach {where}: {said or _reason(error)}", self._host) from None
         transport = connection.transport
         transport.set_keepalive(KEEPALIVE_SECONDS)
-        with contextlib.suppress(OSError, AttributeError):  # a jump host's channel is no socket
+        with contextlib.suppress(OSError, AttributeError):  # a jump host's channel is not a socket
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MILLISECONDS)
 
 
@@ -178,7 +178,7 @@ class SshRunning:
 
     def send(self, data: bytes) -> None:
         """See Running."""
-        with contextlib.suppress(OSError):  # its end is told by its output
+        with contextlib.suppress(OSError):  # its output shows its end
             self._channel.sendall(data)
 
     def hang_up(self) -> None:

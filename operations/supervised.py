@@ -1,4 +1,4 @@
-"""What links have in common: commands under a supervisor on the host (supervisor.py), their output, their end."""
+"""The common part of links: commands under a supervisor on the host (supervisor.py), their output, their end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from operations.supervisor import BEGUN, PYTHON
 
 _SOURCE = (Path(__file__).parent / "supervisor.py").read_text(encoding="utf-8")
 _GRACE = 5.0
-"""Seconds that a supervisor gets to end its command, before the link lets go of both."""
+"""Seconds that a supervisor gets to end its command, before the link abandons both."""
 _TICK = 0.1
 
 _WRITE = """
@@ -60,20 +60,20 @@ class Running(Protocol):
         """End its input."""
 
     def receive(self) -> bytes:
-        """What it prints, as soon as it does; empty at the end."""
+        """Its output, as soon as there is some; empty at the end."""
 
     def receive_error(self) -> bytes:
         """The same for standard error."""
 
     def exit_code(self) -> int:
-        """After both have ended. -1 where the link was lost."""
+        """After both have ended. -1 if the link was lost."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Abandon it."""
 
 
 class SupervisedLink(ABC):
-    """A link over anything that can start a command line with an input, an output and an end."""
+    """A link over anything that can start a command line with input and output."""
 
     def __init__(self, host: str, interpreter: str, sudo: bool, interrupted: threading.Event) -> None:
         self._host = host
@@ -143,7 +143,7 @@ class SupervisedLink(ABC):
     ) -> _Ended:
         if self._interrupted.is_set():
             raise Interrupted(self._host)
-        # The supervisor's own limit is for the case that nobody tells it to stop; ours comes first.
+        # The supervisor's own limit is for the case that this program is gone; ours comes first.
         words = [self._interpreter, "-I", "-S", "-c", _SOURCE, f"{timeout + 2 * _GRACE:.3f}", str(len(given)), *argv]
         sudo = ["sudo", "-n", "--"] if become and self._sudo else []
         running = self._start([*sudo, *words])
@@ -189,7 +189,7 @@ class SupervisedLink(ABC):
             elif begun:
                 on_out(data)
             else:
-                # Whatever the login shell printed before us is not the command's.
+                # Output of the login shell before the command is not the command's.
                 early = (early + data)[-65536:]
                 _, mark, rest = early.partition(BEGUN)
                 if mark:
@@ -218,7 +218,7 @@ class SupervisedLink(ABC):
 
 
 class _Ended:
-    """How a command ended. by_timeout: ended by us for taking too long."""
+    """How a command ended. by_timeout: ended by us because it took too long."""
 
     def __init__(self, code: int, by_timeout: bool) -> None:
         self.code = code
@@ -233,13 +233,13 @@ class _Lines:
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
-        """Hand over the lines that are complete."""
+        """Pass on the complete lines."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._on_line(line.decode(errors="replace"))
 
     def end(self) -> None:
-        """Hand over a last line without an end."""
+        """Pass on a last line without a line feed."""
         if self._rest:
             self._on_line(self._rest.decode(errors="replace"))
             self._rest = b""

@@ -1,10 +1,10 @@
-"""Runs on a host, sent there as text: starts one command and sees to its end, whatever becomes of the controller.
+"""Runs on a host, sent there as text: starts one command and makes sure that it ends, even if the controller is gone.
 
     python3 -I -S -c SOURCE SECONDS BYTES COMMAND …
 
-Standard input is the lifeline: BYTES of it are the command's input, and where it ends after that, or SECONDS are over,
-the command's whole session is ended: SIGTERM, then SIGKILL. So nothing is left behind when SSH breaks, or sudo is
-between us and the command. Needs nothing but the standard library of Python 3.11.
+BYTES of standard input are the command's input. When standard input ends after that, or SECONDS are over, the command's
+whole session is ended: SIGTERM, then SIGKILL. So nothing is left behind if SSH breaks, even with sudo between us and
+the command. Needs only the standard library of Python 3.11.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import threading
 import time
 
 PYTHON = "@python"
-"""As a command, the Python that this runs with."""
+"""As a command: the Python that runs this program."""
 
 BEGUN = b"\x01kaspa-operations\n"
 PATIENCE = 3.0
 
 
 def watch(child: subprocess.Popen[bytes], deadline: float) -> None:
-    """End the child's process group once standard input has ended or the deadline is over."""
+    """End the child's process group when standard input has ended or the deadline is over."""
     while True:
         left = deadline - time.monotonic()
         readable = left > 0 and select.select([0], [], [], left)[0]

@@ -1,4 +1,4 @@
-"""Reads what tcpdump wrote: how many packets, and from where to where.
+"""Reads a file of tcpdump: the number of packets, from where to where.
 
 Formats: pcap-savefile(5); link-layer headers by https://www.tcpdump.org/linktypes.html.
 """
@@ -14,7 +14,7 @@ from kaspa_node.evidence.endpoints import Endpoint
 
 _HEADER, _RECORD = 24, 16
 _MAGICS = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\x3c\x4d": ">"}
-# Link type → where the EtherType stands, and how long the header is.
+# Link type → position of the EtherType, and length of the header.
 _LINKS = {1: (12, 14), 113: (14, 16), 276: (0, 20)}
 _RAW_IP = (101, 228, 229)
 _IP = (b"\x08\x00", b"\x86\xdd")
@@ -25,12 +25,12 @@ Flow = tuple[Endpoint, Endpoint]
 
 
 class BadCapture(ValueError):
-    """Bytes that are no pcap file."""
+    """Bytes that are not a pcap file."""
 
 
 @dataclass(frozen=True)
 class Capture:
-    """A pcap file. content: without a last packet that was cut; packets: how many; flows: TCP packets by direction."""
+    """A pcap file. content: without a cut packet at the end; packets: their number; flows: TCP packets by direction."""
 
     content: bytes
     packets: int
@@ -38,7 +38,7 @@ class Capture:
 
 
 def read(content: bytes) -> Capture:
-    """Raises BadCapture. A file that ends within a packet, as one of limited size does, ends before it instead."""
+    """Raises BadCapture. If the file ends within a packet, because its size is limited, that packet is left out."""
     order = _MAGICS.get(content[:4])
     if order is None or len(content) < _HEADER:
         raise BadCapture("these bytes are no pcap file")
@@ -57,7 +57,7 @@ def read(content: bytes) -> Capture:
 
 
 def _flow(link: int, frame: bytes) -> Flow | None:
-    """Where a frame's TCP segment comes from and goes to; None where it is none, or is cut before its ports."""
+    """Source and destination of a frame's TCP segment; None if it is none, or is cut before its ports."""
     packet = _packet(link, frame)
     version = packet[0] >> 4 if packet else 0
     if version == 4 and len(packet) >= 20 and packet[9] == _TCP and not packet[6] & 0x1F and not packet[7]:
@@ -73,7 +73,7 @@ def _flow(link: int, frame: bytes) -> Flow | None:
 
 
 def _packet(link: int, frame: bytes) -> bytes:
-    """The IP packet in a frame; empty where there is none."""
+    """The IP packet in a frame; empty if there is none."""
     if link in _RAW_IP:
         return frame
     if link not in _LINKS:

@@ -1,4 +1,4 @@
-"""Which places see a session, and which of the packets there are its own."""
+"""The places that see a session, and the filter for its packets at each place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kaspa_node.evidence.endpoints import Endpoint, parse_endpoint
 
 DIRECT = "direct"
 ANY, LOOPBACK, WAN = "any", "lo", "wan"
-"""Interfaces: every one of a host, that of one machine's own addresses, a lab router's towards the public segment."""
+"""Interfaces: all of a host, loopback, and a lab router's towards the public segment."""
 
 Row = Mapping[str, Any]
 
@@ -19,8 +19,8 @@ Row = Mapping[str, Any]
 class End:
     """A host's end of a session.
 
-    local: its socket's own address. remote: where the socket leads, the other host or a relay. seen: where it comes
-    from as the outside sees it, if anybody has told. since: unix time.
+    local: its socket's own address. remote: the other end of the socket, on the other host or a relay. seen: its
+    address as the outside sees it, if known. since: unix time.
     """
 
     host: str
@@ -32,7 +32,7 @@ class End:
 
 @dataclass(frozen=True)
 class Session:
-    """A session that stands; who dialed is the first of its ends. path: direct or relayed."""
+    """A session that is up; the first end is the dialer. path: direct or relayed."""
 
     id: str
     path: str
@@ -45,13 +45,13 @@ class Session:
 
     @property
     def told(self) -> str:
-        """For a person who has to choose."""
+        """A description for a user who must choose."""
         return f"{self.id} ({' and '.join(self.hosts)}, {self.path})"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where packets are taken: a host or a router of the lab, an interface there, a filter (pcap-filter(7))."""
+    """A place to capture packets: a host or a router of the lab, an interface there, a filter (pcap-filter(7))."""
 
     name: str
     router: bool
@@ -60,7 +60,7 @@ class Place:
 
 
 def sessions(statuses: Mapping[str, Row]) -> list[Session]:
-    """The sessions that hosts tell of in `kaspa-node status`, the newest first."""
+    """The sessions in the hosts' `kaspa-node status`, the newest first."""
     ends: dict[str, list[End]] = {}
     paths: dict[str, str] = {}
     for host, status in statuses.items():
@@ -75,7 +75,7 @@ def sessions(statuses: Mapping[str, Row]) -> list[Session]:
 
 
 def _end(host: str, status: Row, row: Row) -> End | None:
-    """None where the row does not say where its socket leads, since the connection has just gone."""
+    """None if the row has no remote address, because the connection has just ended."""
     local, remote = (parse_endpoint(str(row.get(key))) for key in ("local", "remote"))
     if local is None or remote is None:
         return None
@@ -88,29 +88,29 @@ def _end(host: str, status: Row, row: Row) -> End | None:
 
 
 def _both_seen(path: str, ends: Sequence[End]) -> tuple[End, ...]:
-    """Of a direct session each end knows best where the other comes from."""
+    """For a direct session each end knows the other's outside address best."""
     if path != DIRECT or len(ends) != 2:
         return tuple(ends)
     return replace(ends[0], seen=ends[1].remote), replace(ends[1], seen=ends[0].remote)
 
 
 def between(found: Iterable[Session], one: str, other: str) -> list[Session]:
-    """Those of the sessions that have these two hosts at their ends."""
+    """The sessions between these two hosts."""
     return [session for session in found if set(session.hosts) == {one, other}]
 
 
 def named(found: Sequence[Session], name: str) -> list[Session]:
-    """The session of that id, else those whose id begins so."""
+    """The session with that id, otherwise those whose ids begin with it."""
     exact = [session for session in found if session.id == name]
     return exact or [session for session in found if name and session.id.startswith(name)]
 
 
 def places(session: Session, relays: Iterable[str], routers: Iterable[str], *, loopback: bool = False) -> list[Place]:
-    """Where to take the session's packets: at its ends, on the relays, on the lab's routers.
+    """The places to capture the session's packets: at its ends, on the relays, on the lab's routers.
 
-    That nothing of a direct session is found on a relay is a finding. Of the ends of a relayed one the packets between
-    their public addresses are taken as well: hole punches that don't get through. loopback: all hosts are addresses of
-    one machine, and one place sees everything.
+    A relay is included for a direct session too, because no packets there is also a result. For a relayed session the
+    packets between the public addresses of its ends are captured too: hole punches that don't get through. loopback:
+    all hosts are addresses of one machine, and one place sees everything.
     """
     middle = _filter([*_legs(session), *_punches(session)])
     if loopback:

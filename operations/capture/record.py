@@ -1,10 +1,10 @@
 """Runs on a host, sent to its Python as text by `fab capture`: MEANS SECONDS BYTES INTERFACE FILTER.
 
-Prints what tcpdump says in lines that begin with #, then the packets (pcap) in base64, then #end. The packets are in a
-file that never has a name, so nothing is left of it however this ends; timeout(1) ends tcpdump also where nobody is
-left to do it. What is in the packets is encrypted: 512 bytes of each are enough.
+Prints tcpdump's messages in lines that begin with #, then the packets (pcap) in base64, then #end. The packets are in a
+file without a name, so nothing is left of it in any case. timeout(1) ends tcpdump even if this program was killed. The
+content of the packets is encrypted, so 512 bytes of each are enough.
 
-MEANS is `tcpdump`, or `socket` where tcpdump can't work: in a user namespace of one user, as it can't become another.
+MEANS is `tcpdump`, or `socket` if tcpdump can't work: in a user namespace with one user, because it can't switch users.
 Every interface of such a place has Ethernet headers, and tcpdump still compiles the filter (packet(7), socket(7)).
 """
 
@@ -40,13 +40,13 @@ def say(line: str) -> None:
 
 
 def tell(lines: Iterable[bytes]) -> None:
-    """Pass on what a program says."""
+    """Pass on the output of a program."""
     for line in lines:
         say(line.decode(errors="replace"))
 
 
 def by_tcpdump(file: IO[bytes], seconds: float, limit: int, interface: str, expression: str) -> None:
-    """Let tcpdump take them."""
+    """Capture with tcpdump."""
     argv = ["timeout", "--foreground", "--kill-after=5", str(seconds), "tcpdump", "--immediate-mode"]
     argv += ["-s", str(SNAPLEN), "-B", str(TCPDUMP_BUFFER), "-U", "-n", "-p", "-i", interface, "-w", "-", expression]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -63,7 +63,7 @@ def by_tcpdump(file: IO[bytes], seconds: float, limit: int, interface: str, expr
 
 
 def by_socket(file: IO[bytes], seconds: float, limit: int, interface: str, expression: str) -> None:
-    """Take them from the kernel. Raises OSError, CalledProcessError."""
+    """Capture with a packet socket. Raises OSError, CalledProcessError."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as place:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
         if interface != "any":
@@ -86,20 +86,20 @@ def by_socket(file: IO[bytes], seconds: float, limit: int, interface: str, expre
 
 
 def attach(place: socket.socket, expression: str) -> None:
-    """Have the kernel pass on only what the filter lets through."""
+    """Make the kernel deliver only packets that match the filter."""
     argv = ["tcpdump", "-y", "EN10MB", "-ddd", expression]
     compiled = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     steps = [[int(number) for number in line.split()] for line in compiled.splitlines()[1:]]
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
     place.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(steps), ctypes.addressof(program)))
     place.setblocking(False)
-    with contextlib.suppress(BlockingIOError):  # what came before the filter
+    with contextlib.suppress(BlockingIOError):  # packets from before the filter
         while True:
             place.recv(LONGEST)
 
 
 def main(means: str, seconds: str, limit: str, interface: str, expression: str) -> None:
-    """Take packets and print them."""
+    """Capture packets and print them."""
     os.environ.update(PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin", LC_ALL="C")
     with tempfile.TemporaryFile() as file:
         {"tcpdump": by_tcpdump, "socket": by_socket}[means](file, float(seconds), int(limit), interface, expression)

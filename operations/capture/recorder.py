@@ -1,4 +1,4 @@
-"""What `record.py` says of one place, line by line."""
+"""Reads the output of `record.py` for one place, line by line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib import resources
 from kaspa_node.errors import one_line
 
 _DROPPED = re.compile(r"(\d+) packets? dropped by kernel")
-# What tcpdump says in any case.
+# What tcpdump prints in any case.
 _CHATTER = re.compile(r"tcpdump: (listening on|data link type|verbose output)|\d+ packets? |tcpdump: WARNING")
 _LISTENING = "tcpdump: listening on"
 _END = "#end"
@@ -22,7 +22,7 @@ TCPDUMP, SOCKET = "tcpdump", "socket"
 
 
 def command(python: str, means: str, seconds: float, limit: int, interface: str, expression: str) -> list[str]:
-    """The command line that takes packets at most so long and at most so many bytes of them.
+    """The command line that captures packets, limited in time and in bytes.
 
     python: on the host. means: TCPDUMP, or SOCKET in a user namespace of one user.
     """
@@ -30,14 +30,14 @@ def command(python: str, means: str, seconds: float, limit: int, interface: str,
 
 
 class Recorder:
-    """Takes the lines in.
+    """Receives the lines.
 
-    listening: no further packet is missed. settled: set once it listens, or never will. dropped: packets that the
-    kernel had no room for.
+    listening: it captures from now on. settled: set when it listens, or never will. dropped: packets that the kernel
+    had no room for.
     """
 
     def __init__(self, limit: int) -> None:
-        """limit: bytes that the recording may have."""
+        """limit: the most bytes of the recording."""
         self.listening = False
         self.settled = threading.Event()
         self.dropped = 0
@@ -71,7 +71,7 @@ class Recorder:
 
     @property
     def content(self) -> bytes:
-        """The pcap file; empty where none came, or not whole."""
+        """The pcap file; empty if there is none, or an incomplete one."""
         try:
             return base64.b64decode("".join(self._text), validate=True) if self._whole else b""
         except binascii.Error:
@@ -79,12 +79,12 @@ class Recorder:
 
     @property
     def full(self) -> bool:
-        """Whether the limit of bytes has ended it."""
+        """Whether it ended because of the limit of bytes."""
         return len(self.content) >= self._limit
 
     @property
     def failure(self) -> str | None:
-        """Why there is nothing, in tcpdump's words; None where there is something."""
+        """Why there is nothing, from tcpdump; None if there is something."""
         if self.listening and self.content:
             return None
         return "; ".join(self._said) or "it ended without a word"

@@ -1,4 +1,4 @@
-"""A capture on the controller: a file for each place, and an index. For the owner's eyes only: packets are private."""
+"""A capture on the controller: a file for each place, and an index. Only the owner can read them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INDEX = "index.json"
 
 @dataclass(frozen=True)
 class Taken:
-    """What one place gave. dropped: packets that its kernel had no room for. full: the limit of bytes has ended it."""
+    """The result of one place. dropped: packets without room in the kernel. full: it ended at the limit of bytes."""
 
     place: Place
     capture: Capture
@@ -50,7 +50,7 @@ class Taken:
 
 
 def write(captures: Path, session: Session, started: float, taken: Iterable[Taken], limits: Mapping[str, Any]) -> Path:
-    """Write it below `captures` and give its directory. started: unix time. Raises OSError."""
+    """Write it below `captures` and return its directory. started: unix time. Raises OSError."""
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(started))
     directory = captures / f"{moment}-{session.id}"
     directory.mkdir(parents=True, mode=0o700)

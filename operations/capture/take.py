@@ -1,4 +1,4 @@
-"""Takes the packets at all places at the same time."""
+"""Captures the packets at all places at the same time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Pings:
-    """Traffic to look at: so many Kaspa pings each way over a session, by the peer at one end."""
+    """Traffic to capture: Kaspa pings in both directions over a session, from the peer at one end."""
 
     node: Node
     session: str
@@ -58,7 +58,7 @@ Errand = Target | Pings
 def lacking(
     targets: Sequence[Target], timeout: float, connect: Connect[Target] = connect
 ) -> dict[str, OperationProblem]:
-    """The places at which no packets can be taken, by name."""
+    """The places at which no packets can be captured, by name."""
 
     def look(target: Target, link: Link) -> None:
         if not link.run([*_enter(target), "sh", "-c", _FIND]).ok:
@@ -79,10 +79,10 @@ def take(
     timeout: float,
     connect: Connect[Errand] = connect,
 ) -> dict[str, Taken | dict[str, Any] | OperationProblem]:
-    """What each place gave, by its name, or why it gave nothing; and what came of the pings.
+    """The result of each place, by its name, or why there is none; and the result of the pings.
 
-    targets: where the places are, by the same names. one_user: see Surroundings. timeout: seconds beside those of the
-    capture. On Ctrl-C everything is ended, and nothing is kept.
+    targets: where the places are, by the same names. one_user: see Surroundings. timeout: seconds in addition to those
+    of the capture. On Ctrl-C everything ends, and nothing is kept.
     """
     means = SOCKET if one_user else TCPDUMP
     recorders = {target.name: Recorder(limits.bytes) for target in targets}
@@ -127,5 +127,5 @@ def _enter(target: Target) -> tuple[str, ...]:
 
 
 def _never() -> threading.Event:
-    """Nobody stops it before its time but Ctrl-C, which the link knows of."""
+    """Only Ctrl-C stops it early, and the link handles that."""
     return threading.Event()

@@ -1,4 +1,4 @@
-"""The routers of a lab, as places that commands can be run on like on a host."""
+"""The routers of a lab, as places where commands can run as on a host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from operations.inventory import Inventory
 
 @dataclass(frozen=True)
 class Router:
-    """A router of the lab. host: whom it stands before. enter: goes before a command line so that it runs on it."""
+    """A router of the lab. host: the host behind it. enter: the words before a command line that make it run there."""
 
     name: str
     host: str
@@ -33,7 +33,7 @@ class Surroundings:
 
 
 def surroundings(inventory: Inventory, hosts: Iterable[str]) -> Surroundings:
-    """What is between these hosts: where the inventory is that of a lab, its routers before them."""
+    """What is between these hosts: the routers of a lab, if the inventory is one of a lab."""
     nodes = list(inventory.nodes.values())
     if not all(node.variable("lab", False) for node in nodes):
         return Surroundings()

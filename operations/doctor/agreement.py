@@ -1,4 +1,4 @@
-"""What the two peers have to agree on, and what the inventory and the settings want of them."""
+"""What must be the same on both peers, and what the inventory and the settings want."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from operations.doctor.pair import DIRECT, Pair
 
 
 def examine(pair: Pair) -> Iterator[Finding]:
-    """Network, protocol version, path policy, and whether one of them dials at all."""
+    """Network, protocol version, path policy, and whether one of the peers dials the other at all."""
     about = frozenset({pair.dialer.name, pair.dialed.name})
     if not any(host.settings is not None and host.settings.backend == EXTERNAL for host in pair.peers):
         yield from _networks(pair, about)

@@ -1,4 +1,4 @@
-"""From facts to a diagnosis, without asking anybody."""
+"""From facts to a diagnosis; asks no host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from operations.doctor.pair import DIRECT, Pair
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is to be said of a pair.
+    """The diagnosis of a pair.
 
     path: direct, relayed or nothing. unconfirmed: the peer that does not confirm it, or None.
     told: the findings, root causes first. unreachable: hosts of the pair that could not be asked.
@@ -32,7 +32,7 @@ class Diagnosis:
 
     @property
     def why(self) -> str | None:
-        """What stands in the way first; None where nothing was found."""
+        """The first cause; None if nothing was found."""
         found = [told.finding.text for told in self.told if told.part == CAUSE] or [t.finding.text for t in self.told]
         return found[0] if found else None
 
@@ -62,5 +62,5 @@ def diagnose(facts: Facts, dialer: str, dialed: str) -> Diagnosis:
 
 
 def _without_empty_end(told: tuple[Told, ...]) -> tuple[Told, ...]:
-    """That there is no session stands in the headline: as a mere consequence it is not told once more."""
+    """The headline says already that there is no session, so a consequence does not repeat it."""
     return tuple(each for each in told if (each.finding.kind, each.part) != ("no-session", CONSEQUENCE))

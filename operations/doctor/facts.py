@@ -1,4 +1,4 @@
-"""What the doctor goes by: each host as it was found, and what was tried between hosts. Values only."""
+"""The facts of the doctor: the state of each host, and the connections tried between hosts. Values only."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ RELAY, PEER = "relay", "peer"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The service as its manager has it.
+    """The service, from its manager.
 
-    state: systemd's ActiveState (`active`, `failed`, `inactive`, `activating`, …), `not-found`, or `unknown` where
-    systemd does not say; of a plain process `active` or `inactive`. exit_status: of its last end, None where it never
-    ended. restarts: by itself, since it was last started by hand. stopped: the process stands still by a signal.
-    last: its last line that is a warning, an error or no milestone, "" where it said nothing. pid: 0 where there is no
-    process.
+    state: systemd's ActiveState (`active`, `failed`, `inactive`, `activating`, …), `not-found`, or `unknown` if
+    systemd does not answer; of a plain process `active` or `inactive`. exit_status: of its last end, None if it never
+    ended. restarts: automatic ones since the last start by hand. stopped: a signal has stopped the process.
+    last: its last line that is a warning, an error or no milestone, "" if there is none. pid: 0 if there is no process.
     """
 
     name: str
@@ -33,13 +32,13 @@ class Service:
 
     @property
     def running(self) -> bool:
-        """Whether there is a process, and no sign that it is about to end."""
+        """Whether there is a process that is not about to end."""
         return self.state == "active"
 
 
 @dataclass(frozen=True, slots=True)
 class RelayLink:
-    """A relay as a peer has it: its reservation there and where that relay sees the peer's listening port."""
+    """A relay as a peer reports it: the reservation there, and the mapping of the peer's listening port."""
 
     peer_id: str
     addr: str
@@ -50,7 +49,7 @@ class RelayLink:
 
 @dataclass(frozen=True, slots=True)
 class RemoteState:
-    """A remote as its dialer has it; state: waiting, dialing, punching, relayed, direct or backoff."""
+    """A remote as its dialer reports it; state: waiting, dialing, punching, relayed, direct or backoff."""
 
     name: str
     peer_id: str
@@ -69,7 +68,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """An external backend. state: unknown, up or refusing, as the last call went."""
+    """An external backend. state: unknown, up or refusing, by the result of the last connection."""
 
     address: str
     state: str
@@ -78,7 +77,7 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the running node says of itself; the fields of the other role are empty. reserved: peer ids."""
+    """The status of the running node; the fields of the other role are empty. reserved: peer ids."""
 
     peer_id: str
     network: str = ""
@@ -91,26 +90,26 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Firewall:
-    """ufw. incoming: what it does with what no rule names; allowed: TCP ports that everybody reaches."""
+    """ufw. incoming: the default policy for incoming connections; allowed: TCP ports that are open for everybody."""
 
     active: bool
     incoming: str
     allowed: frozenset[int]
 
     def shuts(self, port: int) -> bool:
-        """Whether nobody from outside reaches that port."""
+        """Whether the firewall blocks that port from outside."""
         return self.active and self.incoming in ("deny", "reject") and port not in self.allowed
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One host of the inventory. Of an unreachable one, only what the inventory says is known.
+    """One host of the inventory. An unreachable host has only the values of the inventory.
 
     port: the node's, by the inventory; announced: a relay's address, `203.0.113.10:4011`, by the inventory.
-    clock_ahead: seconds before the controller's, 0 where it can't be told from it.
-    key_id: the peer id of the key file; recorded_id: the one that deploy wrote down.
-    silence: why there is no status. settings: what the node runs with, or would; wrong: why it can't.
-    lines: of the service's present start, oldest first; or the last ones, where it does not run.
+    clock_ahead: seconds ahead of the controller's clock, 0 if the difference is too small to measure.
+    key_id: the peer id of the key file; recorded_id: the one that deploy recorded.
+    silence: why there is no status. settings: those of the node's file; wrong: why they can't be used.
+    lines: since the service's last start, oldest first; or the last ones if it does not run.
     """
 
     name: str
@@ -133,12 +132,12 @@ class Host:
 
     @property
     def peer_id(self) -> str | None:
-        """The id that it has: the running node's, else that of its key."""
+        """Its peer id: the running node's, otherwise that of its key."""
         return self.status.peer_id if self.status is not None else self.key_id or self.recorded_id
 
     @property
     def network(self) -> str:
-        """The Kaspa network that it is on, "" where that is not known."""
+        """Its Kaspa network, "" if it is not known."""
         if self.status is not None and self.status.network:
             return self.status.network
         return self.settings.network if self.settings is not None else ""
@@ -149,7 +148,7 @@ OPEN, REFUSED, TIMEOUT = "open", "refused", "timeout"
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """A TCP connection that was tried from a host. outcome: OPEN, REFUSED, TIMEOUT, or the system's own words."""
+    """A TCP connection that was tried from a host. outcome: OPEN, REFUSED, TIMEOUT, or the system's message."""
 
     origin: str
     address: str
@@ -158,7 +157,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """Where a destination saw a connection that left a host from its listening port."""
+    """The address from which a destination saw a connection of a host's listening port."""
 
     origin: str
     destination: str
@@ -167,14 +166,14 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All of it. mapped: tried by the doctor, beside what the relays told the peers."""
+    """All facts. mapped: from the doctor's own connections, in addition to the relays' reports."""
 
     hosts: Mapping[str, Host]
     reached: tuple[Reach, ...] = ()
     mapped: tuple[Mapped, ...] = field(default=())
 
     def outcome(self, origin: str, address: str) -> str | None:
-        """How that connection went, None where it was not tried."""
+        """The outcome of that connection, None if it was not tried."""
         return next((r.outcome for r in self.reached if (r.origin, r.address) == (origin, address)), None)
 
     def named(self, peer_id: str) -> Host | None:
@@ -182,7 +181,7 @@ class Facts:
         return next((host for host in self.hosts.values() if host.peer_id == peer_id), None)
 
     def formerly(self, peer_id: str) -> Host | None:
-        """The host that had this id when it was deployed, and has another one now."""
+        """The host that had this id when it was deployed, but has another one now."""
         return next(
             (h for h in self.hosts.values() if h.recorded_id == peer_id and h.peer_id not in (None, peer_id)), None
         )

@@ -12,8 +12,8 @@ CAUSE, CONSEQUENCE, WARNING = "cause", "consequence", "warning"
 class Kind:
     """One kind of finding.
 
-    explains: names of kinds that follow from it, where both are about one host.
-    warning: it is worth a line and stands in nobody's way.
+    explains: names of kinds that follow from it, if both are about the same host.
+    warning: it is worth a line, but does no harm.
     """
 
     name: str
@@ -77,10 +77,10 @@ _KINDS = {kind.name: kind for kind in KINDS}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be.
+    """One thing that is wrong.
 
     kind: the name of one of KINDS. about: names of the hosts concerned. text: what is wrong, a clause with names.
-    evidence: what it was seen by. remedy: the next thing to try, a sentence.
+    evidence: how it was seen. remedy: what to try next, a sentence.
     """
 
     kind: str

@@ -29,7 +29,7 @@ LINES = 400
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Whom to ask. timeout: seconds for each host and round."""
+    """The hosts to ask. timeout: seconds for each host and round."""
 
     inventory: Inventory
     nodes: tuple[Node, ...]
@@ -58,7 +58,7 @@ def command(name: str, wanted: Mapping[str, Any]) -> list[str]:
 
 
 def _known(node: Node) -> Host:
-    """What the inventory says."""
+    """The values of the inventory."""
     port = int(node.variable(f"kaspa_{node.role}_port"))
     announced = ""
     if node.role == RELAY:
@@ -97,7 +97,7 @@ def _look(node: Node, link: Link) -> Host:
 
 
 def _ahead(theirs: float, began: float, ended: float) -> float:
-    """Seconds of their clock before ours; 0 where theirs lies in the time that asking took."""
+    """Seconds of their clock ahead of ours; 0 if theirs is within the time that the request took."""
     return theirs - max(began, min(theirs, ended))
 
 
@@ -112,7 +112,7 @@ def _answer(node: Node, link: Link, name: str, wanted: Mapping[str, Any]) -> Rec
 
 
 def _reach(asking: Asking, facts: Facts) -> tuple[Reach, ...]:
-    """Every address that a peer's settings or the inventory give for a relay, and a backend's, tried from there."""
+    """Tries, from the peer, every relay address of its settings and of the inventory, and the backend's address."""
     announced = {relay.announced for relay in facts.relays}
 
     def wanted(host: Host) -> list[str]:
@@ -136,7 +136,7 @@ def _there(nodes: Iterable[Node], facts: Facts, role: str) -> list[Node]:
 
 
 def _mapped(asking: Asking, facts: Facts, names: set[str]) -> tuple[Mapped, ...]:
-    """What a relay that they reach sees of the listening ports of these peers, from a second port of its own."""
+    """Where these peers' listening ports arrive at a second port of a relay."""
     peers = [node for node in _there(asking.nodes, facts, PEER) if node.name in names and _has_port(facts, node)]
     for relay in _there(asking.nodes, facts, RELAY):
         at = facts.hosts[relay.name].announced
@@ -147,6 +147,6 @@ def _mapped(asking: Asking, facts: Facts, names: set[str]) -> tuple[Mapped, ...]
 
 
 def _has_port(facts: Facts, node: Node) -> bool:
-    """Whether the node runs, so that a relay has seen its port, and the port can be shared with it."""
+    """Whether the node runs: then a relay has seen its port, and the port can be shared with it."""
     status = facts.hosts[node.name].status
     return status is not None and any(link.observed is not None for link in status.relays)

@@ -1,4 +1,4 @@
-"""Every peer id that a configuration names, against the ids that the hosts have."""
+"""Compares every peer id in a configuration with the ids of the hosts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DEPLOY = "Deploy again to all hosts, without --limit: ids and allow lists follo
 
 
 def examine(pair: Pair) -> Iterator[Finding]:
-    """Whose key changed, who is named by a wrong id, who is on no list."""
+    """Hosts with a changed key, hosts with a wrong id in a configuration, hosts that are on no allow list."""
     hosts = (*pair.peers, *pair.relays)
     for host in hosts:
         yield from _key(pair.facts, host)
@@ -25,7 +25,7 @@ def examine(pair: Pair) -> Iterator[Finding]:
 
 
 def short(peer_id: str | None) -> str:
-    """The end of a peer id, by which people tell ids apart."""
+    """The end of a peer id, which is enough to distinguish a few ids."""
     return f"…{peer_id[-8:]}" if peer_id else "none"
 
 
@@ -116,7 +116,7 @@ def _listed(pair: Pair, host: Host) -> Iterator[Finding]:
 def _let_in(pair: Pair) -> Iterator[Finding]:
     settings, dialer = pair.dialed.settings, pair.dialer
     if settings is not None and dialer.peer_id is not None and not settings.allow.permits(dialer.peer_id):
-        # A peer that is dialed back lets the other in for that, but opens no Kaspa stream to it.
+        # A peer that dials allows the other peer for hole punches, but the other opens no Kaspa stream to it.
         yield _not_allowed(pair.dialed, dialer, "may open no Kaspa stream there")
 
 

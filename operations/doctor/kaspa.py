@@ -1,4 +1,4 @@
-"""The Kaspa handshake: what was rejected, which backend does not answer, and what is left where nothing explains it."""
+"""The Kaspa handshake: rejections, backends that don't answer, and sessions that are missing without an explanation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def examine(pair: Pair) -> Iterator[Finding]:
 
 
 def _backend(pair: Pair) -> Iterator[Finding]:
-    """Only the dialed one's backend is called; the other one's calls."""
+    """Only the dialed peer's backend is connected to; the other peer's backend connects."""
     host = pair.dialed
     settings = host.settings
     if settings is None or settings.backend != EXTERNAL or settings.backend_address is None:
@@ -61,7 +61,7 @@ def _rejected(pair: Pair) -> Iterator[Finding]:
         if line is None or line.milestone is m.PEER_CONNECTED:
             continue
         reason = line.fields.get("reason", "no reason given")
-        # kaspad's order: the reject first, and then the failure that it makes of the handshake, in the same words.
+        # In kaspad's order: first the reject, then the failure of the handshake with the same text.
         if line.milestone is m.HANDSHAKE_FAILED:
             text, remedy = f"the Kaspa handshake failed on {host.name}", "Compare version, network and logs of both."
         else:

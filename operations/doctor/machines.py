@@ -1,4 +1,4 @@
-"""What may be wrong with one host by itself: out of reach, its clock, its settings, its service."""
+"""Problems of one host alone: it can't be reached, or its clock, settings or service are wrong."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from operations.doctor.facts import Facts, Host, Service
 from operations.doctor.findings import Finding
 
 CLOCK_SECONDS = 5.0
-"""Clocks further apart than this are told of."""
+"""A greater difference of clocks is reported."""
 
 _RESTARTS = 2
 _BAD_SETTINGS = 2
 
 
 def examine(facts: Facts, hosts: Iterable[Host]) -> Iterator[Finding]:
-    """All that is wrong with these hosts."""
+    """Everything that is wrong with these hosts."""
     off = _clocks(facts)
     for host in hosts:
         if host.unreachable is not None:
@@ -110,7 +110,7 @@ def _down(host: Host, service: Service, about: frozenset[str], last: str) -> Fin
         text, remedy = f"{service.name} is not installed on {host.name}", "Deploy: ansible-playbook deploy.yml."
         return Finding("service-down", about, text, "systemd knows no such unit", remedy)
     text = f"{service.name} on {host.name} {'has failed' if service.state == 'failed' else 'is not running'}"
-    # Who was stopped by hand has nothing to say about why.
+    # The log of a node that was stopped by hand does not say why.
     ended = f", exit code {service.exit_status}{last}" if service.exit_status else ""
     remedy = f"Start it: fab start --host {host.name}."
     if service.exit_status == _BAD_SETTINGS:

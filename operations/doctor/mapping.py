@@ -1,9 +1,9 @@
-"""Finding out what a NAT does with a peer's listening port: a second connection from it, seen by the relay's kernel.
+"""Finds out what a NAT does with a peer's listening port: with a second connection that the relay's kernel sees.
 
-The relay has told the peer where it sees it at the relay's own port. Here the peer connects from the same port to a
-further port of the relay, that of its SSH server, or of a listener of ours where no firewall is on. Where another
-address arrives there, the NAT gives each destination its own. The relay knows each peer's connection by its number of
-bytes.
+The relay has reported the mapping that it sees at its own port. Here the peer connects from the same port to another
+port of the relay: its SSH server, or a listener of the doctor if there is no firewall. If the connection arrives from
+another address, the NAT uses another mapping for each destination. The relay recognizes each peer's connection by its
+number of bytes.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ SECONDS = 4.0
 HOLD_SECONDS = 15.0
 SSH_PORT = 22
 FEWEST_BYTES, SPREAD = 64, 180
-"""How many bytes a peer sends: less than the longest first line of SSH (RFC 4253, 255 bytes), and not like another."""
+"""The bytes that a peer sends: fewer than the longest first line of SSH (RFC 4253, 255), and different for each."""
 
 Command = Callable[[str, Mapping[str, Any]], list[str]]
 
 
 @dataclass
 class _Round:
-    """One observation. port: of the relay's listener, once `listening`; over: the peers may hang up."""
+    """One observation. port: of the relay's listener, after `listening`; over: the peers may disconnect."""
 
     port: int | None = None
     listening: threading.Event = field(default_factory=threading.Event)
@@ -42,7 +42,7 @@ class _Round:
 
 
 def observe(relay: Node, peers: Sequence[Node], facts: Facts, timeout: float, command: Command) -> tuple[Mapped, ...]:
-    """From where these peers' listening ports arrive at a second port of the relay; none of what can't be found out."""
+    """Where these peers' listening ports arrive at a second port of the relay; only what could be found out."""
     numbers = random.sample(range(FEWEST_BYTES, FEWEST_BYTES + SPREAD), len(peers))
     counts = {peer.name: count for peer, count in zip(peers, numbers, strict=True)}
     this = _Round()
@@ -67,7 +67,7 @@ def observe(relay: Node, peers: Sequence[Node], facts: Facts, timeout: float, co
 
 
 def _watch(node: Node, link: Link, host: Host, counts: list[int], this: _Round, command: Command) -> dict[str, str]:
-    """On the relay. A listener where its firewall lets anybody in; a port of the system's choice is shut elsewhere."""
+    """On the relay. Uses a listener only without a firewall, because a firewall blocks the listener's random port."""
     seen: dict[str, str] = {}
 
     def heard(line: str) -> None:

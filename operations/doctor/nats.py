@@ -1,8 +1,9 @@
-"""Why two peers that meet at a relay get no direct connection: what their NATs do, and how the punches ended.
+"""Why two peers that use a relay get no direct connection: the behaviour of their NATs, and the results of hole
+punches.
 
-A punch goes to the address that the relay saw. It can be met there only where the NAT gives the peer's listening port
-that same address for other destinations, too (endpoint-independent mapping, RFC 4787). One destination can't tell: a
-port that is changed may be changed alike for all. Two that saw different addresses can.
+A hole punch dials the address that the relay saw. This works only if the NAT uses the same mapping of the peer's
+listening port for other destinations too (endpoint-independent mapping, RFC 4787). One destination can't show that: a
+changed port may be the same for all destinations. Two destinations that saw different addresses prove the opposite.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ NO_NAT, KEPT, CHANGED, SYMMETRIC, UNKNOWN = "no NAT", "kept", "changed", "symmet
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """What is known of the NAT before a peer.
+    """What is known about the NAT of a peer.
 
-    kind: NO_NAT; KEPT, the public port is the local one; CHANGED, another, for all we know the same for everybody;
-    SYMMETRIC, another for each destination; UNKNOWN. seen: where each destination saw the listening port.
+    kind: NO_NAT; KEPT, the public port is the local one; CHANGED, another port, as far as known the same for all;
+    SYMMETRIC, another port for each destination; UNKNOWN. seen: the listening port as each destination saw it.
     """
 
     host: str
@@ -38,7 +39,7 @@ class Mapping:
 
 
 def mapping(facts: Facts, host: Host) -> Mapping:
-    """What the relays and the doctor's own connections tell of a host's NAT."""
+    """A host's NAT, from the relays' reports and the doctor's own connections."""
     links = () if host.status is None else host.status.relays
     seen = [(_relay_name(facts, link), link.observed) for link in links if link.observed is not None]
     seen += [(each.destination, each.seen) for each in facts.mapped if each.origin == host.name]
@@ -70,7 +71,7 @@ def _forward(pair: Pair) -> str:
 
 
 def examine(pair: Pair) -> Iterator[Finding]:
-    """Why it is not direct, where the two do reach each other through a relay."""
+    """Why it is not direct, if the two can connect through a relay."""
     if pair.path == DIRECT:
         return
     about = frozenset({pair.dialer.name, pair.dialed.name})
@@ -120,7 +121,7 @@ def last_punch(host: Host, peer_id: str | None) -> tuple[Line, ...]:
 
 
 def _punches(pair: Pair, maps: list[Mapping]) -> Iterator[Finding]:
-    """The end of the last punches, by both journals; only where a relayed path stands, or the policy forbids it."""
+    """The result of the last hole punches, by both journals; only with a relayed path, or if the policy forbids it."""
     failed = {host.name: _failure(host, pair.other(host).peer_id) for host in pair.peers}
     reasons = [f"{name}: {line.fields.get('reason', 'no reason given')}" for name, line in failed.items() if line]
     attempts = max((line.count("attempt") or 1 for line in failed.values() if line), default=0)
@@ -139,7 +140,7 @@ def _punches(pair: Pair, maps: list[Mapping]) -> Iterator[Finding]:
 
 
 def _failure(host: Host, peer_id: str | None) -> Line | None:
-    """The last failure, where the latest punch came to no better end."""
+    """The last failure, if the latest hole punch did not succeed."""
     lines = last_punch(host, peer_id)
     if any(line.milestone is m.PUNCH_SUCCEEDED for line in lines):
         return None

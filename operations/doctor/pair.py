@@ -1,4 +1,4 @@
-"""Two peers, the relays between them, and the path that stands."""
+"""Two peers, the relays between them, and their path."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Pair:
 
     @property
     def peers(self) -> tuple[Host, Host]:
-        """The dialed one first: it has to be there first."""
+        """The dialed peer first, because it must be up first."""
         return self.dialed, self.dialer
 
     @property
     def relays(self) -> tuple[Host, ...]:
-        """The relays of the inventory that either of the two knows; all of them where neither's settings are known."""
+        """The relays of the inventory that one of the two uses; all relays if the settings of neither are known."""
         known = [relay for host in self.peers for address in addresses(host) if (relay := find(self.facts, address))]
         return tuple({relay.name: relay for relay in known}.values()) or self.facts.relays
 
@@ -49,7 +49,7 @@ class Pair:
         return next(by_id, next((remote for remote in status.remotes if remote.name == dialed.name), None))
 
     def id_of(self, host: Host) -> str | None:
-        """The peer id of one of them; that which the other goes by, where the host itself can't be asked."""
+        """The peer id of one of them; the one that the other uses if the host itself can't be asked."""
         settings = self.dialer.settings
         if host.peer_id is not None or host is self.dialer or settings is None:
             return host.peer_id
@@ -57,26 +57,26 @@ class Pair:
         return None if remote is None else remote.peer_id
 
     def says(self, host: Host) -> str | None:
-        """The path that a host has to the other; None where it does not answer."""
+        """The path of a host to the other; None if the host does not answer."""
         status, other = host.status, self.id_of(self.other(host))
         if status is None:
             return None
         paths = {s.path for s in status.sessions if s.peer_id == other and s.state in _STANDS}
-        # With an external backend the path is there before any program uses it.
+        # With an external backend the path exists before any program uses it.
         paths |= {remote.state for remote in status.remotes if remote.peer_id == other}
         return next((path for path in (DIRECT, RELAYED) if path in paths), NOTHING)
 
     @property
     def path(self) -> str:
-        """DIRECT, RELAYED or NOTHING: as the dialer says, or the other one where the dialer does not answer."""
+        """DIRECT, RELAYED or NOTHING: from the dialer, or from the other peer if the dialer does not answer."""
         return self.says(self.dialer) or self.says(self.dialed) or NOTHING
 
     @property
     def unconfirmed(self) -> str | None:
-        """The name of the one that does not confirm the path, None where both do.
+        """The name of the peer that does not confirm the path, None if both do.
 
-        With an external backend a peer that is dialed knows of the path only while a program uses it, so its silence
-        says nothing.
+        With an external backend the dialed peer reports the path only while a program uses it. So a missing path there
+        means nothing.
         """
         doubtful = (host for host in self.peers if self.says(host) != self.path)
         return next((host.name for host in doubtful if not self._knows_streams_only(host)), None)
@@ -98,7 +98,7 @@ def place(address: RelayAddress) -> str:
 
 
 def find(facts: Facts, address: RelayAddress) -> Host | None:
-    """The relay of the inventory that a peer means: by its id, by its address, or by the id that it once had."""
+    """The relay of the inventory with that id, that address, or that former id."""
     named = facts.named(address.peer_id) or facts.formerly(address.peer_id)
     if named is not None:
         return named

@@ -1,4 +1,4 @@
-"""From what a host printed to facts."""
+"""From a host's output to facts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _INCOMING = re.compile(r"^Default: (\w+) \(incoming\)", re.MULTILINE)
 
 
 def read_host(inventory: Host, answer: Record, service: str, config: str, ahead: float) -> Host:
-    """The host as it was found. inventory: what is known of it beforehand; answer: of the probe `look`.
+    """The facts of the host. inventory: what is known already; answer: of the probe `look`.
 
-    service: its name. config: the path of the node's file there. ahead: seconds of its clock before the controller's.
-    Raises DecodeError where the answer is not what the probe prints.
+    service: its name. config: the path of the node's file there. ahead: seconds of its clock ahead of the controller's.
+    Raises DecodeError if the answer is not one of the probe.
     """
     settings, wrong = read_settings(inventory.role, config, answer.any_text("config"), _texts(answer, "variables"))
     found = _service(service, answer)
@@ -105,7 +105,7 @@ def _service(name: str, answer: Record) -> Service:
 
 
 def _sentence(text: str) -> str:
-    """A line of the log without time and fields; what is none as it is."""
+    """A line of the log without time and fields; other lines unchanged."""
     try:
         return parse_line(1, text.encode()).sentence
     except LineError:

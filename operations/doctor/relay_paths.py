@@ -13,7 +13,7 @@ _NO_RELAY = "is no libp2p relay"
 
 
 def examine(pair: Pair) -> Iterator[Finding]:
-    """What stands between the two and their relays."""
+    """What prevents the two from reaching their relays."""
     yield from _common(pair)
     for host in pair.peers:
         for address in addresses(host):
@@ -77,7 +77,7 @@ def _to_relay(facts: Facts, host: Host, address: RelayAddress) -> Iterator[Findi
 
 
 def said(outcome: str) -> str:
-    """An outcome as words."""
+    """An outcome as text."""
     return {OPEN: "is open", REFUSED: "was refused", TIMEOUT: "gave no answer"}.get(outcome, f"failed: {outcome}")
 
 
@@ -90,7 +90,7 @@ def _remedy(outcome: str, name: str, port: int) -> str:
 
 
 def _stranger(host: Host, relay: Host | None, at: str, about: frozenset[str]) -> Iterator[Finding]:
-    """Somebody answers there, and is no relay at all."""
+    """Something answers there, but is not a relay."""
     seen = link(host, relay) if relay is not None else None
     if seen is not None and seen.reason is not None and _NO_RELAY in seen.reason:
         remedy = "Correct kaspa_relay_address or kaspa_relay_port, or stop what took the port, and deploy again."

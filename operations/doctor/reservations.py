@@ -1,4 +1,4 @@
-"""Whether each peer holds what it needs on its relays."""
+"""Whether each peer has its reservations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor says: lines for people, and the same as JSON values."""
+"""The doctor's output: lines for people, and the same as JSON values."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def lines(diagnosis: Diagnosis) -> Iterator[str]:
 
 
 def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The same for programs; `why` and `next` are null where nothing was found."""
+    """The same for programs; `why` and `next` are null if nothing was found."""
     return {
         "dialer": diagnosis.dialer,
         "dialed": diagnosis.dialed,

@@ -1,3 +1,3 @@
-"""The nodes' keys: on their hosts, in a backup, and from one to the next."""
+"""The nodes' keys: on their hosts, in a backup, and their rotation."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The keys of hosts into one sealed file, and back."""
+"""Saves the keys of hosts in one encrypted file, and restores them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def file_to_write(where: str, now: datetime) -> Path:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, and that was not there. Raises UsageProblem."""
+    """Write a new file that only its owner can read. Raises UsageProblem."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
@@ -45,12 +45,12 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def load_libp2p() -> None:
-    """Load it before many threads need it at the same time: two that import it can deadlock."""
+    """Import it before many threads need it at the same time, because two threads that import it can deadlock."""
     import kaspa_node.identity  # noqa: F401
 
 
 def read_key(link: Link, node: Node) -> Entry:
-    """A host's key, and whose it is. Raises HostProblem."""
+    """A host's key and its peer id. Raises HostProblem."""
     try:
         content = link.read(node.paths.key)
     except MissingFile:
@@ -60,7 +60,7 @@ def read_key(link: Link, node: Node) -> Entry:
 
 def peer_id_of(content: bytes, path: str, host: str | None = None) -> str:
     """The peer id of a key file's content. Raises HostProblem."""
-    # libp2p takes longer to load than all else that a task does before it reaches a host.
+    # libp2p takes longer to import than everything else that a task does before it connects to a host.
     from kaspa_node import identity
 
     try:
@@ -70,7 +70,7 @@ def peer_id_of(content: bytes, path: str, host: str | None = None) -> str:
 
 
 def read_backup(where: str, passphrase: str) -> Backup:
-    """Open a backup, and see that every key in it is the one that it is said to be. Raises UsageProblem."""
+    """Open a backup, and check that every key has the peer id that is recorded with it. Raises UsageProblem."""
     path = Path(where).expanduser()
     try:
         with path.open("rb") as file:
@@ -94,13 +94,13 @@ def compare(link: Link, node: Node, entry: Entry) -> str:
     try:
         return SAME if peer_id_of(content, node.paths.key) == entry.peer_id else OTHER
     except HostProblem:
-        return OTHER  # damaged, so it is nobody's
+        return OTHER  # damaged, so it has no peer id
 
 
 def put_back(link: Link, node: Node, entry: Entry, *, timeout: float) -> tuple[list[str], str | None]:
-    """Write the key and have the node run with it.
+    """Write the key and make the node run with it.
 
-    Returns what was changed, and the peer id that the node runs as; None where no node is deployed yet. Raises
+    Returns the changes, and the peer id that the node runs with; None if no node is deployed yet. Raises
     OperationProblem.
     """
     link.write(node.paths.key, entry.content, mode=0o600, owner=node.paths.user)
@@ -116,7 +116,7 @@ def put_back(link: Link, node: Node, entry: Entry, *, timeout: float) -> tuple[l
 
 
 def chosen(backup: Backup, names: tuple[str, ...] | None, known: Mapping[str, Node], source: str) -> dict[str, Entry]:
-    """The keys of these hosts; of all in the backup without names. Raises UsageProblem."""
+    """The keys of these hosts; without names of all hosts in the backup. Raises UsageProblem."""
     wanted = tuple(backup.keys) if names is None else names
     if missing := [name for name in wanted if name not in backup.keys]:
         raise UsageProblem(f"the backup has no key of {', '.join(missing)}; it has those of {', '.join(backup.keys)}")

@@ -1,11 +1,11 @@
-"""Runs on a host, sent there as text, as the user that the key belongs to: changes one key for another.
+"""Runs on a host, sent there as text, as the owner of the key: replaces one key by another.
 
     python3 -I -c SOURCE look|begin|swap|end STATE_DIR [JSON]
 
-A rotation leaves its tracks in `rotation/` of the state directory, so that it can go on after an interruption at any
-point: `record.json` says from which peer id to which, `identity.key` is the next key until it is in use, `old.key` the
-one before until it is destroyed. The node finds a whole key at every moment, the one or the other. Prints JSON; needs
-nothing but the standard library of Python 3.11.
+A rotation records its progress in `rotation/` of the state directory, so that it can continue after an interruption at
+any point: `record.json` has the old and the new peer id, `identity.key` is the new key until it is in use, `old.key` is
+the old one until it is destroyed. At every moment the node has one complete key. Prints JSON; needs only the standard
+library of Python 3.11.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHUNK = 1 << 16
 
 
 def sync(directory: Path) -> None:
-    """Have the directory's entries on the disk."""
+    """Write the directory's entries to the disk."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -31,7 +31,7 @@ def sync(directory: Path) -> None:
 
 
 def destroy(file: Path) -> None:
-    """Overwrite a file's content and remove it; a link to a file that is in use still is only removed."""
+    """Overwrite a file's content and remove it; a link to a file that is still in use is only removed."""
     if file.exists():
         if file.stat().st_nlink == 1:
             with file.open("r+b") as stream:
@@ -55,7 +55,7 @@ class Place:
         self.old = self.rotation / "old.key"
 
     def look(self) -> dict[str, Any]:
-        """What there is: whether a key, whether a next one and an old one, and the record of a rotation."""
+        """The state: whether there is a key, a new one and an old one, and the record of a rotation."""
         try:
             record = json.loads(self.record.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -63,7 +63,7 @@ class Place:
         return {"key": self.key.is_file(), "next": self.next.exists(), "old": self.old.exists(), "record": record}
 
     def begin(self, record: dict[str, Any]) -> None:
-        """Write down which rotation this is; the next key is there already."""
+        """Record this rotation; the new key exists already."""
         partial = self.record.with_suffix(".new")
         with partial.open("w", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
@@ -73,7 +73,7 @@ class Place:
         sync(self.rotation)
 
     def swap(self) -> None:
-        """Put the next key in the place of the key, in one step, and destroy the one before."""
+        """Replace the key by the new one, in one step, and destroy the old one."""
         if self.next.exists():
             if self.key.exists() and not self.old.exists():
                 os.link(self.key, self.old)
@@ -84,7 +84,7 @@ class Place:
         sync(self.rotation)
 
     def end(self) -> None:
-        """Forget the rotation; what is left of keys in it is destroyed."""
+        """Remove the record of the rotation, and destroy the keys in it."""
         if self.rotation.is_dir():
             for file in (self.old, self.next):
                 destroy(file)

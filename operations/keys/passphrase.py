@@ -1,4 +1,4 @@
-"""Where the passphrase of a backup comes from: a file, a variable, or somebody who types it."""
+"""Where the passphrase of a backup comes from: a file, a variable, or the terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def passphrase(
     ask: Callable[[str], str] = getpass.getpass,
     terminal: Callable[[], bool] = lambda: sys.stdin.isatty(),
 ) -> str:
-    """The passphrase; a new one is asked for twice and has to be long enough. Raises UsageProblem."""
+    """The passphrase; a new one must be typed twice and must be long enough. Raises UsageProblem."""
     if file is not None:
         found = _first_line(Path(file).expanduser())
     elif environment.get(VARIABLE):

@@ -1,4 +1,4 @@
-"""A node's key on its host: whose it is, and changing it for another. The key's own bytes stay on the host."""
+"""A node's key on its host: its peer id, and its replacement. The key itself stays on the host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).with_name("host_program.py").read_text(encoding="utf-8"
 
 @dataclass(frozen=True)
 class Tracks:
-    """What a rotation has left on a host. key: whether there is one. old, new: peer ids, "" where none is under way."""
+    """The state of a rotation on a host. key: whether there is one. old, new: peer ids, "" if there is no rotation."""
 
     key: bool
     old: str
@@ -25,14 +25,14 @@ class Tracks:
 
 
 def look(link: Link, node: Node) -> Tracks:
-    """What there is. Raises HostProblem."""
+    """The state of a rotation. Raises HostProblem."""
     found = _program(link, node, "look")
     record = found.get("record") or {}
     return Tracks(bool(found.get("key")), str(record.get("old", "")), str(record.get("new", "")))
 
 
 def begin(link: Link, node: Node, old: str) -> str:
-    """Make the next key beside the key; its peer id. Raises OperationProblem."""
+    """Make the new key beside the old one; returns its peer id. Raises OperationProblem."""
     directory = f"{node.paths.state_dir}/rotation"
     environment = {**node.paths.environment, "KASPA_NODE_STATE_DIR": directory}
     new = ask.identity(link, replace(node, paths=replace(node.paths, environment=environment)))
@@ -41,12 +41,12 @@ def begin(link: Link, node: Node, old: str) -> str:
 
 
 def swap(link: Link, node: Node) -> None:
-    """Put the next key in use, and destroy the one before; nothing where that has been done. Raises HostProblem."""
+    """Switch to the new key and destroy the old one; does nothing if this was done already. Raises HostProblem."""
     _program(link, node, "swap")
 
 
 def end(link: Link, node: Node) -> None:
-    """Forget the rotation. Raises HostProblem."""
+    """Remove the record of the rotation. Raises HostProblem."""
     _program(link, node, "end")
 
 

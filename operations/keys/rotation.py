@@ -1,7 +1,7 @@
-"""A new identity for one host, and everybody who names the old one told.
+"""Makes a new key for one host and tells all others.
 
-What is where decides what is still to be done (operations/keys/host_program.py), so a rotation that was interrupted,
-wherever, goes on when it is started again.
+The state on the host decides what is still to be done (operations/keys/host_program.py). So an interrupted rotation
+continues when it is started again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FACT = "kaspa_node.fact"
 
 @dataclass(frozen=True)
 class Scene:
-    """What a rotation has to do with. source: of the inventory, as it was typed. timeout: seconds for each host."""
+    """The input of a rotation. source: of the inventory, as it was typed. timeout: seconds for each host."""
 
     inventory: Inventory
     source: str | None
@@ -38,9 +38,9 @@ class Scene:
 
 @dataclass(frozen=True)
 class Survey:
-    """How things are.
+    """The state of a rotation.
 
-    old, new: peer ids; new is "" before the next key is made. naming: hosts whose files name the old id.
+    old, new: peer ids; new is "" before the new key exists. naming: hosts whose files contain the old id.
     """
 
     old: str
@@ -55,7 +55,7 @@ class Survey:
 
 
 def rotate(scene: Scene, node: Node) -> None:
-    """Do it, or with a dry run say what would be done. Raises OperationProblem."""
+    """Rotate the key, or say what would be done with a dry run. Raises OperationProblem."""
     survey = look(scene, node)
     refuse_hand_written(scene.inventory, survey.old)
     report = scene.report
@@ -87,7 +87,7 @@ def rotate(scene: Scene, node: Node) -> None:
 
 
 def look(scene: Scene, node: Node) -> Survey:
-    """See that every host can be reached, and who names whom. Raises OperationProblem; changes nothing."""
+    """Check that every host can be reached, and find the peer ids in their files. Raises OperationProblem."""
 
     def work(one: Node, link: Link) -> tuple[str, place.Tracks, str]:
         named = _texts(link, one)
@@ -105,7 +105,7 @@ def look(scene: Scene, node: Node) -> Survey:
 
 
 def _texts(link: Link, node: Node) -> str:
-    """All that was written to the host about who is who."""
+    """All files on the host that contain peer ids."""
     texts = [link.read(node.paths.config).decode(errors="replace")]
     with contextlib.suppress(MissingFile):
         texts.append(link.read(f"{node.paths.facts_dir}/{FACT}").decode(errors="replace"))
@@ -131,14 +131,14 @@ def _change(link: Link, node: Node, survey: Survey) -> str:
 
 
 def _stop(link: Link, node: Node, old: str, timeout: float) -> str | None:
-    """End the process that still runs as the old one; deploy starts it again."""
+    """End the process that still uses the old key; deploy starts it again."""
     if services.state(link, node).active and ask.status(link, node).get("peer_id") == old:
         return services.act(link, node, "stop", timeout=timeout).text
     return None
 
 
 def _prove(scene: Scene, old: str) -> None:
-    """See on every host that the old id is gone, and that the nodes run without it. Raises OperationProblem."""
+    """Check on every host that the old id is gone, and that the nodes run without it. Raises OperationProblem."""
 
     def work(one: Node, link: Link) -> Seen:
         if old in _texts(link, one):
@@ -156,7 +156,7 @@ def _prove(scene: Scene, old: str) -> None:
 
 
 def holds(status: Mapping[str, Any], peer_id: str) -> bool:
-    """Whether a node has to do with that peer id now. What a relay has carried for it once (pairs) is history."""
+    """Whether a node uses that peer id now. A relay's counters of earlier circuits (pairs) don't count."""
     return peer_id in json.dumps({name: value for name, value in status.items() if name != "pairs"})
 
 
@@ -166,7 +166,7 @@ def on_one(scene: Scene, node: Node, work: Any) -> Any:
 
 
 def settled(report: Report, found: Mapping[str, Any]) -> dict[str, Any]:
-    """What hosts came back with, where none had a problem; else all but the last are reported, and that one raised."""
+    """The results of the hosts. If there were problems, all but the last are reported, and the last is raised."""
     problems = [value for value in found.values() if isinstance(value, OperationProblem)]
     for problem in problems[:-1]:
         report.problem(problem)

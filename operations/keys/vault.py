@@ -1,8 +1,8 @@
-"""A backup of keys as one file: readable who is in it, sealed what is.
+"""A backup of keys as one file: the names are readable, the keys are encrypted.
 
-JSON, in the clear: format, time, how the passphrase becomes a key (scrypt, RFC 7914), and for each host its role and
-peer id. Sealed with AES-256-GCM: the key files. What is in the clear is authenticated along with them, so a changed
-peer id is noticed as a changed key would be. Knows no file and no host.
+JSON, in the clear: format, time, the parameters of scrypt (RFC 7914), and for each host its role and peer id. Encrypted
+with AES-256-GCM: the key files. The clear part is authenticated together with them, so every change is detected. Knows
+no file and no host.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 FORMAT = "kaspa-node keys"
 VERSION = 1
 LARGEST = 1 << 20
-"""Bytes of a backup file at most; a key takes some hundred."""
+"""The most bytes of a backup file; a key needs some hundred."""
 
 # 128 MiB and half a second for each guess (n, r and p of scrypt).
 COST = {"n": 1 << 17, "r": 8, "p": 1}
@@ -51,7 +51,7 @@ class Backup:
 
 
 def seal(backup: Backup, passphrase: str, *, cost: Mapping[str, int] | None = None) -> bytes:
-    """The backup as a file's content, which nobody opens without the passphrase."""
+    """The backup as a file's content, which can't be opened without the passphrase."""
     salt, nonce = os.urandom(_SALT), os.urandom(_NONCE)
     kdf = {"name": "scrypt", **(cost or COST), "salt": _text(salt)}
     head = {
@@ -104,7 +104,7 @@ def _document(content: bytes) -> dict[str, Any]:
 def _derive(passphrase: str, salt: bytes, kdf: Mapping[str, Any]) -> bytes:
     n, r, p = (kdf.get(name) for name in ("n", "r", "p"))
     whole = all(isinstance(value, int) and value > 0 for value in (n, r, p))
-    # A file must not make us take more memory than there is (RFC 7914, section 2: 128 * n * r bytes).
+    # A file must not make us use more memory than there is (RFC 7914, section 2: 128 * n * r bytes).
     if not whole or n & (n - 1) or n < 2 or 128 * n * r * p > _MOST_MEMORY:  # type: ignore[operator]
         raise VaultError("it is damaged: the cost of its passphrase can't be right")
     return Scrypt(salt=salt, length=_KEY, n=n, r=r, p=p).derive(passphrase.encode())  # type: ignore[arg-type]

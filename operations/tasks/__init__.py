@@ -1,3 +1,3 @@
-"""The tasks, a file for each or for a few of a kind."""
+"""The tasks, one file for each or for a few similar ones."""
 
 from __future__ import annotations

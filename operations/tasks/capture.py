@@ -45,7 +45,7 @@ def capture(
     megabytes: str = MEGABYTES,
     pings: str | None = None,
 ) -> None:
-    """A session's packets, taken by tcpdump at both ends, on the relays and on a lab's routers; kept in captures/."""
+    """A session's packets, captured at both ends, on the relays and on a lab's routers; saved in captures/."""
     limits = Limits(
         number(seconds, "--seconds", least=1, most=LONGEST),
         int(1_000_000 * number(megabytes, "--megabytes", least=0.01, most=LARGEST)),
@@ -75,7 +75,7 @@ def capture(
 
 
 def _choose(call: Call, session: str, other: str) -> Session | None:
-    """The session that is meant, by what the peers tell; None where one that can't be asked may be to blame.
+    """The session, from the peers' status; None if a peer that can't be asked may have it.
 
     Raises UsageProblem.
     """

@@ -29,7 +29,7 @@ _GRACE = 20.0
     },
 )
 def dial(call: Call, a: str, b: str, policy: str | None = None) -> None:
-    """A fresh session of A with B instead of the one that stands: path, hole punch and timings, or why not."""
+    """Replace the session of A with B by a fresh one: path, hole punch and timings, or why there is none."""
     if policy is not None and policy not in PATH_POLICIES:
         raise UsageProblem(f"--policy {policy!r} is none of {', '.join(PATH_POLICIES)}")
     if call.timeout > LONGEST_SECONDS:
@@ -52,7 +52,7 @@ def dial(call: Call, a: str, b: str, policy: str | None = None) -> None:
 
 
 def dialing(inventory: Inventory, a: str, b: str) -> tuple[Node, Node]:
-    """The two peers, of which the first keeps a session with the second. Raises UsageProblem."""
+    """The two peers; the first keeps a session with the second. Raises UsageProblem."""
     dialer, dialed = inventory.pair(a, b)
     if dialed.name in dialer.dials:
         return dialer, dialed
@@ -63,7 +63,7 @@ def dialing(inventory: Inventory, a: str, b: str) -> tuple[Node, Node]:
 
 
 def _with(status: dict[str, Any], name: str) -> list[str]:
-    """The sessions that a peer has opened to a remote of that name."""
+    """The sessions that a peer has opened to the remote of that name."""
     ids = {row.get("peer_id") for row in status.get("remotes") or () if row.get("name") == name}
     rows = status.get("sessions") or ()
     return [row["session"] for row in rows if row.get("peer_id") in ids and row.get("direction") == "outgoing"]

@@ -9,8 +9,9 @@ from operations.problems import HostProblem, UsageProblem
 
 @operation(timeout=60.0, words=("a", "b"), help={"a": "a peer", "b": "the other peer; without, every pair"})
 def doctor(call: Call, a: str = "", b: str = "") -> None:
-    """Why a pair is not direct, from root cause to symptom, and the next thing to try; changes nothing."""
-    # The doctor reads settings as the node does, and with them come its libraries, which no other task should wait for.
+    """Why a pair is not direct, from root cause to symptom, and what to try next; changes nothing."""
+    # The doctor reads settings as the node does, with the node's libraries; other tasks should not wait for their
+    # import.
     from operations.doctor import show
     from operations.doctor.diagnose import diagnose
     from operations.doctor.gather import Asking, gather
@@ -38,7 +39,7 @@ def _names(pairs: Pairs) -> list[tuple[str, str]]:
 
 
 def _turned(one: Node, other: Node) -> tuple[Node, Node]:
-    """Whoever dials by the inventory stands first, in whichever order they were named."""
+    """The peer that dials according to the inventory is the first, in either order of the names."""
     return (other, one) if one.name in other.dials and other.name not in one.dials else (one, other)
 
 

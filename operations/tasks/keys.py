@@ -22,7 +22,7 @@ PASSPHRASE = "a file whose first line is the passphrase"
     help={"to": "a new file, or a directory", "host": "only these hosts, with commas", "passphrase_file": PASSPHRASE},
 )
 def backup_keys(call: Call, to: str | None = None, host: str | None = None, passphrase_file: str | None = None) -> None:
-    """The keys of the hosts into one file, sealed with a passphrase."""
+    """Save the keys of the hosts in one file, encrypted with a passphrase."""
     if not to:
         raise UsageProblem("say where the backup goes: --to FILE or --to DIRECTORY")
     now = datetime.now(UTC)
@@ -39,7 +39,7 @@ def backup_keys(call: Call, to: str | None = None, host: str | None = None, pass
     if secret is not None:
         sealed = vault.seal(vault.Backup(f"{now:%Y-%m-%dT%H:%M:%SZ}", keys), secret)
         backup.write_new(file, sealed)
-        # A backup that can't be read is worse than none.
+        # A backup that can't be read is worse than no backup.
         backup.read_backup(str(file), secret)
     call.report.add("file", str(file))
     call.report.changed(f"{file} written, with {len(keys)} keys")
@@ -64,7 +64,7 @@ def restore_keys(
     replace: bool = False,
     passphrase_file: str | None = None,
 ) -> None:
-    """Keys of a backup back to their hosts; a host that has its key already is not touched."""
+    """Restore the keys of a backup to their hosts; a host that has its key already is not changed."""
     if not from_:
         raise UsageProblem("say which backup: --from FILE")
     inventory = call.inventory

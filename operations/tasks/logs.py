@@ -41,10 +41,10 @@ def logs(
     since: str | None = None,
     lines: str | None = None,
 ) -> None:
-    """The hosts' logs in the order of time, the host's name in front."""
+    """The hosts' logs in the order of time, each line with its host."""
     wanted = _wanted(milestones, since, lines)
     nodes = call.inventory.some(host)
-    # A limit to following is none to what is there already.
+    # A time limit for following does not apply to existing lines.
     limit = READ_SECONDS if follow else call.timeout
     found = on_all(nodes, lambda node, link: log_reader.read(link, node, wanted), timeout=limit)
     call.report.problems_of(found)
@@ -82,12 +82,12 @@ def _follow(call: Call, nodes: list[Node], read: dict[str, Read], wanted: Wanted
     try:
         on_all(nodes, work, timeout=limit + GRACE)
     except KeyboardInterrupt:
-        # The way to end it.
+        # Ctrl-C is the normal end.
         return
 
 
 class _Writer:
-    """Shows lines, from whichever host's thread."""
+    """Shows lines of all hosts' threads."""
 
     def __init__(self, call: Call, nodes: tuple[Node, ...], wanted: Wanted, follow: bool) -> None:
         self._report = call.report

@@ -8,6 +8,6 @@ from operations.operation import Call, operation
 
 @operation(timeout=60.0, changes=True, help={"host": "whose identity is replaced"})
 def rotate_key(call: Call, host: str) -> None:
-    """A new identity for a host; everybody who names the old one is told, and the old key is destroyed."""
+    """Make a new key for a host, tell all other hosts, and destroy the old key."""
     scene = rotation.Scene(call.inventory, call.source, call.report, call.timeout)
     rotation.rotate(scene, call.inventory.node(host))

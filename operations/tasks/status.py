@@ -14,7 +14,7 @@ from operations.overview import Seen, tables
 
 @operation(help={"host": "only these hosts, with commas"})
 def status(call: Call, host: str | None = None) -> None:
-    """How every host is doing: service, version, peer id, reservations, the path of each session."""
+    """The state of every host: service, version, peer id, reservations, the path of each session."""
     found = on_all(call.inventory.some(host), look, timeout=call.timeout)
     seen = [each for each in found.values() if isinstance(each, Seen)]
     for each in seen:
@@ -28,7 +28,7 @@ def status(call: Call, host: str | None = None) -> None:
 
 
 def look(node: Node, link: Link) -> Seen:
-    """What there is to see of one host. Raises HostProblem."""
+    """The state of one host. Raises HostProblem."""
     found = services.states(link, node)
     answer, error = None, None
     if found[node.service].active:

@@ -1,1 +1,1 @@
-"""Programs that the doctor sends to hosts as text: each stands alone, needs a bare Python 3, and changes nothing."""
+"""Programs that the doctor sends to hosts as text: each is complete, needs only Python 3, and changes nothing."""

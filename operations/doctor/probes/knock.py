@@ -2,8 +2,8 @@
 
     python3 - '{"addresses": ["203.0.113.10:22"], "host": "0.0.0.0", "port": 4012, "pid": 123, …}' < knock.py
 
-The relay sees from where it comes, and knows it by the number of bytes that were sent. It is held until this program is
-ended. The node's port is shared as the node itself shares it: by SO_REUSEPORT, which asks for the same user.
+The relay sees where the connection comes from, and recognizes it by its number of bytes. The connection is kept until
+this program ends. The node's port is shared with SO_REUSEPORT, which requires the same user.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GREETING = b"SSH-2.0-kaspa-doctor"
 
 
 def become_owner_of(pid: int) -> None:
-    """Take the user of a process, where root may."""
+    """Become the user of a process, if this is root."""
     found = os.stat(f"/proc/{pid}")
     if os.geteuid() == 0 and found.st_uid != 0:
         os.setgroups([])
@@ -35,7 +35,7 @@ def connect(address: str, host: str, port: int, seconds: float) -> socket.socket
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # Its end is a reset: no TIME_WAIT that would keep the same connection from being made once more.
+        # It ends with a reset, because TIME_WAIT would prevent the same connection from being made again.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.settimeout(seconds)
         sock.bind((host, port))
@@ -47,7 +47,7 @@ def connect(address: str, host: str, port: int, seconds: float) -> socket.socket
 
 
 def main(wanted: dict[str, Any]) -> int:
-    """Connect to the first of the addresses that takes it, say which, send, and wait to be ended."""
+    """Connect to the first address that accepts, print it, send, and wait until this program is ended."""
     try:
         become_owner_of(wanted["pid"])
     except OSError as error:
@@ -63,7 +63,7 @@ def main(wanted: dict[str, Any]) -> int:
         with sock:
             sock.sendall(GREETING.ljust(wanted["bytes"], b"."))
             print(json.dumps({"address": address}), flush=True)
-            # Until the other end hangs up, in case nobody ends this.
+            # Until the other end disconnects, in case nobody ends this program.
             sock.settimeout(wanted["hold"])
             try:
                 while sock.recv(4096):

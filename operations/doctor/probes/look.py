@@ -1,8 +1,8 @@
-"""Runs on a host, sent there as text: everything that the doctor wants to know of it, in one go, as JSON.
+"""Runs on a host, sent there as text: everything that the doctor wants to know about it, as JSON.
 
     python3 - '{"manager": …}' < look.py
 
-`look` says what is asked for. What can't be had is null or empty; nothing is created or changed.
+`look` says what is asked for. Missing values are null or empty; nothing is created or changed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMMAND_SECONDS = 15
 
 
 def output(argv: list[str]) -> tuple[int, str, str]:
-    """Exit code, output and complaint of a command; 127 where it can't be run, 124 where it does not end."""
+    """Exit code, output and error output of a command; 127 if it can't be run, 124 if it does not end."""
     values = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(
@@ -44,7 +44,7 @@ def output(argv: list[str]) -> tuple[int, str, str]:
 
 
 def text_of(path: str) -> str | None:
-    """A file's text, None where it can't be read."""
+    """A file's text, None if it can't be read."""
     try:
         return pathlib.Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -52,7 +52,7 @@ def text_of(path: str) -> str | None:
 
 
 def stamp(path: str) -> str | None:
-    """Inode and time of change, as deploy writes them down; None where there is no such file."""
+    """Inode and time of change, as deploy records them; None if there is no such file."""
     try:
         found = os.stat(path)
     except OSError:
@@ -66,7 +66,7 @@ def process_state(pid: int) -> list[str]:
 
 
 def systemd_service(name: str) -> dict[str, Any]:
-    """The unit's properties, as far as they are used; the state `unknown` where systemd does not answer."""
+    """The unit's properties that are used; the state is `unknown` if systemd does not answer."""
     _, out, _ = output(["systemctl", "show", "--property", PROPERTIES, f"{name}.service"])
     found = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
     pid = int(found.get("MainPID") or 0)
@@ -83,14 +83,14 @@ def systemd_service(name: str) -> dict[str, Any]:
 
 
 def plain_process(name: str, directory: str) -> dict[str, Any]:
-    """The process that deploy has recorded in a file beside its log."""
+    """The process that deploy recorded in a file beside its log."""
     try:
         record = json.loads(text_of(f"{directory}/{name}.json") or "{}")
     except ValueError:
         record = {}
     pid = record.get("pid") if isinstance(record.get("pid"), int) else 0
     fields = process_state(pid) if pid else []
-    # Field 22 of proc(5)'s stat, when the process started: another one may have taken over its number.
+    # Field 22 of proc(5)'s stat, when the process started: another process may have its number now.
     alive = len(fields) > 19 and fields[0] not in "ZX" and int(fields[19]) == record.get("born")
     return {
         "state": "active" if alive else "inactive",
@@ -104,7 +104,7 @@ def plain_process(name: str, directory: str) -> dict[str, Any]:
 
 
 def variables(service: dict[str, Any]) -> dict[str, str]:
-    """The node's variables: those that its process was started with, else those that its unit names."""
+    """The node's variables: those of its process, otherwise those of its unit."""
     running = text_of(f"/proc/{service['pid']}/environ") if service["pid"] else None
     entries = running.split("\0") if running else service["environment"]
     pairs = (entry.partition("=") for entry in entries)
@@ -112,7 +112,7 @@ def variables(service: dict[str, Any]) -> dict[str, str]:
 
 
 def log_lines(wanted: dict[str, Any], service: dict[str, Any]) -> list[str]:
-    """The lines of the service's present start; the last ones of all starts where it does not run steadily."""
+    """The lines since the service's last start; the last ones of all starts if it does not run steadily."""
     if wanted["manager"] == "process":
         text = text_of(f"{wanted['directory']}/{wanted['service']}.log") or ""
         return text.splitlines()[-SEARCHED_LINES:]
@@ -132,7 +132,7 @@ def worth_sending(lines: list[str], milestones: list[str], count: int) -> list[s
 
 
 def last_words(lines: list[str]) -> str:
-    """The last line that is a warning or an error, or was not written by the log: an error at the start, a crash."""
+    """The last line that is a warning, an error, or not from the log: an error at the start, a crash."""
     for line in reversed(lines[-50:]):
         if line.strip() and not re.match(r"[0-9-]{10} [0-9:.]+\+[0-9:]+ \[(?:INFO |DEBUG)\]", line):
             return line.strip()[:500]
@@ -140,7 +140,7 @@ def last_words(lines: list[str]) -> str:
 
 
 def node_status(wanted: dict[str, Any]) -> tuple[Any, str | None]:
-    """What the node answers, or why it doesn't."""
+    """The node's answer, or why there is none."""
     code, out, complaint = output(wanted["status"])
     try:
         return (json.loads(out), None) if code == 0 else (None, last_line(complaint))
@@ -155,7 +155,7 @@ def last_line(text: str) -> str:
 
 
 def key_id(wanted: dict[str, Any]) -> str | None:
-    """The peer id of the key file. Only asked for where there is one: the command would make one."""
+    """The peer id of the key file. Only if there is a key file, because the command would make one."""
     if stamp(wanted["key"]) is None:
         return None
     code, out, _ = output(wanted["identity"])
@@ -167,7 +167,7 @@ def key_id(wanted: dict[str, Any]) -> str | None:
 
 
 def recorded(path: str) -> dict[str, Any]:
-    """What deploy wrote down of the node."""
+    """What deploy recorded about the node."""
     try:
         found = json.loads(text_of(f"{path}/kaspa_node.fact") or "{}")
     except ValueError:

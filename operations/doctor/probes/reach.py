@@ -1,4 +1,4 @@
-"""Runs on a host, sent there as text: which TCP addresses and unix sockets take a connection from there, as JSON.
+"""Runs on a host, sent there as text: which TCP addresses and unix sockets accept a connection from there, as JSON.
 
 python3 - '{"addresses": ["203.0.113.10:4011", "unix:/run/kaspad.sock"], "seconds": 3}' < reach.py
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def outcome(address: str, seconds: float) -> str:
-    """`open`, `refused`, `timeout`, or the system's words."""
+    """`open`, `refused`, `timeout`, or the system's message."""
     try:
         if address.startswith("unix:"):
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as local:

@@ -1,10 +1,10 @@
-"""Runs on a relay, sent there as text: from where the connections come that have sent certain numbers of bytes.
+"""Runs on a relay, sent there as text: where connections come from that have sent certain numbers of bytes.
 
     python3 - '{"bytes": [97, 143], "listen": "203.0.113.10", "seconds": 5}' < watch.py
 
-Prints one JSON line with the port of its own listener (null where none is wanted), then one with the addresses that the
-kernel has for these connections, once all of them are there or the time is over. The kernel takes connections to the
-listener in by itself; nothing is read from them.
+Prints one JSON line with the port of its own listener (null if none is wanted). When all connections are there, or the
+time is over, it prints one line with the addresses that the kernel has for them. The kernel itself accepts connections
+to the listener; nothing is read from them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def watch(counts: list[int], seconds: float) -> dict[str, str]:
 
 
 def main(wanted: dict[str, Any]) -> None:
-    """Listen where that is wanted, and watch."""
+    """Listen if that is wanted, and watch."""
     with contextlib.ExitStack() as stack:
         port = None
         if wanted["listen"] is not None:
