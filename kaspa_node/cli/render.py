@@ -97,6 +97,14 @@ def _backend(backend: Row, now: float) -> str:
     return f"{known} {cell(backend.get('state'))} (called {age(backend['checked'], now)} ago){reason}"
 
 
+def _limit(limit: object) -> str:
+    """What the relay lets through the circuit under a session, as `120 s, 128 KiB`."""
+    if not isinstance(limit, dict):
+        return NONE
+    seconds, amount = limit.get("seconds"), limit.get("bytes")
+    return ", ".join(([f"{cell(seconds)} s"] if seconds else []) + ([size(amount)] if amount else [])) or NONE
+
+
 def _peer(reply: Row, now: float) -> list[str]:
     names = {cell(row.get("peer_id")): cell(row.get("name")) for row in _rows(reply, "remotes")}
     relays = (
@@ -106,7 +114,7 @@ def _peer(reply: Row, now: float) -> list[str]:
     )
     remotes = (
         (cell(r.get("name")), short(r.get("peer_id")), cell(r.get("state")), cell(r.get("listen")))
-        + (cell(r.get("reason")),)
+        + (_limit(r.get("limit")), cell(r.get("reason")))
         for r in _rows(reply, "remotes")
     )
     sessions = (
@@ -117,7 +125,7 @@ def _peer(reply: Row, now: float) -> list[str]:
     )
     return [
         table("relays", ("peer id", "state", "expires in", "observed", "reason"), relays),
-        table("remotes", ("name", "peer id", "state", "for programs at", "reason"), remotes),
+        table("remotes", ("name", "peer id", "state", "for programs at", "circuit limit", "reason"), remotes),
         table(
             "sessions",
             ("session", "peer", "direction", "path", "state", "local", "remote", "sent", "received", "age"),

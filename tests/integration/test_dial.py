@@ -27,7 +27,7 @@ from kaspa_node.p2p.reservation import link as link_module
 from kaspa_node.p2p.reservation.link import RelayLink
 from kaspa_node.settings.values import RelayAddress
 from tests.integration.remotes import dialing
-from tests.integration.world import Party, World, say, standing, until, world
+from tests.integration.world import PATIENCE, Party, World, say, standing, until, world
 from tests.unit.p2p.parties import peer_id
 
 pytestmark = pytest.mark.trio
@@ -231,6 +231,41 @@ async def test_the_limit_of_a_circuit_is_read() -> None:
             limit = CircuitLimit(seconds=7, bytes=4096)
             assert reached.connection.route.limit == dialer.keeper.limit == limit
             assert (await standing(b.host, a.peer_id, RELAYED)).route.limit == limit
+
+
+async def test_whoever_waits_for_a_direct_path_gets_one_as_soon_as_there_is_one() -> None:
+    async with world() as w:
+        a, b = await two(w)
+        unreachable(a)
+        unreachable(b)
+        async with dialing(a, b.peer_id, PREFER_DIRECT) as dialer:
+            await until(dialer.relayed)
+            for party in (a, b):
+                assert party.puncher is not None
+                party.puncher._vantage = party.vantage
+            await dialer.keeper.direct_within(PATIENCE)
+            assert dialer.keeper.state == DIRECT
+            await until(lambda: a.host.connections.to(b.peer_id, RELAYED) is None)
+
+
+async def test_other_relays_while_a_session_is_being_moved() -> None:
+    """The new relay has no reservation of the remote, then it has: once that kept the keeper busy for ever."""
+    async with world() as w:
+        relay, other = await w.relay(), await w.other_relay(8)
+        b = await w.party(2, relay)
+        a = await w.party(1, relay, other, reserve=False)
+        unreachable(a)
+        unreachable(b)
+        async with dialing(a, b.peer_id, PREFER_DIRECT) as dialer:
+            await until(dialer.relayed)
+            keeper, (first, second) = dialer.keeper, a.links
+            keeper.aim(keeper.remote, PREFER_DIRECT, [first])
+            keeper.aim(keeper.remote, PREFER_DIRECT, [second])
+            await a.journal.seen(milestones.DIAL_STARTED, addr=second.address.circuit_to(b.peer_id))
+            dialer.backend.opened[-1].connection.close("gone while it was to move")
+            await a.journal.seen(milestones.DIAL_WAITING, relay=other.host.peer_id)
+            keeper.aim(keeper.remote, PREFER_DIRECT, [first])
+            await until(dialer.relayed)
 
 
 async def test_a_session_that_ends_again_and_again_is_dialed_more_and_more_rarely() -> None:

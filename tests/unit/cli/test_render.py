@@ -107,6 +107,8 @@ def test_a_peer_with_an_external_backend() -> None:
     told = "external backend 127.0.0.1:16111 refusing (called 1 min 1 s ago): Connection refused"
     assert f"{told}; the next stream tries again" in lines
     assert ["server", render.short(SERVER_ID), "direct", "[::1]:50051"] in squeezed("\n".join(lines))
+    limited = {**PEER["remotes"][0], "state": "relayed", "limit": {"seconds": 120, "bytes": 131072}}
+    assert "relayed  120 s, 128.0 KiB" in render.status({**PEER, "remotes": [limited]}, NOW)
     reply = {"session": None, "conn": "9f3a51c20b77d0e4", "path": "direct", "peer_id": SERVER_ID}
     assert "conn     9f3a51c20b77d0e4, for the sessions of the external backend" in render.session(reply)
 
