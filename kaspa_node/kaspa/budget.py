@@ -6,12 +6,15 @@ comes in with each call, in seconds of any monotonic clock.
 
 from __future__ import annotations
 
-RATE = 500.0
+RATE = 1000.0
 """Messages a second, for as long as a peer likes. kaspad sends some tens: invs of blocks, and of transactions twice a
-second."""
+second. A Ping and its answer cost some 170 microseconds, so a flood takes less than a fifth of a core."""
 
-BURST = 2000.0
+BURST = 4000.0
 """Messages at once, for a peer that was quiet."""
+
+SESSION = 100.0
+"""What an inbound session costs beside its messages: a call, a handshake, and its lines in the log."""
 
 STEP = 10.0
 """Messages that a peer that is over its budget has to wait for: one pause for all of them."""
@@ -29,10 +32,10 @@ class Budget:
         self._refill(now)
         return 0.0 if self._left >= 1.0 else (STEP - self._left) / RATE
 
-    def spend(self, now: float) -> None:
-        """Count a message."""
+    def spend(self, now: float, messages: float = 1.0) -> None:
+        """Count a message, or what costs as much as some."""
         self._refill(now)
-        self._left -= 1.0
+        self._left -= messages
 
     def _refill(self, now: float) -> None:
         self._left = min(BURST, self._left + (now - self._at) * RATE)

@@ -12,6 +12,7 @@ import trio
 
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
+from kaspa_node.kaspa.budget import SESSION
 from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import HandshakeFailed
 from kaspa_node.kaspa.grpc_client import open_stream
@@ -139,6 +140,11 @@ class KaspaService:
             return f"too many sessions with this peer: {self.config.max_inbound_per_peer} at a time"
         if len(inbound) >= self.config.max_inbound:
             return f"too many inbound sessions: {self.config.max_inbound} at a time"
+        now = trio.current_time()
+        budget = self._hub.budget(transport.peer, now)
+        if budget.wait(now):
+            return "too many sessions in a short time; try again later"
+        budget.spend(now, SESSION)
         return None
 
     def _refuse(self, transport: Transport, reason: str) -> None:

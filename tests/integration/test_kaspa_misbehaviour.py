@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from kaspa_node.kaspa import messages
+from kaspa_node.kaspa.budget import BURST, SESSION
 from kaspa_node.kaspa.config import KaspaConfig
 from kaspa_node.kaspa.grpc_options import METHOD
 from kaspa_node.kaspa.protowire.messages_pb2 import KaspadMessage
@@ -136,6 +137,27 @@ async def test_one_peer_id_gets_its_share_and_no_more(tmp_path: Path, peers: lis
         peers[0].close()
         await nodes.server.closed(1)
         await silent_peer(nodes, peers)
+
+
+async def test_sessions_in_quick_succession_are_refused_after_some(tmp_path: Path, peers: list[RawPeer]) -> None:
+    """A peer that opens and drops sessions costs a call, a handshake and lines of the log each time."""
+    allowed = int(BURST / SESSION)
+    async with meeting(tmp_path) as nodes:
+        nodes.server.caller = "restless"
+        for number in range(allowed):
+            peer = await silent_peer(nodes, peers)
+            peer.close()
+            await nodes.server.closed(number + 1)
+        said = []
+        # Time goes by meanwhile, and each tenth of a second is good for one more session.
+        while not said or messages.kind(said[0]) == "Version":
+            peer = RawPeer(nodes.target)
+            peers.append(peer)
+            said = [await peer.receive()]
+            peer.close()
+        assert said == [messages.reject("too many sessions in a short time; try again later")]
+        nodes.server.caller = "honest"
+        assert (await nodes.connect()).state == "ready"
 
 
 async def test_garbage_on_the_socket_disturbs_nobody(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ async def test_a_flood_is_slowed_down_and_nothing_of_it_is_lost(autojump_clock: 
         assert session.messages_received == flood + 4
         assert 9.9 < trio.current_time() - started < 12
         assert [line for line in node.journal.lines if "slowing down" in line] == [
-            "P2P, slowing down peer [fdff::1]:40000: it sends more than 500 messages a second"
+            "P2P, slowing down peer [fdff::1]:40000: it sends more than 1000 messages a second"
         ]
         nursery.cancel_scope.cancel()
 
