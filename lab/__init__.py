@@ -1,4 +1,4 @@
 """Hosts, NATs and delays on one machine: three booted hosts behind two NAT routers, or plain processes behind the same.
 
-Standard library only: the lab runs before any virtual environment exists.
+Standard library only, because the lab runs before there is a virtual environment.
 """

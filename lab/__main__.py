@@ -39,7 +39,7 @@ def down(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """0 when the lab is up and well, else 1."""
+    """0 if the lab is up and complete, otherwise 1."""
     _need_root()
     paths = Paths()
     owner, state = booted.owner_of_running_lab(), State.read(paths)
@@ -76,7 +76,7 @@ def ssh_command(arguments: argparse.Namespace) -> int:
 
 
 def present_host(name: str) -> Host:
-    """The host of that name, where it is now. Raises ValueError."""
+    """The host of that name, with its present address. Raises ValueError."""
     state = State.read(Paths())
     return state.host(name) if state else host(name)
 
@@ -114,7 +114,7 @@ def nat(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """0 when booted hosts can run here, else 1."""
+    """0 if booted hosts can run here, otherwise 1."""
     probes = precheck.booted(Paths(), before_up=booted.owner_of_running_lab() is None)
     problem = precheck.first_problem(probes)
     reason = None if problem is None else f"{problem.name}: {problem.remedy}"
@@ -177,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
-    # Ended from outside, a command still takes down what it has half built.
+    # A command that is ended from outside still removes what it has half built.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         function: Callable[[argparse.Namespace], int] = arguments.function

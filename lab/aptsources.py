@@ -1,4 +1,4 @@
-"""The machine's own apt sources, in either format of sources.list(5), and those that make up its Debian or Ubuntu."""
+"""The machine's own apt sources, in either format of sources.list(5), and those of its Debian or Ubuntu itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Source:
     signed_by: str | None = None
 
     def line(self, signed_by: str | None = None) -> str:
-        """The source in one-line format, signed by the keyring given or by its own."""
+        """The source in one-line format, signed by the given keyring or its own."""
         keyring = signed_by or self.signed_by
         option = f"[signed-by={keyring}] " if keyring else ""
         return " ".join([f"deb {option}{self.uri} {self.suite}", *self.components])
@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Distribution:
-    """What /etc/os-release says: `debian` or `ubuntu`, and the suite's code name."""
+    """From /etc/os-release: `debian` or `ubuntu`, and the suite's code name."""
 
     id: str
     codename: str
@@ -63,7 +63,7 @@ def parse_one_line(text: str) -> Iterator[Source]:
 
 
 def parse_deb822(text: str) -> Iterator[Source]:
-    """Sources of the format of *.sources files; an embedded key stays as its text."""
+    """Sources of the format of *.sources files; an embedded key is kept as text."""
     for paragraph in re.split(r"\n[ \t]*\n", text):
         fields: dict[str, str] = {}
         key = ""
@@ -104,7 +104,7 @@ def read(directory: Path = ETC_APT) -> list[Source]:
 def of_distribution(sources: list[Source], distribution: Distribution) -> list[Source]:
     """The sources that make up the distribution itself, the main suite first, each once.
 
-    Raises LabError when the main suite is not among them.
+    Raises LabError if the main suite is not among them.
     """
     name = distribution.codename
     wanted = [name, f"{name}-updates", f"{name}-security", f"{name}/updates"]

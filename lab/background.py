@@ -1,4 +1,4 @@
-"""Programs of the lab that go on running: started in a session of their own, waited for until they are ready."""
+"""Background programs of the lab: each starts in its own session, and the caller waits until it is ready."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab.paths import CHECKOUT
 
 
 def module(name: str, *arguments: str) -> list[str]:
-    """The command line that runs a module of the lab with this very Python."""
+    """The command line that runs a module of the lab with this Python."""
     return [sys.executable, "-m", name, *arguments]
 
 
@@ -39,7 +39,7 @@ def start_ready(
 ) -> subprocess.Popen[bytes]:
     """Start `argv` with `--ready-fd N` added, and wait until it writes a line there; `extra` joins its environment.
 
-    Raises LabError with the log's last line when it ends first or is silent for `timeout` seconds.
+    Raises LabError with the log's last line if it ends first or is silent for `timeout` seconds.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()

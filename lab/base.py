@@ -1,6 +1,6 @@
 """The hosts' base file system: a small Debian made by mmdebstrap from the machine's own apt sources, kept in the cache.
 
-A base is kept under the hash of its recipe: packages, sources, certificates. Hosts never write to it (overlay).
+The name of a base is the hash of its recipe: packages, sources, certificates. Hosts never write to it (overlay).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PACKAGES = (
 )
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "motd-news.timer", "systemd-networkd-wait-online.service")
-"""Units that would take apt's lock, or wait for a network manager, in the middle of a deployment."""
+"""Units that would hold apt's lock, or wait for a network manager, during a deployment."""
 
 APT_SETTINGS = re.compile(r"Acquire::(Check-Valid-Until|Check-Date|ForceIPv4|Retries|Languages)\b")
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
@@ -59,7 +59,7 @@ PROGRESS_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what a base holds."""
+    """Everything that decides the content of a base."""
 
     distribution: Distribution
     sources: tuple[Source, ...]
@@ -75,7 +75,7 @@ class Recipe:
 
     @classmethod
     def of_this_machine(cls) -> Recipe:
-        """Raises LabError when the machine's apt sources don't make up a distribution."""
+        """Raises LabError if the machine's apt sources are no complete distribution."""
         distribution = Distribution.read()
         sources = aptsources.of_distribution(aptsources.read(), distribution)
         settings = [line for line in run(["apt-config", "dump"]).splitlines() if APT_SETTINGS.match(line)]
@@ -84,7 +84,7 @@ class Recipe:
 
 
 def ensure(bases: Path) -> Path:
-    """The base file system for this machine, built when it isn't in the cache. Raises LabError."""
+    """The base file system for this machine; built if it is not in the cache. Raises LabError."""
     recipe = Recipe.of_this_machine()
     bases.mkdir(parents=True, exist_ok=True)
     with exclusive(bases.with_suffix(".lock"), timeout=BUILD_TIMEOUT):
@@ -111,7 +111,7 @@ def _build(recipe: Recipe, base: Path) -> Path:
 
 
 def prune(base: Path) -> None:
-    """Remove every cached base but this one; for when nothing runs on another."""
+    """Remove all other cached bases; call it when nothing runs on them."""
     for old in base.parent.iterdir():
         if old != base:
             _remove(old)
@@ -140,7 +140,7 @@ def _embedded(source: Source) -> bool:
 
 
 def _keyring(source: Source, scratch: Path) -> Path:
-    """The key that stood inside the machine's sources file, as a file."""
+    """The key from inside the machine's sources file, as a file."""
     text = source.signed_by or ""
     path = scratch / f"key-{hashlib.sha256(text.encode()).hexdigest()[:8]}.asc"
     path.write_text(text)
@@ -198,11 +198,11 @@ def _read_lines(stream: IO[str], lines: queue.Queue[str | None]) -> None:
 
 
 def _finish(recipe: Recipe, root: Path) -> None:
-    """Take out what belongs to this machine, put in what each host of the lab needs."""
+    """Remove what belongs to this machine, add what each host of the lab needs."""
     (root / "etc/machine-id").write_text("")
     for name in ("etc/hostname", "etc/resolv.conf"):
         (root / name).unlink(missing_ok=True)
-    # libp2p's DNS library refuses to be imported without a name server to ask.
+    # libp2p's DNS library can't be imported without a configured name server.
     (root / "etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
     (root / "var/log/journal").mkdir(parents=True, exist_ok=True)
     (root / "root/.ssh").mkdir(mode=0o700, exist_ok=True)

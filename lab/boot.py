@@ -1,6 +1,6 @@
-"""Boots one host and keeps it: the program that `lab up` starts for each, in a mount namespace of its own.
+"""Boots one host and keeps it running: `lab up` starts this program for each host, in its own mount namespace.
 
-The overlay is mounted in that namespace, so it vanishes with the process, however it ends.
+The overlay is mounted in that namespace, so it disappears with the process in any case.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from lab.errors import LabError
 from lab.topology import PREFIX
 
 REBOOT = 133
-"""systemd-nspawn's exit status when the host asks for a reboot (with --keep-unit)."""
+"""systemd-nspawn's exit status if the host asks for a reboot (with --keep-unit)."""
 
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-    # The host sees one cgroup2 mount, whatever the machine has; its /proc/sys/net is its own and may be written.
+    # The host sees one cgroup2 mount on every machine; its /proc/sys/net is its own and writable.
     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
 }
 
 
 def mount_root(base: Path, directory: Path) -> Path:
-    """Lay the host's own files over the base. Raises LabError."""
+    """Mount the host's own files over the base. Raises LabError."""
     root = directory / "root"
     root.mkdir(exist_ok=True)
     upper = directory / "upper"
     if not _overlay(base, upper, directory / "work", root):
-        # An overlay can't lie on an overlay (as in most containers): keep the host's files in memory.
+        # An overlay on an overlay (as in most containers) is not possible: keep the host's files in memory.
         memory = directory / "memory"
         memory.mkdir(exist_ok=True)
         run(["mount", "-t", "tmpfs", "-o", "mode=755", "kaspa-lab", str(memory)])

@@ -1,4 +1,4 @@
-"""The booted lab: bring it up, see how it is, take it down."""
+"""The booted lab: brings it up, checks it, takes it down."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from lab.topology import HOSTS, HUB, PACKAGES, PREFIX, PUBLIC, ROUTERS, Router
 from lab.waiting import until
 
 REBOOT_SECONDS = 15.0
-"""So long `up` waits for a host that may just be rebooting, before it builds the lab anew."""
+"""How long `up` waits for a host that may be rebooting, before it rebuilds the lab."""
 
 
 @contextlib.contextmanager
 def stage(what: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
+    """Print what is being done, and how long it took."""
     started = time.monotonic()
     yield
     print(f"{what} ({time.monotonic() - started:.1f} s)", flush=True)
 
 
 def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0, fresh: bool = False) -> None:
-    """Bring the lab up, or find it up and well and change nothing but a different delay; `fresh` builds it anew anyway.
+    """Bring the lab up. If it is up and complete, change only the delay; `fresh` rebuilds it in any case.
 
     Raises LabError.
     """
@@ -80,7 +80,7 @@ def _start(paths: Paths, state: State) -> None:
 
 
 def start_hub(paths: Paths, state: State) -> None:
-    """Start the hub anew; frames cross the public segment from now on."""
+    """Restart the hub; frames cross the public segment from now on."""
     cgroups.kill("hub")
     undelayed = [f"--undelayed={port.port}" for port in state.ports if not port.delayed]
     timing = [f"--rtt-ms={state.rtt_ms:g}", f"--jitter-ms={state.jitter_ms:g}"]
@@ -98,7 +98,7 @@ def start_forwarder(paths: Paths, package_hosts: dict[str, tuple[int, ...]]) -> 
 
 
 def delay(paths: Paths, state: State, rtt_ms: float, jitter_ms: float) -> None:
-    """Give the public segment another delay; frames on their way are lost."""
+    """Change the delay of the public segment; frames in transit are lost."""
     state.rtt_ms, state.jitter_ms = rtt_ms, jitter_ms
     start_hub(paths, state)
     state.write(paths)
@@ -106,7 +106,7 @@ def delay(paths: Paths, state: State, rtt_ms: float, jitter_ms: float) -> None:
 
 
 def set_nat(paths: Paths, router: Router, mode: str) -> None:
-    """Give a running router another NAT mode. Raises LabError when the lab is not up, ValueError for no such mode."""
+    """Change the NAT mode of a running router. Raises LabError if the lab is not up, ValueError for an unknown mode."""
     state = running(paths)
     nat.apply(NamedNamespaces(), router, mode, state.relays)
     state.nat[router.name] = mode
@@ -114,7 +114,7 @@ def set_nat(paths: Paths, router: Router, mode: str) -> None:
 
 
 def running(paths: Paths) -> State:
-    """The state of this checkout's lab. Raises LabError when it is not up."""
+    """The state of this checkout's lab. Raises LabError if it is not up."""
     state = State.read(paths)
     if state is None or owner_of_running_lab() != paths.checkout:
         raise LabError("the lab is not up; bring it up first: python3 -m lab up")
@@ -130,7 +130,7 @@ def owner_of_running_lab() -> Path | None:
 
 
 def problems(paths: Paths, state: State, *, patience: float = 0.0) -> list[str]:
-    """What is wrong with a lab that should be up, each in a few words; a host has `patience` seconds to answer."""
+    """The problems of a lab that should be up, each in a few words; a host has `patience` seconds to answer."""
     found = missing_parts(state)
     if found:
         return found
@@ -149,7 +149,7 @@ def ill_hosts(states: dict[str, str]) -> list[str]:
 
 
 def missing_parts(state: State) -> list[str]:
-    """What of a lab that should be up is not there at all, each in a few words."""
+    """The missing parts of a lab that should be up, each in a few words."""
     found = []
     if not NamedNamespaces().complete(state.namespaces):
         found.append("a network namespace is missing")
@@ -159,7 +159,7 @@ def missing_parts(state: State) -> list[str]:
 
 
 def left_over() -> list[str]:
-    """What of a lab exists on this machine, each in a few words."""
+    """The existing parts of a lab on this machine, each in a few words."""
     found = [f"network namespace {name}" for name in NamedNamespaces().left()]
     found += [f"cgroup {tree / cgroups.ROOT}" for tree in cgroups.hierarchies() if (tree / cgroups.ROOT).is_dir()]
     found += [str(RUN)] if RUN.exists() else []
@@ -169,7 +169,7 @@ def left_over() -> list[str]:
 
 
 def down(paths: Paths, *, quiet: bool = False, keep_logs: bool = False) -> None:
-    """Take down whatever of a lab exists on this machine; needs no state file. Raises LabError for what won't go."""
+    """Remove all parts of a lab on this machine; needs no state file. Raises LabError for parts that remain."""
     existed = bool(left_over())
     ssh.close_shared()
     cgroups.kill()

@@ -1,7 +1,7 @@
-"""One cgroup for the whole lab, one below it for each host and helper: to kill what is in it takes no PID.
+"""One cgroup for the whole lab, one below it for each host and helper: so processes can be killed without PIDs.
 
-Machines mount cgroup2 at /sys/fs/cgroup, or beside the older hierarchies at /sys/fs/cgroup/unified; where a named
-systemd hierarchy is mounted too, systemd-nspawn wants the same directory there.
+Machines mount cgroup2 at /sys/fs/cgroup, or beside the older hierarchies at /sys/fs/cgroup/unified; if a named
+systemd hierarchy is mounted too, systemd-nspawn needs the same directory there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOUNT = Path("/sys/fs/cgroup")
 
 
 def unified(mount: Path = MOUNT) -> Path | None:
-    """The root of the cgroup2 hierarchy, or None where there is none."""
+    """The root of the cgroup2 hierarchy, or None."""
     for candidate in (mount, mount / "unified"):
         if (candidate / "cgroup.controllers").is_file():
             return candidate
@@ -51,7 +51,7 @@ def populated(name: str = "") -> bool:
 def kill(name: str = "", *, timeout: float = 10.0) -> None:
     """Kill every process in the lab's cgroup `name` (in the whole lab without a name), and remove the directories.
 
-    Raises LabError when something survives for `timeout` seconds.
+    Raises LabError if something survives for `timeout` seconds.
     """
     root = unified()
     if root is not None and (root / ROOT / name).is_dir():
@@ -65,7 +65,7 @@ def kill(name: str = "", *, timeout: float = 10.0) -> None:
 
 
 def remove(directory: Path, *, timeout: float = 5.0) -> None:
-    """Remove a cgroup directory and those below it; the kernel may still be letting go of the last process."""
+    """Remove a cgroup directory and those below it; the kernel may still be releasing the last process."""
     reason: str | None = ""
 
     def removed() -> bool:
@@ -82,7 +82,7 @@ def remove(directory: Path, *, timeout: float = 5.0) -> None:
 
 
 def freeze(name: str, *, frozen: bool) -> None:
-    """Stop every process of a host where it stands, or let it go on."""
+    """Freeze or thaw every process of a host."""
     root = unified()
     if root is None:
         raise LabError("no cgroup2 hierarchy is mounted")

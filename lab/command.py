@@ -1,4 +1,4 @@
-"""Run a program for at most so long, and say in one line why it failed."""
+"""Runs a program with a time limit, and says in one line why it failed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFAULT_TIMEOUT = 20.0
 def run(argv: Sequence[str], *, stdin: str | None = None, timeout: float = DEFAULT_TIMEOUT, check: bool = True) -> str:
     """Standard output of `argv`.
 
-    Raises LabError when the program is missing, needs longer than `timeout` seconds, or (with `check`) fails.
+    Raises LabError if the program is missing, needs longer than `timeout` seconds, or (with `check`) fails.
     """
     try:
         done = subprocess.run(
@@ -37,7 +37,7 @@ def run(argv: Sequence[str], *, stdin: str | None = None, timeout: float = DEFAU
 
 
 def environment() -> dict[str, str]:
-    """The caller's environment, with the programs of system administration on PATH: users often have them not."""
+    """The caller's environment, with the directories of system programs in PATH, which users often don't have."""
     return os.environ | {"PATH": os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 
 
@@ -51,6 +51,6 @@ def succeeds(argv: Sequence[str], *, stdin: str | None = None, timeout: float = 
 
 
 def last_line(text: str) -> str:
-    """The last line of `text` that says something."""
+    """The last line of `text` that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "no message"

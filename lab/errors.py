@@ -1,10 +1,10 @@
-"""What can go wrong in the lab, as one line for a person."""
+"""Errors of the lab, as one line for people."""
 
 from __future__ import annotations
 
 
 class LabError(Exception):
-    """The lab could not do what was asked; the text says what happened, where, and what to do next."""
+    """A request to the lab failed; the text says what happened, where, and what to do next."""
 
 
 class MissingPackages(LabError):

@@ -1,6 +1,6 @@
-"""The way of packages into the lab: listens in the public segment, connects out from the machine's own network.
+"""Brings packages into the lab: listens in the public segment, connects from the machine's own network.
 
-Forwards by Host header (plain HTTP) or TLS server name, to the names given and to nothing else; TLS stays end to end.
+Forwards by Host header (plain HTTP) or TLS server name, only to the given names; TLS stays end to end.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ SERVER_NAME = 0
 
 
 class Refused(Exception):
-    """A connection that asks for nothing that the forwarder may fetch."""
+    """A connection to a name that the forwarder does not serve."""
 
 
 def server_name(hello: bytes) -> str:
     """The server name that a TLS ClientHello asks for (RFC 8446 4.1.2, RFC 6066 3), record header included.
 
-    Raises Refused when there is none.
+    Raises Refused if there is none.
     """
     try:
         if hello[0] != TLS_HANDSHAKE:
@@ -53,7 +53,7 @@ def server_name(hello: bytes) -> str:
 
 
 def http_host(head: bytes) -> str:
-    """The name in a request's Host header, without its port. Raises Refused when there is none."""
+    """The name in a request's Host header, without its port. Raises Refused if there is none."""
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"host":
@@ -62,7 +62,7 @@ def http_host(head: bytes) -> str:
 
 
 async def read_head(reader: asyncio.StreamReader) -> tuple[bytes, str]:
-    """The first bytes of a connection, and the name that they ask for."""
+    """The first bytes of a connection, and the name in them."""
     head = await reader.readexactly(5)
     if head[0] == TLS_HANDSHAKE:
         head += await reader.readexactly(int.from_bytes(head[3:5]))
@@ -72,7 +72,7 @@ async def read_head(reader: asyncio.StreamReader) -> tuple[bytes, str]:
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy until the end, and pass the end on."""
+    """Copy until the end, and pass on the end."""
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(1 << 16):
             writer.write(data)

@@ -1,4 +1,4 @@
-"""Each host's own files before its first boot, its start, and the wait until it says that it runs."""
+"""Each host's own files before its first boot, its start, and the wait until it runs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lab.topology import HOSTS, PACKAGES, PREFIX, Host
 
 BOOT_TIMEOUT = 60.0
 UP = ("running", "degraded")
-"""What `systemctl is-system-running` says of a host that has finished booting."""
+"""The output of `systemctl is-system-running` on a host that has booted."""
 
 NSPAWN_STATE = Path("/run/systemd/nspawn")
 
 
 def prepare(paths: Paths, package_hosts: Iterable[str], hosts: Iterable[Host] = HOSTS) -> None:
-    """Write what makes each of these hosts itself: name, hosts file, host key, the key that may log in."""
+    """Write each host's own files: name, hosts file, host key, the key for logins."""
     authorized = ssh.make_key(paths.key, "kaspa-lab")
     for host in hosts:
         upper = paths.hosts / host.name / "upper"
@@ -42,7 +42,7 @@ def prepare(paths: Paths, package_hosts: Iterable[str], hosts: Iterable[Host] = 
 
 
 def write_known_hosts(paths: Paths, hosts: Iterable[Host]) -> None:
-    """Write down the key of each of these hosts under its address."""
+    """Record the key of each of these hosts under its address."""
     keys = {host: ssh.make_key(paths.hosts / host.name / "upper" / ssh.HOST_KEY, host.name) for host in hosts}
     paths.known_hosts.write_text("".join(f"{host.address} {key}\n" for host, key in keys.items()))
 
@@ -65,7 +65,7 @@ def console(paths: Paths, host: Host) -> Path:
 
 
 def answer(paths: Paths, host: Host, *words: str, timeout: float = 5.0) -> str:
-    """What a command on the host prints; empty when the host can't be reached in time."""
+    """The output of a command on the host; empty if the host can't be reached in time."""
     try:
         return run(ssh.command(paths, host, words), timeout=timeout, check=False).strip()
     except LabError:
@@ -73,7 +73,7 @@ def answer(paths: Paths, host: Host, *words: str, timeout: float = 5.0) -> str:
 
 
 def system_states(paths: Paths, hosts: Iterable[Host] = HOSTS) -> dict[str, str]:
-    """`systemctl is-system-running` of each host, asked of all at once; `unreachable` where SSH gets no answer."""
+    """`systemctl is-system-running` of each host, from all at once; `unreachable` if SSH gets no answer."""
     asked = {
         host.name: subprocess.Popen(
             ssh.command(paths, host, ["systemctl", "is-system-running"], extra=["-oConnectTimeout=2"]),
@@ -129,7 +129,7 @@ def _console_end(paths: Paths, host: Host) -> str:
 
 
 def remove_nspawn_state(name: str = "*") -> None:
-    """Remove what systemd-nspawn leaves in /run for the lab's machines, or one; its directories when they are empty."""
+    """Remove what systemd-nspawn leaves in /run for the lab's machines, or one; its directories if they are empty."""
     if not NSPAWN_STATE.is_dir():
         return
     for entry in NSPAWN_STATE.glob(f"*/{PREFIX}{name}"):
@@ -145,7 +145,7 @@ def remove_nspawn_state(name: str = "*") -> None:
 
 
 def _remove_if_free(lock: Path) -> None:
-    """Remove a lock file that no container holds: its name tells only the inode of a root directory."""
+    """Remove a lock file that no container holds: its name has only the inode of a root directory."""
     with lock.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

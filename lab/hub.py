@@ -1,8 +1,8 @@
 """The public segment: a hub in user space that forwards frames between interfaces and delays them.
 
-netem is not in every kernel, this is. One process, one loop, a heap of frames waiting for their time. Frames
-keep their order per pair of ports. Sockets carry virtio-net headers (packet(7), PACKET_VNET_HDR), so large segments
-and checksums that the kernel has left to the hardware pass unharmed and no offload has to be turned off.
+Not every kernel has netem, so this is a program. One process, one loop, a heap of waiting frames. Frames
+keep their order for each pair of ports. Sockets carry virtio-net headers (packet(7), PACKET_VNET_HDR), so large
+segments and checksums that the kernel has left to the hardware pass unchanged, and offloads can stay on.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 VNET_HEADER = 10
 FRAME_LIMIT = 70_000
 QUEUE_LIMIT = 20_000
-"""Frames on their way at most: a second of a fast link; beyond, frames are lost as by any full router."""
+"""The most frames in transit: a second of a fast link; more are lost, as in any full router."""
 
 BUFFER = 8 << 20
 
 
 @dataclass
 class Schedule:
-    """Which frame leaves by which port, and when. Times in seconds; knows no socket and no clock.
+    """Decides which frame leaves by which port, and when. Times in seconds; no socket and no clock.
 
-    `delays` gives each port half of what it adds to one way: a frame from A to B is late by delays[A] + delays[B].
-    A port in `undelayed` neither adds nor suffers any delay, nor does ARP: the segment stands for the Internet, where
-    the first packet to an address takes no longer than the next.
+    `delays` has a share for each port: a frame from A to B is delayed by delays[A] + delays[B].
+    A port in `undelayed` has no delay, and neither has ARP: the segment represents the Internet, where the first packet
+    to an address takes no longer than the next.
     """
 
     delays: dict[str, float]
@@ -82,7 +82,7 @@ class Schedule:
         heapq.heappush(self._queue, (due, self._sequence, out, frame))
 
     def due(self, now: float) -> list[tuple[str, bytes]]:
-        """The frames that have to leave by now, in order."""
+        """The frames that must leave now, in order."""
         result = []
         while self._queue and self._queue[0][0] <= now:
             _, _, out, frame = heapq.heappop(self._queue)
@@ -101,7 +101,7 @@ def open_port(interface: str) -> socket.socket:
         try:
             port.setsockopt(socket.SOL_SOCKET, forced, BUFFER)
         except PermissionError:
-            # In a user namespace the machine's limit holds (net.core.rmem_max); less throughput, nothing worse.
+            # In a user namespace the machine's limit applies (net.core.rmem_max); this only reduces throughput.
             port.setsockopt(socket.SOL_SOCKET, option, BUFFER)
     port.bind((interface, 0))
     port.setblocking(False)
@@ -109,12 +109,12 @@ def open_port(interface: str) -> socket.socket:
 
 
 def forward(schedule: Schedule, ports: dict[str, socket.socket]) -> None:
-    """Forward until the process is ended."""
+    """Forward until the process ends."""
     names = {port.fileno(): name for name, port in ports.items()}
     while True:
         due = schedule.next_due()
         wait = None if due is None else max(0.0, due - time.monotonic())
-        # Not epoll: its wait counts whole milliseconds, which would add one to each round trip.
+        # Not epoll: its timeout has whole milliseconds, which would add one to each round trip.
         readable, _, _ = select.select(names, [], [], wait)
         for descriptor in readable:
             receive_all(schedule, names[descriptor], ports[names[descriptor]])
@@ -122,7 +122,7 @@ def forward(schedule: Schedule, ports: dict[str, socket.socket]) -> None:
             try:
                 ports[out].send(frame)
             except OSError:
-                # A full or vanished interface loses frames, as a wire does.
+                # A full or removed interface loses frames, as a wire does.
                 schedule.dropped += 1
 
 
@@ -133,7 +133,7 @@ def receive_all(schedule: Schedule, name: str, port: socket.socket) -> None:
         except BlockingIOError:
             return
         except OSError:
-            return  # the interface went down or was removed; the other ports go on
+            return  # the interface went down or was removed; the other ports continue
         if address[2] != PACKET_OUTGOING:
             schedule.receive(name, frame, time.monotonic())
 

@@ -1,4 +1,4 @@
-"""One lab on a machine, and one command changing it at a time."""
+"""One lab on a machine, and one command that changes it at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOCK = Path("/run/lock/kaspa-lab.lock")
 
 @contextmanager
 def exclusive(path: Path = LOCK, *, timeout: float = 120.0) -> Iterator[None]:
-    """Hold the lock during the block. Raises LabError when another command holds it for `timeout` seconds."""
+    """Hold the lock during the block. Raises LabError if another command holds it for `timeout` seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         if not _taken(file):

@@ -34,13 +34,13 @@ class NamedNamespaces:
         return all(os.path.ismount(self.path(name)) for name in names)
 
     def left(self) -> list[str]:
-        """Names of namespaces with the lab's prefix, of whatever topology."""
+        """Names of namespaces with the lab's prefix, of any topology."""
         return sorted(entry.name for entry in RUN_NETNS.glob(PREFIX + "*")) if RUN_NETNS.is_dir() else []
 
     def end_processes(self, *, timeout: float = 5.0) -> None:
-        """End what was started inside by hand: shells, shared SSH connections. A namespace lives as long as they do.
+        """End processes that were started inside by hand: shells, shared SSH connections. They keep a namespace alive.
 
-        Raises LabError for what survives SIGKILL.
+        Raises LabError for processes that survive SIGKILL.
         """
         inodes = {(RUN_NETNS / name).stat().st_ino for name in self.left()}
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -52,7 +52,7 @@ class NamedNamespaces:
         raise LabError(f"processes {sorted(_inside(inodes))} in the lab's networks survive SIGKILL")
 
     def delete(self, names: Iterable[str] | None = None) -> None:
-        """Remove these namespaces, by default every one with the lab's prefix; at last the mount of /run/netns too.
+        """Remove these namespaces, by default all with the lab's prefix; then the mount of /run/netns too.
 
         `ip netns add` binds /run/netns onto itself and never undoes it.
         """
@@ -76,5 +76,5 @@ def _inside(inodes: set[int]) -> set[int]:
 
 
 def mounts_at(path: str, mountinfo: Path = Path("/proc/self/mountinfo")) -> int:
-    """How many mounts lie on `path` (proc(5), fifth field; a directory bound onto itself shows nowhere else)."""
+    """The number of mounts on `path` (proc(5), fifth field; a directory bound onto itself is visible only there)."""
     return sum(line.split(" ")[4] == path for line in mountinfo.read_text().splitlines())

@@ -1,7 +1,7 @@
 """The NAT routers' rules, as nft scripts: what each mode maps, and what it drops.
 
-Modes: `plain` keeps the port where it can (what most home routers do), `symmetric` takes another random port for each
-destination (no punch is possible), `eim` changes the peer's port but maps it the same for every destination,
+Modes: `plain` keeps the port if possible (as most home routers do), `symmetric` uses another random port for each
+destination (no hole punch is possible), `eim` changes the peer's port but uses the same for every destination,
 `rst` is plain but answers an unsolicited SYN with RST.
 """
 
@@ -23,13 +23,13 @@ COUNTERS = ("in_drop", "fwd_drop", "direct_out", "direct_in", "relay_out", "rela
 
 
 RELAYS = (host("relay").address,)
-"""Whose traffic is counted as a relay's, unless the lab has others."""
+"""The relay whose traffic is counted, unless the lab has others."""
 
 
 def rules(router: Router, mode: str, relays: Sequence[str] = RELAYS) -> str:
     """The router's whole rule set, replacing the one before; `relays`: addresses whose traffic is counted apart.
 
-    Raises ValueError for a mode that is none of MODES.
+    Raises ValueError for an unknown mode.
     """
     if mode not in MODES:
         raise ValueError(f"no NAT mode {mode!r}; there are {', '.join(MODES)}")

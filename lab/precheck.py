@@ -1,4 +1,4 @@
-"""Can booted hosts run on this machine? Cheap probes that change nothing, each with its remedy."""
+"""Can booted hosts run on this machine? Fast probes that change nothing, each with its remedy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOOLS = {
     "unshare": "util-linux",
     "nsenter": "util-linux",
 }
-"""Program → Debian package that brings it."""
+"""Program → its Debian package."""
 
 MEMORY_KIB = 1_000_000
 DISK_BYTES = 2_000_000_000
@@ -46,7 +46,7 @@ NFT_PROBE = """table ip probe {
 
 @dataclass(frozen=True)
 class Probe:
-    """One condition: whether it holds, and what to do when it doesn't."""
+    """One condition: whether it is met, and what to do if not."""
 
     name: str
     ok: bool
@@ -58,7 +58,7 @@ class Probe:
 
 
 def missing_packages() -> list[str]:
-    """Debian packages to install with apt-get, for the programs that are not there."""
+    """Debian packages of the missing programs, for apt-get."""
     path = environment()["PATH"]
     return sorted({package for tool, package in TOOLS.items() if shutil.which(tool, path=path) is None})
 
@@ -68,7 +68,7 @@ def in_new_network(*argv: str, stdin: str | None = None) -> bool:
 
 
 def booted(paths: Paths, *, before_up: bool = True) -> list[Probe]:
-    """Every probe for booted hosts, the decisive ones first; those after a missing program are left out."""
+    """All probes for booted hosts, the most important first; after a missing program the rest is left out."""
     probes = list(_privileges())
     packages = missing_packages()
     probes.append(Probe("programs", not packages, f"apt-get install {' '.join(packages)}"))

@@ -1,7 +1,7 @@
 """The public segment while the lab is up: a spare host joins and leaves, and a host moves to another address.
 
-For the days on which a relay is replaced, or its VPS gets another address. The other hosts stay as they are; the hub
-is started anew where its ports change, which loses the frames on their way.
+For rehearsing the replacement of a relay, or a new address of its VPS. The other hosts stay as they are. If the hub's
+ports change, the hub restarts, and frames in transit are lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lab.topology import GATEWAY, PACKAGES, PUBLIC_NETWORK, ROUTERS, SPARE
 
 
 def add_spare(paths: Paths) -> bool:
-    """Boot the spare host; False where it is up. Raises LabError, and leaves nothing of it then."""
+    """Boot the spare host; False if it is up. Raises LabError, and then removes everything of it."""
     state = booted.running(paths)
     if SPARE.name in state.addresses:
         return False
@@ -42,7 +42,7 @@ def add_spare(paths: Paths) -> bool:
 
 
 def remove_spare(paths: Paths) -> bool:
-    """End the spare host and forget its files; False where it is not up. Raises LabError."""
+    """Stop the spare host and remove its files; False if it is not up. Raises LabError."""
     state = booted.running(paths)
     if SPARE.name not in state.addresses:
         return False
@@ -63,9 +63,10 @@ def _remove_spare(paths: Paths, state: State) -> None:
 
 
 def move(paths: Paths, name: str, address: str) -> str:
-    """Give a public host another address while it runs, as a VPS that moves; the address before.
+    """Change the address of a running public host, as a VPS that moves; returns the old address.
 
-    Connections to it die as they do then: nobody is told. Raises LabError, ValueError for what can't be.
+    Existing connections get no more answers, as with a real move. Raises LabError, ValueError for an impossible
+    address.
     """
     state = booted.running(paths)
     host = state.host(name)
@@ -81,7 +82,7 @@ def move(paths: Paths, name: str, address: str) -> str:
 
 
 def free_address(state: State, name: str, address: str) -> str:
-    """The address, where the host of that name can have it; else ValueError."""
+    """The address, if the host of that name can have it; otherwise ValueError."""
     try:
         wanted = IPv4Address(address)
     except AddressValueError as error:
@@ -102,7 +103,7 @@ def _public(state: State) -> list[str]:
 
 
 def _tell(paths: Paths, state: State) -> None:
-    """Let ssh know the hosts' keys under their present addresses, and the routers count their traffic."""
+    """Record the hosts' keys under their present addresses, and make the routers count their traffic."""
     hosts.write_known_hosts(paths, state.hosts)
     for router in ROUTERS:
         nat.count_relays(NamedNamespaces(), router, state.relays)

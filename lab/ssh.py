@@ -1,4 +1,4 @@
-"""SSH into the hosts from the LAN side of their firewalls, with keys and host keys of the lab's own."""
+"""SSH to the hosts from the LAN side of their firewalls, with the lab's own keys and host keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 
 
 def options(paths: Paths) -> list[str]:
-    """Of every connection: the lab's key, the lab's known hosts, nothing of the user's."""
+    """Options of every connection: the lab's key and known hosts, nothing of the user's."""
     values = {
         "IdentityFile": paths.key,
         "IdentitiesOnly": "yes",
@@ -38,7 +38,7 @@ def command(paths: Paths, host: Host, words: Sequence[str], *, extra: Sequence[s
 
 
 def make_key(path: Path, comment: str) -> str:
-    """Make an Ed25519 key where there is none; its public half as `type key`."""
+    """Make an Ed25519 key if there is none; returns its public half as `type key`."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
@@ -47,7 +47,7 @@ def make_key(path: Path, comment: str) -> str:
 
 
 def close_shared(control: Path = CONTROL) -> None:
-    """End the shared connections that ssh has left open, so that no later command waits on a dead host."""
+    """End ssh's shared connections, so that no later command waits for a dead host."""
     if not control.is_dir():
         return
     for socket in control.iterdir():

@@ -1,4 +1,4 @@
-"""What of the booted lab is up, as it stands in .lab/state.json."""
+"""The state of the booted lab, from .lab/state.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT_RTT_MS = 50.0
 
 @dataclass
 class State:
-    """What `up` was asked for, and what was changed since. addresses: of each host that is up, the present one."""
+    """The options of `up`, and later changes. addresses: the present one of each host that is up."""
 
     base: str
     rtt_ms: float = DEFAULT_RTT_MS
@@ -25,7 +25,7 @@ class State:
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        """The hosts that are up, each where it is now."""
+        """The hosts that are up, with their present addresses."""
         present = [each for each in (*HOSTS, SPARE) if each.name in self.addresses]
         return tuple(replace(each, address=self.addresses[each.name]) for each in present)
 
@@ -45,7 +45,7 @@ class State:
         return [*PORTS, *(public_port(each) for each in self.hosts if each.name not in NAMESPACES)]
 
     def host(self, name: str) -> Host:
-        """The host of that name, where it is now; ValueError names those that are up."""
+        """The host of that name, with its present address; ValueError lists the hosts that are up."""
         return known_host(name, self.hosts)
 
     def write(self, paths: Paths) -> None:
@@ -56,7 +56,7 @@ class State:
 
     @classmethod
     def read(cls, paths: Paths) -> State | None:
-        """None where no lab was brought up, or its state is damaged."""
+        """None if no lab was brought up, or its state is damaged."""
         try:
             return cls(**json.loads(paths.state_file.read_text()))
         except (OSError, ValueError, TypeError):

@@ -1,10 +1,10 @@
-"""Who is where: three hosts, two NAT routers, one public segment.
+"""The topology: three hosts, two NAT routers, one public segment.
 
     client 10.1.0.2 ── nat-client 203.0.113.20 ──┐
                                                   ├── public segment ── relay 203.0.113.10
     server 10.2.0.2 ── nat-server 203.0.113.30 ──┘
 
-A spare public host joins on demand, and a public host can move to another address (lab/public.py).
+A spare public host can be added, and a public host can move to another address (lab/public.py).
 The public segment is a hub in user space that delays frames; packages come from 203.0.113.80 without delay.
 """
 
@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PREFIX = "kl-"
-"""Of every network namespace and machine name that the lab makes."""
+"""The prefix of every network namespace and machine name of the lab."""
 
 PUBLIC_NETWORK = "203.0.113.0/24"
 GATEWAY = "203.0.113.1"
 PACKAGES = "203.0.113.80"
 HUB = "hub"
-"""The namespace that holds nothing but the hub's ports."""
+"""The namespace that has only the hub's ports."""
 
 PUBLIC = "pub"
 """The namespace of the public segment's gateway and package forwarder."""
@@ -40,7 +40,7 @@ class Host:
 
     @property
     def public(self) -> bool:
-        """Whether it is on the public segment, with no router before it."""
+        """Whether it is on the public segment, without a router."""
         return self.vantage == PUBLIC
 
 
@@ -79,7 +79,7 @@ HOSTS = (
     Host("client", "10.1.0.2", "10.1.0.1", "nat-client"),
 )
 SPARE = Host("relay2", "203.0.113.11", GATEWAY, PUBLIC)
-"""A public host that is booted only when asked for."""
+"""A public host that is booted on request only."""
 
 ROUTERS = (
     Router("nat-client", "203.0.113.20", "10.1.0.1", "client"),
@@ -95,12 +95,12 @@ NETWORKS = (PUBLIC_NETWORK, "10.1.0.0/24", "10.2.0.0/24")
 
 
 def host(name: str) -> Host:
-    """The host of that name, where it is at first; ValueError names the known ones."""
+    """The host of that name, with its first address; ValueError lists the known ones."""
     return known_host(name, HOSTS)
 
 
 def known_host(name: str, hosts: Sequence[Host]) -> Host:
-    """The one of these hosts that has the name; ValueError names them all."""
+    """The host with that name; ValueError lists them all."""
     for candidate in hosts:
         if candidate.name == name:
             return candidate
@@ -108,7 +108,7 @@ def known_host(name: str, hosts: Sequence[Host]) -> Host:
 
 
 def router(name: str) -> Router:
-    """The router of that name, or the router in front of the host of that name; ValueError names the known ones."""
+    """The router of that name, or the router of the host of that name; ValueError lists the known ones."""
     for candidate in ROUTERS:
         if name in (candidate.name, candidate.host):
             return candidate

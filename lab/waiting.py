@@ -1,4 +1,4 @@
-"""Bounded waits for what the kernel or a host finishes by itself, and nobody announces."""
+"""Waits with a time limit, for changes in the kernel or on a host that nothing announces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def until(condition: Callable[[], bool], *, timeout: float, pause: float = 0.02) -> bool:
-    """Whether `condition` comes to hold within `timeout` seconds; it is asked at least once, every `pause` seconds."""
+    """Whether `condition` becomes true within `timeout` seconds; it is checked at least once, every `pause` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
-"""What a place that cargo builds at, or that programs are brought to, has to offer; and what is wrong with it.
+"""Examines a machine where cargo builds, or where programs are installed, and lists its problems.
 
-Stands alone on the standard library: it runs on the controller, and on hosts that nothing else of ours is on yet.
+Needs only the standard library: it runs on the controller, and on hosts that have nothing else of ours yet.
 
-    python3 build_place.py WANTED      WANTED is a JSON object as in `look`; prints what is there, as JSON
+    python3 build_place.py WANTED      WANTED is a JSON object as in `look`; prints the result as JSON
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from typing import Any
 
 MIB = 1 << 20
 TRIPLES = {name: f"{name}-unknown-linux-gnu" for name in ("x86_64", "aarch64")}
-"""Machine → the toolchain's name for it, of those that rustup-init is pinned for."""
+"""Machine → the toolchain's name for it, for the machines with a pinned rustup-init."""
 
-# Programs of packages that people also have by other means than Debian's.
+# Programs of packages that may also be installed without Debian's packages.
 _PROGRAMS = {"gcc": "cc", "protobuf-compiler": "protoc", "cmake": "cmake", "clang": "clang", "g++": "c++"}
 _VERSION = re.compile(r"^(?:cargo|rustc) (\d+)\.(\d+)\.(\d+)(-\S+)?")
 
 
 def look(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What is there: arch, libc, root, systemd, debian, memory and disk (MiB), missing (packages), cargo, building,
-    kept, problems.
+    """The state of the machine: arch, libc, root, systemd, debian, memory and disk (MiB), missing (packages), cargo,
+    building, kept, problems.
 
     wanted, all optional: work (directory to build in), cargo (path), oldest (version), memory and disk (MiB), packages,
-    rustup (whether a toolchain can be had by it), foreign (whether another user is to use the toolchain), builds
+    rustup (whether it may install a toolchain), foreign (whether another user will use the toolchain), builds
     (whether anything is built here at all), job (the unit that builds), destination (directory with provenance.json to
     look at).
     """
@@ -58,8 +58,8 @@ def look(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def problems(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """What would end a build there, each as `problem; remedy`."""
-    # A build that is under way has part of both already, and is only followed on.
+    """The problems that would make a build fail there, each as `problem; remedy`."""
+    # A running build uses part of both already, and is only followed.
     least_memory, least_disk = (0 if found["building"] else int(wanted.get(name) or 0) for name in ("memory", "disk"))
     said = []
     if found["memory"] and found["memory"] < least_memory:
@@ -105,7 +105,7 @@ def toolchain(work: str, wanted: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def _candidates(work: str, named: str) -> Iterator[Path]:
-    """A cargo that was named is the only one."""
+    """If a cargo was named, it is the only candidate."""
     if named:
         yield Path(named)
         return
@@ -121,7 +121,7 @@ def _candidates(work: str, named: str) -> Iterator[Path]:
 
 
 def version(text: str) -> tuple[int, int, int] | None:
-    """The version that `cargo --version` or `rustc --version` prints; None of a nightly, a beta, or another text."""
+    """The version that `cargo --version` or `rustc --version` prints; None for a nightly, a beta, or another text."""
     match = _VERSION.match(text)
     if match is None or match[4]:
         return None
@@ -143,7 +143,7 @@ def reachable(path: Path) -> bool:
 
 
 def missing(packages: Sequence[str]) -> list[str]:
-    """Those of the Debian packages that neither dpkg nor a program of theirs in the PATH knows."""
+    """The Debian packages that are not installed and have no program in the PATH."""
     absent = [name for name in packages if not (name in _PROGRAMS and shutil.which(_PROGRAMS[name]))]
     if not absent or shutil.which("dpkg-query") is None:
         return [name for name in absent if name in _PROGRAMS]
@@ -153,7 +153,7 @@ def missing(packages: Sequence[str]) -> list[str]:
 
 
 def libc() -> dict[str, str]:
-    """{"name": "glibc" or "musl", "version"}; both empty where it is another."""
+    """{"name": "glibc" or "musl", "version"}; both empty if it is another."""
     try:
         name, _, number = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
     except (ValueError, OSError):
@@ -164,13 +164,13 @@ def libc() -> dict[str, str]:
 
 
 def memory(meminfo: str) -> int:
-    """MiB of memory and swap that programs can still have; 0 where the kernel tells none."""
+    """MiB of free memory and swap; 0 if the kernel does not report it."""
     fields = dict(re.findall(r"^(MemAvailable|SwapFree):\s+(\d+) kB", meminfo, re.MULTILINE))
     return sum(map(int, fields.values())) // 1024 if "MemAvailable" in fields else 0
 
 
 def disk(path: str) -> int:
-    """MiB free where that path is or would be."""
+    """MiB of free disk at that path, which may not exist yet."""
     place = Path(path).absolute()
     while not place.exists():
         place = place.parent
@@ -190,7 +190,7 @@ def kept(directory: Path) -> dict[str, Any]:
 
 
 def digest(file: Path) -> str | None:
-    """SHA-256 of a file; None where it can't be read."""
+    """SHA-256 of a file; None if it can't be read."""
     try:
         with file.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
@@ -204,7 +204,7 @@ def _said(program: Path) -> str:
 
 def _output(command: list[str]) -> str:
     try:
-        # Looking is no reason for rustup to download what it does not have.
+        # This only looks, so rustup must not download anything.
         environment = {**os.environ, "RUSTUP_AUTO_INSTALL": "0"}
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment).stdout
     except OSError:

@@ -1,4 +1,4 @@
-"""Builds the wheelhouse that deploy pushes to hosts: all that kaspa_node needs there, with nothing to download.
+"""Builds the wheelhouse that deploy pushes to hosts: everything that kaspa_node needs there, without a download.
 
     python3 scripts/build_wheelhouse.py --python-tag cp311 --out .cache/wheels/cp311-x86_64
 

@@ -1,10 +1,11 @@
-"""Builds programs of a crate by cargo, with its lock file, and keeps them with `provenance.json`.
+"""Builds programs of a crate with cargo and the crate's lock file, and writes `provenance.json` beside them.
 
     python3 cargo_build.py --crate kaspa-p2p-lib --version 0.15.0 --program kaspa_p2p_client --out DIR
 
 DIR then holds bin/ and provenance.json: crate, version, toolchain, machine and libc, when, and the SHA-256 of each
-program. The crate comes from the registry that cargo is set up for. The last line printed says `built` or `unchanged`.
-Exit code 1: it can't be built, and why. It needs Python and the files that it imports beside it, on hosts too.
+program. The crate comes from the registry that cargo is configured for. The last line printed says `built` or
+`unchanged`.
+Exit code 1: it can't be built, and why. On hosts it needs Python and the files that it imports.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import build_place
 from commands import Problem, run
 from progress import Progress
 
-# How many crates cargo compiles for one, where that is known; for the progress shown.
+# How many crates cargo compiles for a crate, if known; for the progress.
 _UNITS = {"kaspa-p2p-lib-0.15.0": 291}
 
 
@@ -56,7 +57,7 @@ class Terms:
     install: bool = False
 
     def look(self, directory: Path) -> dict[str, Any]:
-        """What is found where it is to be built, by `build_place.look`."""
+        """The state of the build machine, by `build_place.look`."""
         return build_place.look(
             {
                 "builds": True,
@@ -71,14 +72,14 @@ class Terms:
 
 
 class Count:
-    """How far cargo is, by the lines that it prints."""
+    """The progress of cargo, from the lines that it prints."""
 
     def __init__(self, crate: Crate) -> None:
         self._total = _UNITS.get(str(crate), 0)
         self._done = 0
 
     def line(self, line: str) -> str:
-        """What to show after this line."""
+        """The text to show after this line."""
         word, _, rest = line.strip().partition(" ")
         self._done += word == "Compiling"
         of = f" of {self._total}" if self._total else ""
@@ -86,7 +87,7 @@ class Count:
 
 
 def flaw(directory: Path, crate: Crate) -> str | None:
-    """Why the directory does not hold the programs as they were built; None when it does."""
+    """Why the directory does not have the programs as they were built; None if it has."""
     kept = build_place.kept(directory)
     if not kept:
         return "not built"
@@ -104,7 +105,7 @@ def flaw(directory: Path, crate: Crate) -> str | None:
 
 
 def build(crate: Crate, directory: Path, progress: Progress, terms: Terms) -> bool:
-    """Build what is not there; False when all of it was. Raises Problem."""
+    """Build what is missing; False if nothing was. Raises Problem."""
     with _alone(directory):
         if flaw(directory, crate) is None:
             return False
@@ -133,7 +134,7 @@ def build(crate: Crate, directory: Path, progress: Progress, terms: Terms) -> bo
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """Whoever else builds into the directory is waited for."""
+    """Waits for another process that builds into the directory."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with directory.with_name(f".{directory.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -147,7 +148,7 @@ def _target(directory: Path) -> Path:
 def _install(packages: list[str], progress: Progress, terms: Terms) -> None:
     if not terms.install:
         raise Problem(f"{', '.join(packages)} missing", f"sudo apt-get install {' '.join(packages)}")
-    # On the controller only: hosts are not given that module.
+    # On the controller only: hosts don't get that module.
     import debian
 
     with progress.task("Debian packages") as task:
@@ -178,7 +179,7 @@ def _compile(crate: Crate, directory: Path, progress: Progress, terms: Terms, ca
             task.detail = count.line(line)
 
         task.detail = "looking"
-        # Cargo runs the rustc that is beside it, not whichever comes first elsewhere.
+        # Cargo must run the rustc beside it, not the first one in the PATH.
         env = {
             "CARGO_TARGET_DIR": str(_target(directory)),
             "CARGO_TERM_COLOR": "never",

@@ -1,4 +1,4 @@
-"""Runs other programs: their output is read line by line, and shown only when they fail."""
+"""Runs other programs: their output is read line by line, and shown only if they fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Command = Sequence[str | Path]
 
 
 class Problem(Exception):
-    """Something that the user has to know of: what happened, and in `remedy` what to do about it."""
+    """A problem for the user: what happened, and in `remedy` what to do."""
 
     def __init__(self, what: str, remedy: str = "", output: str = "") -> None:
         super().__init__(what)
@@ -39,7 +39,7 @@ def run(
     """Run a program with no input and return what it printed, both streams together.
 
     on_line gets each line as it comes; env is added to the environment; `what` and `remedy` word the Problem that is
-    raised when the program can't be started or doesn't exit with 0.
+    raised if the program can't be started or does not exit with 0.
     """
     words = [str(word) for word in command]
     tail: deque[str] = deque(maxlen=_TAIL_LINES)

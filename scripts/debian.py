@@ -1,4 +1,4 @@
-"""The controller's Debian packages: which are missing, and their installation."""
+"""Finds missing Debian packages of the controller, and installs them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def wanted(path: Path = LIST) -> dict[str, str]:
 
 
 def missing(names: Iterable[str]) -> list[str]:
-    """Those of the packages that are not installed. Raises FileNotFoundError where there is no dpkg."""
+    """The packages that are not installed. Raises FileNotFoundError if there is no dpkg."""
     listing = subprocess.run(
         ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${binary:Package}\n", *names],
         capture_output=True,
@@ -43,7 +43,7 @@ def missing(names: Iterable[str]) -> list[str]:
 
 
 def ensure(progress: Progress) -> None:
-    """Install what is missing where that is possible; else say what to install and go on, as much may work without."""
+    """Install missing packages if possible; otherwise say what to install and continue: much works without them."""
     packages = wanted()
     try:
         absent = missing(packages)
@@ -65,7 +65,7 @@ def ensure(progress: Progress) -> None:
 
 
 def install(names: list[str]) -> None:
-    """Refreshes apt's lists only when what they say is too old to install from."""
+    """Refreshes apt's lists only if they are too old to install from."""
     try:
         run([*_APT, "install", *names], env=_QUIET)
     except Problem:

@@ -1,8 +1,8 @@
 """`make demo`: from a clone to a proven Kaspa handshake between two private peers, on this machine.
 
-Sets up what is missing, boots the lab, runs deploy.yml and verify.yml as a user would, and ends with the verdict.
-Where booted hosts can't run it takes inventory/local and says why. Exit code 0: PASS, and the path was direct; 1: not
-so; 2: it could not be run. The lab stays up.
+Sets up what is missing, boots the lab, runs deploy.yml and verify.yml as a user would, and ends with the verdict. If
+booted hosts can't run, it uses inventory/local and says why. Exit code 0: PASS, and the path was direct; 1: another
+result; 2: it could not run. The lab stays up.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Demo:
         return 0 if verified == 0 and proven_direct(run) else 1
 
     def conclude(self, run: Path, inventory: str) -> None:
-        """Print the verdict of a run, and what can be done next."""
+        """Print the verdict of a run, and what to do next."""
         where = (run / "report.md").relative_to(ROOT)
         print(f"\n=== verdict ({self.seconds:.0f} s) ===\n{table.render(report_of(run), str(where))}")
         again = "make verify" if inventory == BOOTED else f"make verify INVENTORY={inventory}"
@@ -77,7 +77,7 @@ class Demo:
 
 
 def report_of(run: Path) -> dict[str, Any]:
-    """What verify.yml wrote about a run. Raises Problem when it can't be read."""
+    """The report of a run. Raises Problem if it can't be read."""
     try:
         report: dict[str, Any] = json.loads((run / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -92,7 +92,7 @@ def proven_direct(run: Path) -> bool:
 
 
 def why_not_booted() -> str | None:
-    """What keeps booted hosts from running on this machine, as the lab tells it; None when nothing does."""
+    """Why booted hosts can't run on this machine, from the lab; None if they can."""
     check = subprocess.run(
         [_BIN / "python", "-m", "lab", "precheck", "--json"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -104,7 +104,7 @@ def why_not_booted() -> str | None:
 
 
 def newest_run() -> Path | None:
-    """The directory that evidence/latest leads to."""
+    """The directory that evidence/latest points to."""
     return _LATEST.resolve() if (_LATEST / "report.json").is_file() else None
 
 
@@ -115,7 +115,7 @@ def clean() -> dict[str, str]:
 
 
 def call(command: Sequence[str | Path], failure: str) -> None:
-    """Run a program whose output the user sees. Raises Problem when it fails."""
+    """Run a program whose output the user sees. Raises Problem if it fails."""
     status = subprocess.call(command, cwd=ROOT, env=clean())
     if status:
         raise Problem(f"{failure} (exit code {status})", "see the lines above")

@@ -25,7 +25,7 @@ _HOSTS_REMEDY = "see the lines above; package hosts come from pip's own configur
 
 
 def ensure(progress: Progress) -> None:
-    """Make whatever of the environment is missing or older than its lock. Raises Problem."""
+    """Make the parts of the environment that are missing or older than their lock. Raises Problem."""
     packages_key = locks.digest([locks.BOOTSTRAP, locks.CONTROLLER], sys.version)
     project_key = locks.digest([ROOT / "pyproject.toml"], packages_key, str(ROOT))
     collections_key = locks.digest([locks.COLLECTIONS], *WANTED_COLLECTIONS)

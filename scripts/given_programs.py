@@ -1,9 +1,9 @@
-"""Takes programs that somebody else built, each by its SHA-256, and keeps them as `cargo_build.py` keeps its own.
+"""Fetches programs that somebody else built, checks their SHA-256, and stores them as `cargo_build.py` does.
 
     python3 given_programs.py --crate NAME --version VERSION --out DIR --file kaspad https://example.org/kaspad SHA256
 
 A source is a path or an http(s) address. The last line printed says `taken` or `unchanged`. Exit code 1: one of them
-can't be had, or is not the one that its SHA-256 names.
+can't be fetched, or has another SHA-256.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Given:
 
 
 def take(given: list[Given], directory: Path, said: dict[str, str], progress: Progress) -> bool:
-    """Fill the directory; False when all was there. `said` is written down beside the sums. Raises Problem."""
+    """Fill the directory; False if nothing was missing. `said` is recorded beside the sums. Raises Problem."""
     wanted = {**said, "files": {one.name: one.sha256.lower() for one in given}}
     kept = build_place.kept(directory)
     if kept and kept["provenance"] == wanted and kept["files"] == wanted["files"]:

@@ -20,7 +20,7 @@ print(*pathlib.Path(ensurepip.__file__).parent.glob('_bundled/pip-*.whl'))
 
 
 def environment_python() -> Path:
-    """The Python of the checkout's virtual environment, or the one that runs where that is another environment."""
+    """The Python of the checkout's virtual environment, or the running one if that is another environment."""
     python = ENVIRONMENT / "bin" / "python"
     if python.exists():
         return python
@@ -30,9 +30,9 @@ def environment_python() -> Path:
 
 
 def builder(python_tag: str, arch: str, named: Path | None) -> Path | None:
-    """A Python with that tag and its C headers on a machine of that kind; None where there is none.
+    """A Python with that tag and its C headers on a machine of that kind; None if there is none.
 
-    Raises Problem when the one that was named is none.
+    Raises Problem if the named one is not suitable.
     """
     if named is not None:
         if not _fits(named, python_tag) or arch != platform.machine():
@@ -48,7 +48,7 @@ def builder(python_tag: str, arch: str, named: Path | None) -> Path | None:
 
 
 def tag_of(python: Path) -> str | None:
-    """A Python's tag, such as `cp311`; None when it doesn't run or is no CPython."""
+    """A Python's tag, such as `cp311`; None if it doesn't run or is not CPython."""
     try:
         tag = run([python, "-c", _TAG]).strip()
     except Problem:
@@ -75,7 +75,7 @@ def pip_of(python: Path, python_tag: str) -> Command:
 
 
 def bundled_pip(python: Path) -> Path | None:
-    """A wheel of pip that came with that Python or with Debian's python3-pip-whl; None where there is none."""
+    """A wheel of pip that came with that Python or with Debian's python3-pip-whl; None if there is none."""
     try:
         found = run([python, "-c", _BUNDLED]).split()
     except Problem:

@@ -21,7 +21,7 @@ _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One locked package: its normalised name, its version, and its entry as it stands in the file, with hashes."""
+    """One locked package: its normalised name, its version, and its entry in the file, with hashes."""
 
     name: str
     version: str

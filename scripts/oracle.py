@@ -1,9 +1,9 @@
-"""Builds the seed's own programs, `kaspa_p2p_server` and `kaspa_p2p_client`, for `make test-oracle`.
+"""Builds `kaspa_p2p_server` and `kaspa_p2p_client` of the first proof of concept, for `make test-oracle`.
 
-They come unmodified from the public crates registry, as `cargo` on this machine is set up to reach it, and land in
-.cache/oracle/<crate>-<version>/ with `provenance.json`, where the role rust_build finds them too (cargo_build.py does
-the work for both). Some six to ten minutes on two cores; with nothing to do when they are there. Exit code 1: they
-can't be had, and why.
+They come unmodified from the crates registry that `cargo` on this machine is configured for, and are stored in
+.cache/oracle/<crate>-<version>/ with `provenance.json`. The role rust_build finds them there too (cargo_build.py does
+the work for both). A build takes about six to ten minutes on two cores; there is nothing to do if they exist. Exit code
+1: they can't be built, and why.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def program(name: str) -> Path:
 
 
 def flaw(base: Path = PLACE) -> str | None:
-    """Why the programs are not there as they were built; None when they are."""
+    """Why the programs are missing or changed; None if they are as they were built."""
     return cargo_build.flaw(place(base), CRATE)
 
 
 def obstacle(base: Path = PLACE) -> str | None:
-    """Why they can't be built here; None when they can, or when what is missing can be installed."""
+    """Why they can't be built here; None if they can, or if what is missing can be installed."""
     return " | ".join(TERMS.look(place(base))["problems"]) or None
 
 

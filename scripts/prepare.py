@@ -1,7 +1,7 @@
-"""`make setup`: all that the controller needs, with nothing to do when it is there.
+"""`make setup`: everything that the controller needs; does nothing if all of it exists.
 
 Debian packages (as root), the virtual environment from the hash-locked list, the project in it, Ansible's collections,
-and, where booted hosts can run, the lab's base file system beside them. Exit code 2: something is missing, and what.
+and, if booted hosts can run, the lab's base file system at the same time. Exit code 2: something is missing, and what.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BASE = "from lab.base import ensure; from lab.paths import Paths; ensure(Paths(
 
 
 def _can_boot(progress: Progress) -> bool:
-    """What the lab says of this machine; a base that is there already says it too, and sooner."""
+    """Whether booted hosts can run on this machine; an existing base shows it too, and faster."""
     if os.geteuid() != 0:
         return False
     if any((ROOT / ".cache" / "lab-base").glob("*/etc")):
@@ -53,7 +53,7 @@ def _ensure_base(progress: Progress) -> None:
 
 
 def _ensure_wheelhouse(progress: Progress) -> None:
-    """For the lab's hosts, which have this machine's own distribution; deploy would build it too, but later."""
+    """For the lab's hosts, which have this machine's distribution; otherwise deploy would build it later."""
     python = Path("/usr/bin/python3")
     tag = interpreters.tag_of(python) if python.exists() else None
     if tag is not None:

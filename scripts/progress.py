@@ -1,4 +1,4 @@
-"""Says on the terminal what is being done and how far it is; several tasks may run at once."""
+"""Shows running tasks and their progress on the terminal; several tasks may run at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Detail = str | Callable[[], str]
 
 
 class Task:
-    """One thing that takes a while. `detail` says how far it is: a text, or a function that looks."""
+    """One longer task. `detail` is its progress: a text, or a function that returns one."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -50,7 +50,7 @@ class Progress:
 
     @contextmanager
     def task(self, title: str) -> Iterator[Task]:
-        """A task that runs while the block does. Its last detail stands in the line that ends it."""
+        """A task that runs during the block. Its last line has its last detail."""
         task = Task(title)
         began = self.elapsed
         self._tasks.append(task)
@@ -62,7 +62,7 @@ class Progress:
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:
-        """While the block runs, say every interval how far the running tasks are."""
+        """During the block, print the progress of the running tasks at every interval."""
         ended = threading.Event()
 
         def beat() -> None:
@@ -78,7 +78,7 @@ class Progress:
             thread.join()
 
     def beat(self) -> None:
-        """Say how far the running tasks are."""
+        """Print the progress of the running tasks."""
         running = [str(task) for task in self._tasks]
         if running:
             self.say("… " + " | ".join(running))

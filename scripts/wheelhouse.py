@@ -1,4 +1,4 @@
-"""What a wheelhouse holds and how it is filled. Everything downloaded is checked against requirements/*.txt."""
+"""The content of a wheelhouse, and how it is filled. Every download is checked against requirements/*.txt."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from commands import ROOT, Command, Problem, run
 from progress import Progress
 
 ARCHITECTURES = ("x86_64", "aarch64")
-# Published as sources only. The first needs a C compiler and the hosts' own Python; any Python builds the others.
+# Published as sources only. The first needs a C compiler and the hosts' Python version; any Python builds the others.
 COMPILED = frozenset({"fastecdsa"})
 PURE = frozenset({"python-baseconv", "varint"})
 # The oldest C library among the supported hosts: Debian 12 has 2.36.
 _NEWEST_GLIBC_MINOR = 36
 _OLDEST_GLIBC_MINOR = 5
-# The same sources give the same bytes: the first moment that a zip file can name, and no paths for debuggers.
+# The same sources give the same bytes: the earliest time of the zip format, and no paths for debuggers.
 _REPRODUCIBLE = {"SOURCE_DATE_EPOCH": "315532800", "CFLAGS": "-g0", "PYTHONDONTWRITEBYTECODE": "1"}
 _PROJECT_FILES = ("pyproject.toml", "README.md", "LICENSE")
 _PROJECT_SUFFIXES = frozenset({".py", ".pyi", ".proto", ".typed"})
@@ -107,7 +107,7 @@ def _sources() -> list[Path]:
 
 
 def _manifest(out: Path) -> dict[str, Any]:
-    """What the directory holds, by its last build; all empty where there was none or it was broken off."""
+    """The content of the directory by its last build; empty if there was none or it was interrupted."""
     try:
         found: dict[str, Any] = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
@@ -163,7 +163,7 @@ def _download(target: Target, staging: Path, pip: Command, pins: list[locks.Pin]
 
 
 def _download_sources(target: Target, staging: Path, pip: Command, pins: list[locks.Pin], progress: Progress) -> None:
-    """The sources of what the hosts build themselves, and the tools that they build it with, listed in build.txt."""
+    """The sources of packages that the hosts build themselves, and the build tools, listed in build.txt."""
     tools = [pin for pin in locks.read(locks.BOOTSTRAP) if pin.name != "pip"]
     runtime = {pin.name for pin in locks.read(locks.RUNTIME)}
     _download(target, staging, pip, [pin for pin in tools if pin.name not in runtime], progress)

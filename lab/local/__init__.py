@@ -1,3 +1,3 @@
-"""The lab without root: relay, server and client as plain processes, with the same two NATs between them where the
-machine allows user namespaces, else on loopback.
+"""The lab without root: relay, server and client as plain processes, with the same two NATs between them if the
+machine allows user namespaces, otherwise on loopback.
 """

@@ -44,7 +44,7 @@ def down(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """0 when the lab is up and well, else 1."""
+    """0 if the lab is up and complete, otherwise 1."""
     paths = Paths()
     state = State.read(lab.state_file(paths))
     well = state is not None and lab.is_well(paths, state)

@@ -37,7 +37,7 @@ def child(work: Callable[[], object]) -> int:
 
 
 def keep_namespace() -> int:
-    """A child in a new network namespace, once it is there. Raises LabError."""
+    """A child in a new network namespace, when that exists. Raises LabError."""
     reader, writer = os.pipe()
 
     def keep() -> None:
@@ -57,7 +57,7 @@ def keep_namespace() -> int:
 
 
 def start_hub(namespaces: KeptNamespaces, rtt_ms: float, jitter_ms: float) -> int:
-    """The hub as a child, once it forwards. Raises LabError."""
+    """The hub as a child, when it forwards. Raises LabError."""
     reader, writer = os.pipe()
     undelayed = [f"--undelayed={port.port}" for port in PORTS if not port.delayed]
     options = [f"--rtt-ms={rtt_ms:g}", f"--jitter-ms={jitter_ms:g}", f"--ready-fd={writer}", *undelayed]
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pids", type=Path, required=True, help="file that gets each namespace's PID")
     parser.add_argument("--ready-fd", type=int, required=True)
     arguments = parser.parse_args(argv)
-    # A blocked signal waits for sigwait below, however early it comes.
+    # A blocked signal waits for sigwait below, even if it comes early.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:
         namespaces = KeptNamespaces({name: keep_namespace() for name in NAMESPACES}, inside=True)
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.pids.write_text(json.dumps(namespaces.pids) + "\n")
     os.write(arguments.ready_fd, b"ready\n")
     os.close(arguments.ready_fd)
-    # Without one of its children the lab is broken: end, and the rest ends too.
+    # Without one of its children the lab is damaged: end, and the rest ends too.
     while True:
         signal.sigwait({signal.SIGCHLD})
         pid, status = os.waitpid(-1, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""Bring the rootless lab up, and take it down."""
+"""Brings the rootless lab up, and takes it down."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def state_file(paths: Paths) -> Path:
 
 
 def obstacle() -> str | None:
-    """Why this user can't have namespaces here; None when they work."""
+    """Why this user can't create namespaces here; None if they work."""
     for tool in NEEDED:
         if shutil.which(tool, path=environment()["PATH"]) is None:
             return f"{tool} is not installed: apt-get install {TOOLS[tool]}"
@@ -42,9 +42,9 @@ def obstacle() -> str | None:
 
 
 def up(paths: Paths, *, mode: str | None = None, rtt_ms: float = 50.0, jitter_ms: float = 0.0) -> State:
-    """Bring the lab up, or find it up as asked for. Without `mode`, namespaces where they work, else loopback.
+    """Bring the lab up, if it is not up already. Without `mode`, namespaces if they work, otherwise loopback.
 
-    Raises LabError, for namespaces that were asked for and can't be had too.
+    Raises LabError, also for requested namespaces that are not possible.
     """
     state = State.read(state_file(paths))
     if state and mode in (None, state.mode) and is_well(paths, state):
@@ -92,13 +92,13 @@ def _namespaces(paths: Paths, rtt_ms: float, jitter_ms: float) -> State:
 
 
 def enter(paths: Paths, state: State, host: Host) -> list[str]:
-    """What goes before a command line so that it runs on the host, marked as the lab's."""
+    """The words before a command line that make it run on the host, with the lab's mark."""
     mark = ["env", f"{processes.MARK}={paths.checkout}"]
     return [*mark, *KeptNamespaces(state.pids).enter(host.name)] if state.mode == NAMESPACES else mark
 
 
 def interpreter(paths: Paths, host: Host) -> Path:
-    """The program that Ansible takes for the host's Python."""
+    """The program that Ansible uses as the host's Python."""
     return paths.local / "bin" / f"python-{host.name}"
 
 
@@ -122,7 +122,7 @@ def is_well(paths: Paths, state: State) -> bool:
 
 
 def set_nat(paths: Paths, router: Router, mode: str) -> None:
-    """Give a running router another NAT mode. Raises LabError, ValueError for no such mode."""
+    """Change the NAT mode of a running router. Raises LabError, ValueError for an unknown mode."""
     state = State.read(state_file(paths))
     if state is None or state.mode != NAMESPACES:
         raise LabError("no local lab with NATs is up; bring it up: python3 -m lab.local up --mode namespaces")
@@ -132,7 +132,7 @@ def set_nat(paths: Paths, router: Router, mode: str) -> None:
 
 
 def down(paths: Paths) -> bool:
-    """End every process of the lab, and of what was deployed on it; forget its state. False when none was up."""
+    """End every process of the lab and of its deployments; remove its state. False if none was up."""
     existed = state_file(paths).exists() or bool(processes.members(paths.checkout))
     processes.end(paths.checkout)
     for name in ("state.json", "pids.json", "holder.log"):
@@ -140,6 +140,6 @@ def down(paths: Paths) -> bool:
     for host in HOSTS:
         interpreter(paths, host).unlink(missing_ok=True)
     for directory in (paths.local / "bin", paths.local):
-        with contextlib.suppress(OSError):  # not there, or deployed files are still in it
+        with contextlib.suppress(OSError):  # it does not exist, or deployed files are still in it
             os.rmdir(directory)
     return existed

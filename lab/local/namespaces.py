@@ -1,4 +1,4 @@
-"""Network namespaces that a process keeps: reached through its PID, from inside the user namespace or from outside."""
+"""Network namespaces that a process keeps: entered through its PID, from inside the user namespace or from outside."""
 
 from __future__ import annotations
 

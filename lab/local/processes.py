@@ -1,6 +1,4 @@
-"""Which processes belong to the rootless lab, found without any state: by a mark in their environment, or by the user
-namespace that they are in.
-"""
+"""Finds the rootless lab's processes without any state: by a mark in their environment, or their user namespace."""
 
 from __future__ import annotations
 
@@ -12,13 +10,13 @@ from lab.errors import LabError
 from lab.waiting import until
 
 MARK = "KASPA_LAB_LOCAL"
-"""Environment variable of all that the lab starts; its value is the checkout."""
+"""Environment variable of all processes of the lab; its value is the checkout."""
 
 PROC = Path("/proc")
 
 
 def marked(checkout: Path) -> set[int]:
-    """Processes that carry the checkout's mark."""
+    """Processes with the checkout's mark."""
     wanted = f"{MARK}={checkout}".encode()
     return {pid for pid in _pids() if wanted in _environment(pid).split(b"\0")}
 
@@ -30,13 +28,13 @@ def in_user_namespaces(of: set[int]) -> set[int]:
 
 
 def members(checkout: Path) -> set[int]:
-    """All processes of the checkout's rootless lab, and what was started on its hosts; never this process."""
+    """All processes of the checkout's rootless lab and its hosts, except this process."""
     own = marked(checkout)
     return (own | in_user_namespaces(own)) - {os.getpid()}
 
 
 def end(checkout: Path, *, timeout: float = 8.0) -> None:
-    """End them: SIGTERM, then SIGKILL after half of `timeout` seconds. Raises LabError for what survives."""
+    """End them: SIGTERM, then SIGKILL after half of `timeout` seconds. Raises LabError for processes that survive."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in members(checkout):
             _send(pid, number)

@@ -1,4 +1,4 @@
-"""What `lab.local up` made; others read it from .lab/local/state.json (inventory/local does)."""
+"""The state of `lab.local up`; others read it from .lab/local/state.json (inventory/local does)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOPBACK_ADDRESSES = {"relay": "127.0.0.10", "client": "127.0.0.20", "server": "
 
 @dataclass
 class State:
-    """`mode` is how the hosts are told apart, `reason` why there are no namespaces.
+    """`mode` is how the hosts are separated, `reason` why there are no namespaces.
 
     `hosts` gives each host's address; `pids` the process that keeps each namespace (none on loopback).
     """
@@ -36,7 +36,7 @@ class State:
 
     @classmethod
     def read(cls, file: Path) -> State | None:
-        """None where nothing was brought up, or the file is damaged."""
+        """None if nothing was brought up, or the file is damaged."""
         try:
             return cls(**json.loads(file.read_text()))
         except (OSError, ValueError, TypeError):
