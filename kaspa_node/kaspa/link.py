@@ -126,6 +126,8 @@ class Link:
 
     def _on_gone(self) -> None:
         """The call is over in both directions."""
+        # It may have been over before anybody read from it.
+        self._on_end(End.RESET)
         self._waiting, self._congested = 0, False
         self._relief.set()
         self._gone.set()
@@ -143,6 +145,10 @@ class Link:
             except (StreamEnded, ProtocolError):
                 return
 
+    def _on_arrival(self, arrival: Arrival | ProtocolError) -> None:
+        if not self._over:
+            self._into.send_nowait(arrival)
+
     def _on_written(self, size: int) -> None:
         self._waiting -= size
         if self._congested and self._waiting <= OUTBOX_LIMIT // 2:
@@ -150,6 +156,8 @@ class Link:
             self._relief.set()
 
     def _on_end(self, end: End) -> None:
+        if self._over:
+            return
         self._over = True
         self._end = end
         self._into.close()
@@ -170,10 +178,10 @@ class Link:
             while not self._refused and (data := await read()) is not None:
                 arrival = Arrival(intake.take(data), len(data))
                 await self._enter(len(data) + _PER_MESSAGE)
-                self._tell(self._into.send_nowait, arrival)
+                self._tell(self._on_arrival, arrival)
             end = End.CLOSED_HERE if self._refused else End.ENDED
         except ProtocolError as error:
-            self._tell(self._into.send_nowait, error)
+            self._tell(self._on_arrival, error)
             end = End.CLOSED_HERE
         except StreamEnded as error:
             end = error.end

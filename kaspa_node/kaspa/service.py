@@ -42,6 +42,7 @@ class KaspaService:
 
     refused: inbound sessions for which there was no room, since the start.
     on_ready: called with a session whose handshake is done.
+    on_refused: called with the transport of a call that becomes no session. The caller still gets to know why.
     on_closed: called with a session when nothing is left of it, whether or not it ever was ready, so that what
     carries it can be let go.
     """
@@ -52,11 +53,13 @@ class KaspaService:
         journal: Journal,
         on_closed: Callable[[KaspaSession], None] = lambda session: None,
         on_ready: Callable[[KaspaSession], None] = lambda session: None,
+        on_refused: Callable[[Transport], None] = lambda transport: None,
     ) -> None:
         self.config = config
         self._journal = journal
         self._on_closed = on_closed
         self._on_ready = on_ready
+        self._on_refused = on_refused
         self._hub = Hub()
         self._sessions: dict[str, KaspaSession] = {}
         self._nursery: trio.Nursery | None = None
@@ -93,16 +96,12 @@ class KaspaService:
             transport = transport_of(caller)
             if transport is None:
                 return Refusal("unknown caller", by_reject=False)
-            if transport.session in self._sessions:
-                return Refusal(f"session {transport.session} is open already", by_reject=False)
-            if self._nursery is None:
-                return Refusal("shutting down", by_reject=False)
-            lacking = self._no_room(transport)
-            if lacking is not None:
-                self._refuse(transport, lacking)
-                return Refusal(lacking, by_reject=True)
-            self._start(self._nursery, transport, link)
-            return None
+            refusal = self._refusal(transport)
+            if refusal is not None:
+                self._on_refused(transport)
+            elif self._nursery is not None:
+                self._start(self._nursery, transport, link)
+            return refusal
 
         server = Server(on_call, self.config.max_inbound, self.config.max_message_bytes)
         _remove_socket(socket_path)
@@ -132,6 +131,18 @@ class KaspaService:
                 await session.disconnect("given up by this side")
             raise
         return session
+
+    def _refusal(self, transport: Transport) -> Refusal | None:
+        """Why a call becomes no session, or None."""
+        if transport.session in self._sessions:
+            return Refusal(f"session {transport.session} is open already", by_reject=False)
+        if self._nursery is None:
+            return Refusal("shutting down", by_reject=False)
+        lacking = self._no_room(transport)
+        if lacking is None:
+            return None
+        self._refuse(transport, lacking)
+        return Refusal(lacking, by_reject=True)
 
     def _no_room(self, transport: Transport) -> str | None:
         """Why there is no room for one more inbound session, or None."""

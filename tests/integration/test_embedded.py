@@ -107,4 +107,6 @@ async def test_a_failed_session_names_no_inner_path() -> None:
             await left.backend.open(connection, None)
         assert "sock" not in str(caught.value)
         assert right.backend.refused == 1
+        # The stream of a call that was refused does not stay for more of them.
+        await until(lambda: len(right.backend.streams) == 1)
         assert not [line for line in left.journal.lines if "sock" in line]

@@ -259,6 +259,20 @@ async def test_a_cancelled_call_ends_the_session(tmp_path: Path, peers: list[Raw
         }
 
 
+async def test_calls_that_are_cancelled_at_once_leave_no_session(tmp_path: Path, peers: list[RawPeer]) -> None:
+    """Whether the cancel comes before, while or after the call is admitted."""
+    async with meeting(tmp_path, server=KaspaConfig(version_timeout=PATIENCE)) as nodes:
+        opened = 20
+        for _ in range(opened):
+            peer = RawPeer(nodes.target)
+            peers.append(peer)
+            peer.call.cancel()
+        await silent_peer(nodes, peers)
+        while len(nodes.server.service.sessions) != 1:
+            await trio.lowlevel.checkpoint()
+        assert len(nodes.server.done) <= opened
+
+
 async def test_a_connection_that_breaks_ends_the_session(tmp_path: Path) -> None:
     """A peer that is killed says nothing: the socket just ends."""
     program = textwrap.dedent(

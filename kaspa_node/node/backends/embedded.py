@@ -16,7 +16,7 @@ from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import KaspaError
-from kaspa_node.kaspa.peer_session import KaspaSession
+from kaspa_node.kaspa.peer_session import LINGER, KaspaSession
 from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
 from kaspa_node.node.backends.base import STREAM_PROTOCOLS, Backend, KaspaStream, Session, session_row, transport_of
 from kaspa_node.node.requests import ExerciseRequest
@@ -87,12 +87,13 @@ class EmbeddedBackend(Backend):
         self, host: Host, config: KaspaConfig, may_open: Callable[[str], bool], runtime: Path, journal: Journal
     ) -> None:
         super().__init__(host, may_open, journal)
-        self._kaspa = KaspaService(config, journal, self._let_go, self._ready)
+        self._kaspa = KaspaService(config, journal, self._let_go, self._ready, self._refused)
         self._runtime = runtime
         self._server = runtime / "kaspa.sock"
         self._callers: dict[str, Transport] = {}
         self._nursery: trio.Nursery | None = None
         self._overfull = 0
+        self._rejected: set[str] = set()
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Serve the embedded Kaspa peer, and carry its streams, in `nursery`. Raises ListenError."""
@@ -135,6 +136,22 @@ class EmbeddedBackend(Backend):
         for observer in self.observers.ready:
             observer(session.transport.peer)
 
+    def _refused(self, transport: Transport) -> None:
+        """End a stream whose call was refused: when the peer could read why, or, if it calls once more, at once."""
+        kaspa_stream = self.streams.get(transport.session)
+        if kaspa_stream is None:
+            return
+        if transport.session in self._rejected or self._nursery is None:
+            kaspa_stream.stream.reset()
+        else:
+            self._rejected.add(transport.session)
+            self._nursery.start_soon(self._reset_soon, kaspa_stream.stream)
+
+    async def _reset_soon(self, stream: Stream) -> None:
+        with trio.move_on_after(LINGER):
+            await stream.given_up()
+        stream.reset()
+
     @property
     def refused(self) -> int:
         """Streams, and sessions for which the peer's share or the whole had no room."""
@@ -166,6 +183,7 @@ class EmbeddedBackend(Backend):
         finally:
             del self._callers[caller]
             del self.streams[transport.session]
+            self._rejected.discard(transport.session)
 
     async def _deliver(self, stream: Stream, name: str) -> None:
         try:
