@@ -4,6 +4,7 @@ KaspaError
 ├── ProtocolError              the peer broke the protocol, or an exchange ran out of time
 ├── HandshakeFailed            no session came of a connection; the reason is the peer's or ours
 │   └── DuplicateConnection    one of both sides already has a session with the other
+├── PeerUnavailable            the embedded peer's own socket can't be had
 ├── SessionClosed              asked of a session that is not ready, or has ended
 ├── PingTimeout                not all pings were answered in time
 └── StreamEnded                the gRPC stream is over; the end says how
@@ -53,6 +54,15 @@ class DuplicateConnection(HandshakeFailed):
     """One of both sides already has a session with the other, of either direction, and keeps that one."""
 
     code = "duplicate-connection"
+
+
+class PeerUnavailable(KaspaError):
+    """The embedded Kaspa peer can't be reached over its local socket: a matter of this host, not of the remote."""
+
+    code = "peer-unavailable"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"this host's own Kaspa peer can't be reached: {problem}")
 
 
 class SessionClosed(KaspaError):

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import trio
 
+from kaspa_node.errors import RequestFailed
 from kaspa_node.kaspa.config import KaspaConfig
-from kaspa_node.kaspa.errors import DuplicateConnection
+from kaspa_node.kaspa.errors import DuplicateConnection, KaspaError
 from kaspa_node.node.backends.base import STREAM_PROTOCOLS
 from kaspa_node.node.backends.embedded import STREAMS_PER_PEER, EmbeddedBackend
+from kaspa_node.node.requests import ExerciseRequest
 from kaspa_node.p2p.channel.connection import DIRECT, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import P2PError
@@ -97,6 +99,50 @@ async def test_streams_without_end_are_reset_and_counted() -> None:
         assert [await is_reset(stream) for stream in streams].count(True) == 1
         await until(lambda: right.backend.refused == 1)
         assert len(right.backend.streams) == STREAMS_PER_PEER
+
+
+async def test_a_session_that_ends_under_an_exercise_fails_that_request() -> None:
+    """More pings than are under way at once: the node used to end with a ValueError."""
+    async with sides() as (left, right, connection):
+        opened = await left.backend.open(connection, None)
+        await until(lambda: right.seen)
+        theirs = right.backend.session_with(left.host.peer_id)
+        assert theirs is not None
+        assert opened.session is not None
+
+        async def end_it() -> None:
+            # Some hundreds of pings later.
+            await until(lambda: left.journal.names().count("kaspa.ping") > 200)
+            await theirs.disconnect("enough")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end_it)
+            with pytest.raises(RequestFailed, match=r"^the session ended after \d+ of 100000 pings: "):
+                await left.backend.exercise(ExerciseRequest(opened.session, 100_000, 60.0))
+        with pytest.raises(RequestFailed, match=r"^no session "):
+            await left.backend.exercise(ExerciseRequest(opened.session, 1, 1.0))
+
+
+@pytest.mark.parametrize("how", ["connection", "directory"])
+async def test_what_breaks_under_a_session_names_no_inner_path(how: str) -> None:
+    async with sides() as (left, right, connection):
+        if how == "directory":
+            left.backend._runtime = Path("/nowhere/at/all")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(close_when_used, left, connection)
+            with pytest.raises((KaspaError, P2PError)) as caught:
+                await left.backend.open(connection, None)
+            nursery.cancel_scope.cancel()
+        assert not [word for word in ("sock", "unix", "nowhere", "/") if word in str(caught.value)]
+        assert not left.backend.streams or how == "connection"
+        for name, fields in left.journal.milestones:
+            assert "sock" not in f"{name} {fields}"
+
+
+async def close_when_used(side: Side, connection: Connection) -> None:
+    """Lose the connection while the handshake runs on it."""
+    await until(lambda: side.backend.streams)
+    connection.close("lost")
 
 
 async def test_a_failed_session_names_no_inner_path() -> None:

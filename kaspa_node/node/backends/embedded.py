@@ -15,7 +15,7 @@ from kaspa_node import bridge, milestones
 from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.journal import Journal
 from kaspa_node.kaspa.config import KaspaConfig, Transport
-from kaspa_node.kaspa.errors import KaspaError
+from kaspa_node.kaspa.errors import KaspaError, PeerUnavailable
 from kaspa_node.kaspa.peer_session import LINGER, KaspaSession
 from kaspa_node.kaspa.service import ABSTRACT_CALLER, KaspaService
 from kaspa_node.node.backends.base import STREAM_PROTOCOLS, Backend, KaspaStream, Session, session_row, transport_of
@@ -199,12 +199,16 @@ class EmbeddedBackend(Backend):
             stream.reset()
 
     async def open(self, connection: Connection, run: str | None) -> Session:
-        """A session with the peer at the end of `connection`, ready. Raises P2PError, HandshakeFailed, OSError."""
+        """A session with the peer at the end of `connection`, ready. Raises P2PError, KaspaError."""
         assert self._nursery is not None
         stream = await self._host.protocols.open(connection, STREAM_PROTOCOLS)
         transport = transport_of(stream, "outgoing")
         offer = bridge.Offer(self._runtime, stream)
-        await offer.open()
+        try:
+            await offer.open()
+        except OSError as error:
+            # The system's text names the socket, which tells nobody anything.
+            raise PeerUnavailable((error.strerror or type(error).__name__).lower()) from error
         self.streams[transport.session] = KaspaStream(stream, transport, run, time.time())
         self._nursery.start_soon(self._carry, offer, transport.session)
         self._opened(stream, transport, run, None)
