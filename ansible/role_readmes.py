@@ -44,9 +44,9 @@ def _default(value: Any) -> str:
 
 
 def _constant(text: str) -> str:
-    """The value behind a default such as `{{ _kaspa_node_ports.relay }}`, if a role's variables have it as a plain one.
+    """The value of a default such as `{{ _kaspa_node_ports.relay }}`.
 
-    A reader of a table looks for the number, not for its name.
+    Readers of a table look for the number, not for its name.
     """
     found = re.fullmatch(r"\{\{ (_kaspa_\w+)\.(\w+) \}\}", text)
     return str(_variables()[found[1]][found[2]]) if found else text

@@ -1,4 +1,4 @@
-"""Writes what verify collected into the directory that the judge reads."""
+"""Writes the evidence of verify into the directory that the judge reads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ options:
 REGISTERED = {name: f"_kaspa_verify_{name}" for name in ("mark", "session", "before", "during", "exercise", "after")}
 
 LOOKS = ("after", "during", "before", "mark")
-"""The steps that look at a host, the newest first."""
+"""The steps that examine a host, the newest first."""
 
 T = TypeVar("T")
 Result = Mapping[str, Any]
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 
 def unit(part: str, programs: Sequence[str]) -> str | None:
-    """The unit of the native program that a host contributes to the session; None where its peer speaks Kaspa itself.
+    """The unit of the host's native program in the session; None if its peer speaks Kaspa itself.
 
     programs: those that the inventory names for the host.
     """
@@ -73,7 +73,7 @@ def files(
 ) -> dict[str, str]:
     """Path below raw/ → its text.
 
-    collected: host → the results of its steps by name; what failed or never ran is evidence too.
+    collected: host → the results of its steps by name; a failed or missing step is evidence too.
     native: host → the unit of its native program, or None.
     """
     client = collected[run["pair"]["client"]]
@@ -104,7 +104,7 @@ def files(
 
 
 def session(result: Result, native_client: bool) -> dict[str, Any]:
-    """The reply to `session`; without a stream in it there is a session only where a native program opens one."""
+    """The reply to `session`; without a stream there is a session only if a native program opens one."""
     answer = reply(result)
     if native_client or answer.get("session") or "error" in answer:
         return answer
@@ -112,14 +112,14 @@ def session(result: Result, native_client: bool) -> dict[str, Any]:
 
 
 def failed_snapshot(host: str, label: str, result: Result, now: float) -> dict[str, Any]:
-    """What stands in the place of a snapshot that could not be taken: why not."""
+    """The replacement of a snapshot that could not be taken, with the reason."""
     nothing = dict.fromkeys(("service", "sockets", "status"))
     error = why(result) or "it was not taken"
     return {"host": host, "label": label, "time": now, "controller_time": now, **nothing, "error": error}
 
 
 def reply(result: Result) -> dict[str, Any]:
-    """The JSON that a command of kaspa-node printed, or {"error": why there is none}."""
+    """The JSON output of a kaspa-node command, or {"error": why there is none}."""
     if result.get("rc") == 0:
         try:
             answer = json.loads(result.get("stdout", ""))
@@ -130,7 +130,7 @@ def reply(result: Result) -> dict[str, Any]:
 
 
 def why(result: Result) -> str:
-    """What a step that failed says, on one line; "" where it says nothing."""
+    """The message of a failed step, on one line; "" if there is none."""
     for text in (result.get("stderr"), result.get("msg")):
         lines = [line.strip() for line in str(text or "").splitlines() if line.strip()]
         if lines:
@@ -139,18 +139,18 @@ def why(result: Result) -> str:
 
 
 def _without_frame(line: str) -> str:
-    """The line without the node's name, or Ansible's words around those of ssh, before it."""
+    """The line without the node's name before it, or Ansible's words around ssh's message."""
     for words in ("can be reached over ssh: ", "connect to the host via ssh: "):
         line = line.rpartition(words)[2]
     return line.removeprefix("Task failed: ").removeprefix("kaspa-node: ")
 
 
 def described(part: str, steps: Steps, public: Mapping[str, str]) -> dict[str, Any]:
-    """A host's entry in run.json; what was not seen is null."""
+    """A host's entry in run.json; unknown values are null."""
     looks = [steps[step] for step in LOOKS]
     facts = _first(look.get("facts") for look in looks) or {}
     status = _first((look.get("snapshot") or {}).get("status") for look in looks) or {}
-    # Not from the status: that is what the judge holds against it.
+    # Not from the status, because the judge compares it with the status.
     peer_id = facts.get("peer_id") or None
     role = "relay" if part == "relay" else "peer"
     return {
@@ -170,7 +170,7 @@ def _first(values: Iterable[T]) -> T | None:
 
 
 def observed(collected: Mapping[str, Steps]) -> dict[str, str]:
-    """Peer id → the address that a relay sees that peer come from."""
+    """Peer id → the address of that peer as a relay sees it."""
     found: dict[str, str] = {}
     for steps in collected.values():
         for step in reversed(LOOKS):

@@ -1,4 +1,4 @@
-"""Follows a program that runs detached on a host, and shows what it prints, line by line, as it comes."""
+"""Follows a detached program on a host, and shows its output line by line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible.utils.display import Display
 _TAIL = 20
 _PATIENCE = 300.0
 _PAUSE = 5.0
-"""Seconds that a lost connection is waited for, and between two attempts."""
+"""Seconds to wait for a lost connection, and between two attempts."""
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -23,7 +23,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _VALID_ARGS = frozenset({"name", "argv", "user", "directory", "log", "environment", "wait", "timeout", "failure"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Start the program or find it running, and return when it has ended: state, lines (the last ones), changed."""
+        """Start the program, if it is not running, and return after its end: state, lines (the last ones), changed."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         if self._task.check_mode:
@@ -50,7 +50,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result
 
     def _next(self, arguments: dict[str, Any], host: str, task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """The module's answer; a connection that is lost while the program runs is waited for."""
+        """The module's answer; waits for a connection that is lost while the program runs."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -69,7 +69,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             time.sleep(_PAUSE)
 
     def _reset(self) -> None:
-        """A shared connection may be the one that is dead."""
+        """The dead connection may be a shared one."""
         try:
             self._connection.reset()
         except (AnsibleError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""Runs a program on the controller and shows what it prints, line by line, as it comes."""
+"""Runs a program on the controller and shows its output line by line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows a text to the person at the terminal, as it is."""
+"""Shows a text on the terminal, unchanged."""
 
 from __future__ import annotations
 

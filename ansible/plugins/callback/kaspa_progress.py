@@ -1,4 +1,4 @@
-"""Says every few seconds which task is still running, on which hosts, and for how long."""
+"""Prints every few seconds which task is still running, on which hosts, and for how long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INTERVAL = 4.0
 
 
 class Heartbeat:
-    """What is running, and what to say about it; times are seconds of `clock`."""
+    """The running tasks and the lines about them; times are seconds of `clock`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class Heartbeat:
             self._hosts.pop(host, None)
 
     def line(self) -> str | None:
-        """What is still running, or None when nothing is."""
+        """The line about running tasks, or None if there are none."""
         with self._lock:
             if not self._hosts:
                 return None
@@ -115,5 +115,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         while not ended.wait(INTERVAL):
             line = self._heartbeat.line()
             if line:
-                # Not by the display object: Ansible forks meanwhile, and a child must not inherit a lock we hold.
+                # Not with the display object: Ansible forks at this time, and a child must not inherit a lock that we
+                # hold.
                 os.write(1, f"{line}\n".encode())

@@ -38,7 +38,7 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, int):
         return str(int(value))
     if isinstance(value, str):
-        # JSON's escapes are those of a basic string in TOML, but for surrogate pairs (hence no ASCII) and DEL.
+        # JSON's escapes are those of a basic string in TOML, except for surrogate pairs (hence no ASCII) and DEL.
         return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     if _is_list(value):
         return "[" + ", ".join(_value(key, item) for item in value) + "]"
@@ -46,7 +46,7 @@ def _value(key: str, value: Any) -> str:
 
 
 def kaspa_multiaddr(address: str, port: int, peer_id: str = "") -> str:
-    """`/ip4/203.0.113.10/tcp/4011`, with `/p2p/ID` where an id is given; a name becomes /dns4."""
+    """`/ip4/203.0.113.10/tcp/4011`, with `/p2p/ID` if an id is given; a name becomes /dns4."""
     try:
         kind = f"ip{ipaddress.ip_address(address).version}"
     except ValueError:
@@ -55,12 +55,12 @@ def kaspa_multiaddr(address: str, port: int, peer_id: str = "") -> str:
 
 
 def kaspa_dialers(hosts: Sequence[str], hostvars: Mapping[str, Any], name: str) -> list[str]:
-    """Those of `hosts` that dial the host `name`."""
+    """The hosts of `hosts` that dial the host `name`."""
     return [host for host in hosts if name in _dials(hostvars, host)]
 
 
 def kaspa_generations(hosts: Sequence[str], hostvars: Mapping[str, Any]) -> list[list[str]]:
-    """The hosts in batches, so that each stands after all those that it dials; a circle is one batch, the last."""
+    """The hosts in batches, so that each comes after all hosts that it dials; a circle is one batch, the last."""
     known = set(hosts)
     waiting = {host: set(_dials(hostvars, host)) & known - {host} for host in hosts}
     batches: list[list[str]] = []
@@ -77,7 +77,7 @@ def _dials(hostvars: Mapping[str, Any], host: str) -> list[str]:
 
 
 def kaspa_pair(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, str]:
-    """The hosts that verify asks: the first peer that dials, the first that it dials, and the relay between them."""
+    """The hosts of verify: the first peer that dials, the first peer that it dials, and the relay between them."""
     for client in groups.get("peers", []):
         for server in _dials(hostvars, client):
             relays = hostvars[client].get("kaspa_peer_relays") or groups.get("relays", [])
@@ -89,7 +89,7 @@ def kaspa_pair(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[s
 def kaspa_remotes(hosts: Sequence[Mapping[str, Any]], listens: Mapping[str, str]) -> list[dict[str, str]]:
     """The peers to dial as the configuration names them, from their variables.
 
-    listens: by host, where programs of this host reach it; only external backends have that.
+    listens: the local forwards by host; only external backends have them.
     """
     return [
         {"name": name, "peer_id": host["kaspa_node_peer_id"]} | ({"listen": listens[name]} if name in listens else {})
@@ -99,7 +99,7 @@ def kaspa_remotes(hosts: Sequence[Mapping[str, Any]], listens: Mapping[str, str]
 
 
 def kaspa_target(host: Mapping[str, Any]) -> str:
-    """The kind of wheels that a host needs, `cp311-x86_64`, from its facts."""
+    """The kind of wheels for a host, such as `cp311-x86_64`, from its facts."""
     return f"{host['python_tag']}-{host['arch']}"
 
 
@@ -114,7 +114,7 @@ def kaspa_sources_digest(checkout: str) -> str:
 
 
 class FilterModule:
-    """What Ansible asks for."""
+    """The interface of Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name → filter."""

@@ -1,4 +1,4 @@
-"""External backends in an inventory: what can't work, and which ports they take, known before a host is touched."""
+"""External backends in an inventory: finds what can't work, and their ports, before a host is changed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 NATIVE_ADDRESS = "[::1]:50051"
-"""Where the seed's server listens and its client connects; neither can be told another (kaspa-p2p-lib 0.15.0)."""
+"""Where the native server listens and the native client connects; neither can be changed (kaspa-p2p-lib 0.15.0)."""
 
 SHARED = "/run/kaspa-peer/"
 """The directory of unix sockets that deploy makes for the group `kaspa_peer_socket_group`."""
 
-# What the hardened unit does not see: ProtectHome=yes and PrivateTmp=yes.
+# What the hardened unit can't see: ProtectHome=yes and PrivateTmp=yes.
 HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 EXPECTED = "IP:PORT or unix:/PATH, such as 127.0.0.1:16111"
 
@@ -33,12 +33,12 @@ class Place:
 
     @property
     def loopback(self) -> bool:
-        """Whether only programs of the same host get there."""
+        """Whether only programs of the same host can connect to it."""
         return bool(self.path) or ipaddress.ip_address(self.address).is_loopback
 
 
 def place(text: object) -> Place | None:
-    """The place that a variable names; None where it is none."""
+    """The place that a variable names; None if it is none."""
     if not isinstance(text, str):
         return None
     if text.startswith("unix:/"):
@@ -56,7 +56,7 @@ def place(text: object) -> Place | None:
 
 
 def kaspa_backend_problems(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[str]:
-    """What can't work of the peers' backends and native programs: `problem; remedy`."""
+    """The problems of the peers' backends and native programs: `problem; remedy`."""
     peers = list(groups.get("peers", []))
     found = []
     for name in peers:
@@ -154,7 +154,7 @@ def _of_native(variables: Variables) -> Iterator[str]:
 
 
 def kaspa_local_ports(variables: Variables) -> list[dict[str, Any]]:
-    """The loopback ports that a host's deploy takes: port, the unit that may have it, and what to do for another."""
+    """The loopback ports that a host's deploy needs: port, the unit that may use it, and how to choose another."""
     listens = variables.get("kaspa_peer_dial_listens") or {}
     taken = [
         {"port": where.port, "unit": "kaspa-peer.service", "remedy": "set another address in kaspa_peer_dial_listens"}
@@ -168,7 +168,7 @@ def kaspa_local_ports(variables: Variables) -> list[dict[str, Any]]:
 
 
 class FilterModule:
-    """What Ansible asks for."""
+    """The interface of Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name → filter."""

@@ -1,4 +1,4 @@
-"""What would make a deploy fail, each with what to do about it."""
+"""Finds what would make a deploy fail, and says what to do about it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Facts = Mapping[str, Any]
 
 
 def kaspa_host_problems(host: Facts, wanted: Facts) -> list[str]:
-    """The problems of one host: `problem; remedy`, empty where there are none.
+    """The problems of one host: `problem; remedy`, empty if there are none.
 
-    host: what kaspa_host_facts found; wanted: manager, service, port, local_ports, control, group (of shared sockets,
-    or ""), and now (the controller's clock).
+    host: the result of kaspa_host_facts; wanted: manager, service, port, local_ports, control, group (of shared
+    sockets, or ""), and now (the controller's clock).
     """
     checks = [_system, _space, _port, _group, _clock]
     return [problem for check in checks for problem in check(host, wanted)]
@@ -115,7 +115,7 @@ def kaspa_inventory_problems(groups: Mapping[str, Any], hostvars: Mapping[str, A
 
 
 class FilterModule:
-    """What Ansible asks for."""
+    """The interface of Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name → filter."""

@@ -1,4 +1,4 @@
-"""Filters of upgrade and rollback: who goes first, who comes back, and what each host goes back to."""
+"""Filters of upgrade and rollback: the order of hosts, the peers to wait for, and the previous release of each host."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-# Who is who, and where: this holds whatever release is in use, and may have changed since the one before ran.
+# Peer ids and addresses: these don't depend on the release, and may have changed since the previous one ran.
 TODAYS = ("relays", "remotes", "allow", "announce", "listen")
 
 
 def kaspa_rollback_plan(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> dict[str, dict[str, str]]:
-    """What each of these hosts goes back to: host → {to: release or "", why: for an empty one, from: in use}.
+    """The previous release of each of these hosts: host → {to: release or "", why: if it is empty, from: in use}.
 
-    Only hosts that run the newest release of all go back, so that one which an upgrade did not get to stays.
+    Only hosts with the newest release of all go back, so that a host which an upgrade did not reach stays.
     """
     recorded = {host: _recorded(hostvars[host]) for host in hosts}
     used = {host: str(_facts(hostvars[host]).get("venv") or "") for host in hosts}
@@ -43,13 +43,13 @@ def _facts(variables: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _recorded(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The fact that kaspa_release left; empty where there is none, or not a whole one."""
+    """The fact of kaspa_release; empty if there is none, or an incomplete one."""
     found = (_facts(variables).get("recorded") or {}).get("kaspa_release") or {}
     return dict(found) if {"release", "sources", "installed", "before"} <= set(found) else {}
 
 
 def kaspa_upgraded(hosts: Sequence[Mapping[str, Any]], sources: str) -> list[str]:
-    """Those of the hosts (their variables) that did not run the release of these sources before the play."""
+    """The hosts (their variables) that did not run the release of these sources before the play."""
     return [host["inventory_hostname"] for host in hosts if not _runs(host, sources)]
 
 
@@ -59,10 +59,10 @@ def _runs(variables: Mapping[str, Any], sources: str) -> bool:
 
 
 def kaspa_settings_back(kept: str, present: str) -> dict[str, Any]:
-    """The settings to go back with: those that the release before ran with, but today's peers and addresses.
+    """The settings for a rollback: those of the previous release, with today's peers and addresses.
 
-    kept, present: configuration files as text. A key that was changed or a host that moved since then must not come
-    back as it was.
+    kept, present: configuration files as text. A replaced key or an old address must not come
+    back.
     """
     try:
         then, today = tomllib.loads(kept), tomllib.loads(present)
@@ -72,7 +72,7 @@ def kaspa_settings_back(kept: str, present: str) -> dict[str, Any]:
 
 
 def kaspa_served(status: Mapping[str, Any], known: Sequence[str]) -> list[str]:
-    """The peer ids, of those known, that a node serves: a relay's reservations, a peer's ready sessions."""
+    """The known peer ids that a node serves: a relay's reservations, a peer's ready sessions."""
     if status.get("role") == "relay":
         found = {str(each["peer_id"]) for each in status.get("reservations", [])}
     elif status.get("backend"):
@@ -83,7 +83,7 @@ def kaspa_served(status: Mapping[str, Any], known: Sequence[str]) -> list[str]:
 
 
 class FilterModule:
-    """What Ansible asks for."""
+    """The interface of Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name → filter."""

@@ -1,7 +1,7 @@
-"""What is wrong with the variables of an inventory, known before any host is touched.
+"""Finds what is wrong with the variables of an inventory, before any host is changed.
 
-The roles check their own variables too, but each when its turn comes: by then other hosts have been changed. And a name
-with a slip in it is a variable that nobody reads.
+The roles check their own variables too, but later, when other hosts have been changed already. And a variable with a
+typing error in its name is read by no role.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 PORTS = ("kaspa_relay_port", "kaspa_peer_port")
-# What the roles leave behind for each other, and for those that play twice in one run.
+# Facts that the roles set for each other, and for plays that run twice.
 OWN_FACTS = ("kaspa_node_peer_id", "kaspa_relay_multiaddr", "kaspa_peer_smoke", "rust_build_provenance")
 
 
@@ -28,7 +28,7 @@ def kaspa_variable_problems(hostvars: Mapping[str, Any], hosts: Sequence[str]) -
 
 
 def kaspa_key_problems(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
-    """Hosts that have one key, as far as their peer ids are known: `problem; remedy`."""
+    """Hosts with the same key, as far as their peer ids are known: `problem; remedy`."""
     owners: dict[str, list[str]] = {}
     for host in hosts:
         peer_id = _peer_id(hostvars[host])
@@ -75,7 +75,7 @@ def _of_host(host: str, variables: Mapping[str, Any], known: Mapping[str, Mappin
 def _of_value(name: str, option: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
     kind, choices = option.get("type"), option.get("choices")
     if kind not in ("int", "list", "dict", "bool") and not choices and name not in PORTS:
-        # Its value need not be known yet: it may be a template of what the play finds out.
+        # Its value may not be known yet: it may be a template with facts of the play.
         return None
     value = variables[name]
     if kind == "list" and not (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
@@ -95,7 +95,7 @@ def _of_value(name: str, option: Mapping[str, Any], variables: Mapping[str, Any]
 
 
 class FilterModule:
-    """What Ansible asks for."""
+    """The interface of Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name → filter."""

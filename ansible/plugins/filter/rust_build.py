@@ -1,4 +1,4 @@
-"""Whether programs that were built are those that are wanted, and whether they can run on a host."""
+"""Checks whether built programs are the wanted ones, and whether they can run on a host."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 MACHINES = {62: "x86_64", 183: "aarch64"}
-"""e_machine of ELF (elf.h) → what `uname -m` says."""
+"""e_machine of ELF (elf.h) → the name from `uname -m`."""
 
 _INTERPRETER = 3  # PT_INTERP
 _VERSIONS_NEEDED = 0x6FFFFFFE  # SHT_GNU_verneed
 
 
 def rust_build_stale(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Why the programs on a host are not those that are wanted; "" when they are.
+    """Why the programs on a host are not the wanted ones; "" if they are.
 
-    kept: what build_place.py found; wanted: crate, version, programs, from, and sums (program → SHA-256) where given.
+    kept: the result of build_place.py; wanted: crate, version, programs, from, and optional sums (program → SHA-256).
     """
     if not kept:
         return "nothing is there"
@@ -42,7 +42,7 @@ def rust_build_stale(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 def rust_build_misfits(directory: str, host: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """Why programs in a directory are not those of its provenance.json, or can't run on a host: `problem; remedy`.
 
-    host: arch and libc, as build_place.py found them.
+    host: arch and libc, from build_place.py.
     """
     sums = json.loads(_content(Path(directory, "provenance.json")))["files"]
     found = []
@@ -56,7 +56,7 @@ def rust_build_misfits(directory: str, host: Mapping[str, Any], names: Sequence[
 
 
 def rust_build_strangers(builder: Mapping[str, Any], host: Mapping[str, Any]) -> list[str]:
-    """Why nothing that is built on one machine runs on another, known before it is built: `problem; remedy`."""
+    """Why programs of one machine can't run on another, checked before the build: `problem; remedy`."""
     for kind, one, other in (
         ("machine", builder["arch"], host["arch"]),
         ("C library", builder["libc"]["name"] or "unknown", host["libc"]["name"] or "unknown"),
@@ -94,7 +94,7 @@ def _content(path: Path) -> bytes:
 
 
 def _program(name: str, content: bytes) -> dict[str, str]:
-    """Of an ELF program: arch, libc (glibc, musl, or none where it is static), needs (the newest glibc symbols)."""
+    """Of an ELF program: arch, libc (glibc, musl, or none if it is static), needs (the newest glibc symbols)."""
     if content[:6] != b"\x7fELF\x02\x01":
         raise AnsibleFilterError(f"{name} is no 64-bit program for Linux")
     try:
@@ -118,7 +118,7 @@ def _loader(content: bytes) -> str:
 
 
 def _glibc_symbols(content: bytes) -> Iterator[str]:
-    """The versions of glibc's symbols that a program asks for (.gnu.version_r)."""
+    """The versions of glibc's symbols that a program needs (.gnu.version_r)."""
     (start,) = struct.unpack_from("<Q", content, 40)
     size, count = struct.unpack_from("<HH", content, 58)
     sections = [struct.unpack_from("<IIQQQQIIQQ", content, start + size * number) for number in range(count)]
@@ -139,7 +139,7 @@ def _glibc_symbols(content: bytes) -> Iterator[str]:
 
 
 class FilterModule:
-    """What Ansible asks for."""
+    """The interface of Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name → filter."""

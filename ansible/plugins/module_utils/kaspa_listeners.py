@@ -1,4 +1,4 @@
-"""Which program listens on a TCP port, from `ss -Htlnp`."""
+"""Finds the program that listens on a TCP port, from `ss -Htlnp`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CGROUP = re.compile(r"cgroup:(?P<path>\S+)")
 
 
 def parse(text: str) -> dict[int, str]:
-    """Port → who listens there: the systemd unit where it is known, else the program with its process id."""
+    """Port → the systemd unit that listens there, or the program with its process id."""
     owners: dict[int, str] = {}
     for line in text.splitlines():
         words = line.split()

@@ -1,4 +1,4 @@
-"""Waiting, on a host, until the session of a native program stands."""
+"""Waits, on a host, until the session of a native program is up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-# Whoever uses this says what is missing on a host without the package.
+# The caller reports the missing package.
 with suppress(ImportError):
     from kaspa_node import milestones
     from kaspa_node.evidence.journal_lines import Line, read_journal
@@ -19,9 +19,9 @@ STANDING = ("ready", "carried")
 
 @dataclass(frozen=True)
 class Seen:
-    """What a host knows of a session at one moment.
+    """The state of a session on a host at one moment.
 
-    sessions: those that its peer lists. journal: the peer's lines. unit: that of the native program, "" for none.
+    sessions: those of its peer. journal: the peer's lines. unit: that of the native program, "" for none.
     running: whether it runs. log: its lines.
     """
 
@@ -33,7 +33,7 @@ class Seen:
 
 
 def lacking(seen: Seen, conn: str) -> str:
-    """What is not there yet of a session on the connection `conn`; "" when it stands and every program said so."""
+    """What is still missing of a session on the connection `conn`; "" if it is up and every program reported it."""
     if not any(row.get("conn") == conn and row.get("state") in STANDING for row in seen.sessions):
         return f"no session stands on connection {conn}"
     if not seen.unit:
@@ -55,7 +55,7 @@ def _lines(read: Callable[[io.BytesIO], Any], text: str) -> tuple[Line, ...]:
 def wait(
     look: Callable[[], Seen], conn: str, timeout: float, clock: Callable[[], float], pause: Callable[[], None]
 ) -> str:
-    """Look until nothing is lacking; then "", else after `timeout` seconds, or once the program is gone, what lacks."""
+    """Wait until nothing is missing; returns "", or what is missing after `timeout` seconds or the program's end."""
     deadline = clock() + timeout
     while True:
         seen = look()

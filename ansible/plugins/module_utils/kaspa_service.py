@@ -1,4 +1,4 @@
-"""Services as systemd runs them, and as plain processes that leave a record of themselves in a file."""
+"""Services of systemd, and plain processes with a record in a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class State:
-    """How a service is doing. pid: 0 where none runs. invocation: differs between two starts, "" where none runs."""
+    """The state of a service. pid: 0 if it does not run. invocation: differs between two starts, "" without one."""
 
     name: str
     active: bool
@@ -22,20 +22,20 @@ class State:
     invocation: str
 
     def as_dict(self) -> dict[str, object]:
-        """The state as a snapshot holds it."""
+        """The state for a snapshot."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in a service's log. cursor: of the system's journal, else ""; offset: bytes of a log file, else 0."""
+    """A place in a service's log. cursor: of the system's journal, or ""; offset: bytes of a log file, or 0."""
 
     cursor: str
     offset: int
 
 
 def command(argv: Sequence[str]) -> str:
-    """What a program prints; raises OSError where it can't be run or fails."""
+    """The output of a program; raises OSError if it can't be run or fails."""
     environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
     done = subprocess.run(
         list(argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment
@@ -61,10 +61,10 @@ class SystemdService:
         return State(self._name, found.get("ActiveState") == "active", pid, found.get("InvocationID", ""))
 
     def mark(self) -> Mark:
-        """The unit's newest line; no cursor where it has none yet.
+        """The unit's newest line; no cursor if there is none yet.
 
-        Not the end of the whole journal: journalctl 252 leaves out the first of the unit's lines after a cursor that
-        is not one of the unit's own. And not by --show-cursor, which fails where the unit has no line at all.
+        The end of the whole journal can't be used: journalctl 252 omits the unit's first line after a cursor of
+        another unit. And --show-cursor fails if the unit has no line at all.
         """
         newest = self._journal("--lines", "1", "--output-fields", "_PID", output="json").strip()
         return Mark(str(json.loads(newest)["__CURSOR"]) if newest else "", 0)
@@ -81,19 +81,19 @@ class SystemdService:
         return command(["journalctl", "--quiet", "--output", output, *self._own(), *words])
 
     def _own(self) -> list[str]:
-        """What selects the unit's lines."""
+        """The arguments that select the unit's lines."""
         return ["--unit", self._unit]
 
 
 class NativeService(SystemdService):
-    """A unit of systemd by what its own processes say: systemd's lines about it are left out."""
+    """A unit of systemd with the lines of its own processes, without systemd's lines about it."""
 
     def _own(self) -> list[str]:
         return [f"_SYSTEMD_UNIT={self._unit}"]
 
 
 class ProcessService:
-    """A process that was started from here: `NAME.json` beside its log says which it is."""
+    """A process that was started from here; `NAME.json` beside its log is its record."""
 
     def __init__(self, name: str, directory: str) -> None:
         self._name = name
@@ -102,11 +102,11 @@ class ProcessService:
 
     @property
     def log(self) -> Path:
-        """The file that holds what the process prints."""
+        """The file with the output of the process."""
         return self._log
 
     def record(self) -> dict[str, object]:
-        """What the start wrote down: pid, born, argv, environment, fingerprint; {} where there is none."""
+        """The record of the start: pid, born, argv, environment, fingerprint; {} if there is none."""
         try:
             found = json.loads(self._record.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -114,16 +114,16 @@ class ProcessService:
         return found if isinstance(found, dict) else {}
 
     def write_record(self, record: Mapping[str, object]) -> None:
-        """Write it whole or not at all; for this user's eyes, as the environment may hold anything."""
+        """Write it completely or not at all; only this user can read it, because the environment may have secrets."""
         temporary = self._record.with_suffix(".new")
         temporary.touch(mode=0o600)
         temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
         temporary.replace(self._record)
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str], fingerprint: str) -> int:
-        """Start the program in a session of its own, and write down which process it is; returns its id.
+        """Start the program in a session of its own, and record the process; returns its id.
 
-        Raises OSError where the program can't be started.
+        Raises OSError if the program can't be started.
         """
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
@@ -140,7 +140,7 @@ class ProcessService:
         return process.pid
 
     def start_again(self) -> int:
-        """Start it as it was started last; returns its id. Raises OSError where nobody knows how, or it can't be."""
+        """Start it as it was started last; returns its id. Raises OSError if there is no record, or it fails."""
         record = self.record()
         argv, environment = record.get("argv"), record.get("environment")
         if not isinstance(argv, list) or not isinstance(environment, dict):
@@ -148,9 +148,9 @@ class ProcessService:
         return self.start(argv, environment, str(record.get("fingerprint", "")))
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Ask the process to end, make it end after `timeout` seconds, and return when it is gone.
+        """Ask the process to end, kill it after `timeout` seconds, and return when it is gone.
 
-        How it was started stays written down.
+        The record stays.
         """
         pid = self.state().pid
         if pid:
@@ -158,7 +158,7 @@ class ProcessService:
             try:
                 for number, seconds in ((signal.SIGTERM, timeout), (signal.SIGKILL, 5.0)):
                     signal.pidfd_send_signal(descriptor, number)
-                    # A process descriptor can be read from once the process has ended (pidfd_open(2)).
+                    # A process descriptor becomes readable when the process has ended (pidfd_open(2)).
                     if select.select([descriptor], [], [], seconds)[0]:
                         break
             except ProcessLookupError:
@@ -173,7 +173,7 @@ class ProcessService:
         self._record.unlink(missing_ok=True)
 
     def state(self) -> State:
-        """Read from the record; a process that took over the number of a dead one does not count."""
+        """From the record; another process with the same number does not count."""
         record = self.record()
         pid, recorded = record.get("pid"), record.get("born")
         if not isinstance(pid, int) or recorded is None or born(pid) != recorded:
@@ -188,7 +188,7 @@ class ProcessService:
             return Mark("", 0)
 
     def log_since(self, mark: Mark) -> str:
-        """The lines after that place; all of them where the file has become shorter since."""
+        """The lines after that place; all lines if the file has become shorter since."""
         try:
             with self._log.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
@@ -216,7 +216,7 @@ def born(pid: int) -> int | None:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The second field, the program's name in parentheses, may hold anything, spaces and parentheses too.
+    # The second field, the program's name in parentheses, may have spaces and parentheses too.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in ("Z", "X") else int(fields[19])
 

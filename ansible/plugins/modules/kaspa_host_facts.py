@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Everything that deploy has to know of a host, in one call."""
+"""Everything that deploy must know about a host, in one call."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MIB = 1 << 20
 
 
 def read(path: str) -> str:
-    """A file's text, "" where it can't be read."""
+    """A file's text, "" if it can't be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -61,7 +61,7 @@ def read(path: str) -> str:
 
 
 def output(argv: list[str]) -> str:
-    """What a command prints, "" where it can't be run or fails."""
+    """The output of a command, "" if it can't be run or fails."""
     try:
         return command(argv)
     except OSError:
@@ -78,18 +78,18 @@ def os_release() -> dict[str, str]:
 
 
 def missing_packages(wanted: list[str]) -> list[str]:
-    """Those that dpkg does not list as installed."""
+    """The packages that dpkg does not list as installed."""
     if not wanted:
         return []
     format_ = "${db:Status-Status} ${Package}\n"
-    # dpkg-query fails when it knows one of the names not at all; the lines of the others come all the same.
+    # dpkg-query fails if it does not know one of the names; it still prints the lines of the others.
     lines = output(["sh", "-c", f"dpkg-query -W -f='{format_}' {' '.join(wanted)} 2>/dev/null || true"]).splitlines()
     installed = {line.split()[1] for line in lines if line.startswith("installed ")}
     return [name for name in wanted if name not in installed]
 
 
 def ufw(root: bool) -> dict[str, Any] | None:
-    """The state of ufw, or None where it is not installed or can't be asked."""
+    """The state of ufw, or None if it is not installed or can't be asked."""
     if not root or not shutil.which("ufw"):
         return None
     status, added = output(["ufw", "status", "verbose"]), output(["ufw", "show", "added"])
@@ -97,13 +97,13 @@ def ufw(root: bool) -> dict[str, Any] | None:
 
 
 def ssh_port() -> int:
-    """The port that this very connection came in by; 22 where it came another way."""
+    """The port of this SSH connection; 22 if it is another kind of connection."""
     words = os.environ.get("SSH_CONNECTION", "").split()
     return int(words[3]) if len(words) == 4 and words[3].isdigit() else 22
 
 
 def free(path: str) -> int:
-    """MiB free where that path is or would be."""
+    """MiB of free disk at that path, which may not exist yet."""
     place = Path(path)
     while not place.exists():
         place = place.parent
@@ -111,7 +111,7 @@ def free(path: str) -> int:
 
 
 def memory() -> int:
-    """MiB of memory available, by the kernel's estimate; 0 where it tells none."""
+    """MiB of available memory, by the kernel's estimate; 0 if there is none."""
     for line in read("/proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) // 1024
@@ -130,7 +130,7 @@ def recorded(path: str) -> dict[str, Any]:
 
 
 def stamp(path: str) -> str:
-    """What tells a file from another in its place: inode and time of change; "none" where there is no such file."""
+    """Identifies a file: inode and time of change; "none" if there is no such file."""
     try:
         found = os.stat(path)
     except OSError:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Runs a program that takes long as a unit of its own, which a lost connection does not end, and reads its output."""
+"""Runs a long program as a unit, which survives a lost connection, and reads its output."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ why: {type: str, returned: always, description: "How it ended, where that was no
 """
 
 POLL = 0.5
-"""Seconds between two looks at the log."""
+"""Seconds between two reads of the log."""
 
 BACKLOG = 4096
-"""Bytes of the log shown of a program that was found running."""
+"""Bytes of the log to show if the program was running already."""
 
 Properties = dict[str, str]
 
@@ -66,7 +66,7 @@ def judged(properties: Properties) -> tuple[str, str]:
 
 
 def lines_from(log: Path, offset: int, ended: bool) -> tuple[list[str], int]:
-    """The lines after an offset, and the offset behind them; the last one only when it is whole or nothing follows."""
+    """The lines after an offset, and the next offset; the last line only if it is complete or nothing follows."""
     with log.open("rb") as file:
         file.seek(offset)
         content = file.read()
@@ -119,13 +119,13 @@ class Job:
         self._description = f"{wanted['name']} {mark}"
 
     def properties(self) -> Properties:
-        """What systemd knows of it."""
+        """The unit's properties."""
         names = "LoadState,ActiveState,SubState,Result,ExecMainStatus,Description"
         lines = command(["systemctl", "show", "--property", names, self._unit]).splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def begin(self) -> int:
-        """Start it, or find it running; returns the offset to read from. Raises OSError."""
+        """Start it, if it is not running; returns the offset to read from. Raises OSError."""
         log, found = Path(self._wanted["log"]), self.properties()
         if judged(found)[0] == "running":
             if found.get("Description") != self._description:
@@ -137,10 +137,10 @@ class Job:
         return 0
 
     def follow(self, offset: int) -> dict[str, Any]:
-        """New lines, as soon as there are any, and how it is doing."""
+        """New lines, as soon as there are any, and the state of the unit."""
         deadline = time.monotonic() + self._wanted["wait"]
         while True:
-            # Asked before the log is read: what an ended program wrote is then all there.
+            # Asked before the log is read, because after the end all lines are in the log.
             state, why = judged(self.properties())
             lines, offset = lines_from(Path(self._wanted["log"]), offset, state != "running")
             if lines or state != "running" or time.monotonic() >= deadline:
@@ -151,7 +151,7 @@ class Job:
         return {"state": state, "why": why, "lines": lines, "offset": offset}
 
     def forget(self) -> bool:
-        """Stop it and make systemd forget it; whether there was anything to forget."""
+        """Stop it and make systemd forget it; returns whether there was such a unit."""
         if self.properties().get("LoadState") != "loaded":
             return False
         command(["systemctl", "stop", self._unit])

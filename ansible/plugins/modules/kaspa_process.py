@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Starts and stops a program as a plain process, where no service manager does."""
+"""Starts and stops a program as a plain process, without a service manager."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ pid: {type: int, returned: always, description: "The process, 0 where none runs.
 
 
 def fingerprint(argv: list[str], environment: dict[str, str], token: str) -> str:
-    """A hash over all that a process was started with."""
+    """A hash over everything that a process was started with."""
     return hashlib.sha256(repr((argv, sorted(environment.items()), token)).encode()).hexdigest()
 
 

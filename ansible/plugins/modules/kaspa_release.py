@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Puts a release in use, and keeps what going back to the one before takes."""
+"""Switches to a release, and keeps what a rollback needs."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ FACT = "kaspa_release.fact"
 
 
 def in_use(link: Path) -> Path | None:
-    """The release that the link names; None where there is none."""
+    """The release that the link points to; None if there is none."""
     return link.parent / os.readlink(link) if link.is_symlink() else None
 
 
 def keep_files(release: Path, files: list[str]) -> None:
-    """Copy the files that there are into the release's directory, with mode and owner, in the place of older copies."""
+    """Copy the existing files into the release's directory, with mode and owner; older copies are replaced."""
     kept, partial = release / KEPT, release / f".{KEPT}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o750)
@@ -69,7 +69,7 @@ def keep_files(release: Path, files: list[str]) -> None:
 
 
 def change_link(link: Path, release: Path) -> None:
-    """Have the link name another release, in one step."""
+    """Point the link to another release, in one step."""
     partial = link.with_name(f".{link.name}.new")
     partial.unlink(missing_ok=True)
     partial.symlink_to(release)
@@ -77,7 +77,7 @@ def change_link(link: Path, release: Path) -> None:
 
 
 def superfluous(link: Path, needed: list[Path], keep: int) -> list[Path]:
-    """The releases that may go, the oldest first."""
+    """The releases that may be removed, the oldest first."""
     found = [path for path in link.parent.glob(f"{link.name}-*") if path.is_dir() and not path.is_symlink()]
     others = sorted((path for path in found if path not in needed), key=lambda path: path.stat().st_ctime)
     room = max(0, keep - len(needed))
@@ -85,7 +85,7 @@ def superfluous(link: Path, needed: list[Path], keep: int) -> list[Path]:
 
 
 def write_fact(directory: Path, fact: dict[str, Any]) -> None:
-    """Write the fact whole or not at all."""
+    """Write the fact completely or not at all."""
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     partial = directory / f".{FACT}.new"
     partial.write_text(json.dumps(fact) + "\n", encoding="utf-8")
@@ -94,7 +94,7 @@ def write_fact(directory: Path, fact: dict[str, Any]) -> None:
 
 
 def use(wanted: dict[str, Any], now: float) -> tuple[str, list[str]]:
-    """Put the release in use; the one before ("" where there was none), and what was removed. Raises OSError."""
+    """Switch to the release; returns the previous one ("" if there was none) and the removed ones. Raises OSError."""
     link, release = Path(wanted["link"]), Path(wanted["release"])
     before = in_use(link)
     needed = [release]

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Has a running node go by its configuration as it is now, and says where only a restart will do."""
+"""Makes a running node apply its present configuration, and says if a restart is needed."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def bring_about(
     clock: Callable[[], float],
     pause: Callable[[], None],
 ) -> Answer:
-    """What the node has applied, and what only a restart brings about; raises RequestRefused.
+    """The settings that the node has applied, and those that need a restart; raises RequestRefused.
 
-    A node that runs and does not answer, or is of a release that knows no reload, is to be restarted.
+    A node that does not answer, or has a release without reload, must be restarted.
     """
     deadline = clock() + timeout
     while True:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Looks at a node from outside: its service, the kernel's view of its sockets, its own status, its log."""
+"""Takes a snapshot of a node: its service, the kernel's view of its sockets, its own status, its log."""
 
 from __future__ import annotations
 
@@ -74,17 +74,17 @@ PAUSE = 0.05
 
 
 class Problems:
-    """What could not be had; the first reason is reported."""
+    """The missing parts; the first reason is reported."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
     def note(self, what: str, error: Exception) -> None:
-        """Remember that `what` is missing."""
+        """Record that `what` is missing."""
         self.texts.append(f"{what}: {error}")
 
     def add(self, text: str) -> None:
-        """Remember it, unless it is nothing."""
+        """Record it, unless it is empty."""
         self.texts += [text] if text else []
 
     def __str__(self) -> str:
@@ -116,7 +116,7 @@ def operating_system(release: str) -> str:
 
 
 def recorded_peer_id(path: str | None) -> str | None:
-    """The peer id in the local fact that deploy left; None where there is none."""
+    """The peer id in the local fact of deploy; None if there is none."""
     if path is None:
         return None
     try:
@@ -129,19 +129,19 @@ def recorded_peer_id(path: str | None) -> str | None:
 
 
 def mark_of(given: dict[str, Any] | None) -> Mark:
-    """A mark as an earlier call returned it; the beginning of the log where there is none."""
+    """A mark of an earlier call; the beginning of the log if there is none."""
     given = given or {}
     return Mark(str(given.get("cursor", "")), int(given.get("offset", 0)))
 
 
 def await_session(wanted: dict[str, Any], node: Service, native: NativeService | None) -> str:
-    """Start the native program where that is asked for, and wait until the session stands; what lacks, "" for nothing.
+    """Start the native program if requested, and wait until the session is up; returns what is missing, or "".
 
     Raises OSError and KaspaNodeError.
     """
     asked = wanted["session"]
     if asked.get("start"):
-        # Not only started: the one of a run before may be in its last seconds, and dials no more.
+        # Restart it: the program of an earlier run may be in its last seconds, and does not dial any more.
         command(["systemctl", "restart", f"{wanted['native']}.service"])
 
     def look() -> Seen:
@@ -182,7 +182,7 @@ def take(wanted: dict[str, Any]) -> dict[str, Any]:
     try:
         state = node.state()
         snapshot["service"] = state.as_dict()
-        # Sockets first: asking for the status must not be what we see.
+        # Sockets first, because the request for the status would be visible in them.
         listing = command(sockets.COMMAND)
         snapshot["sockets"] = owned_sockets(wanted["manager"], wanted["service"], state.pid, listing)
         if native is not None:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Asks a running node how it is, and waits until it is as it should be."""
+"""Asks a running node for its status, and waits until it is in the wanted state."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ status: {type: dict, returned: success, description: The node's status.}
 
 PAUSE = 0.2
 LAST_LINES = 5
-# How a remote's state is called while there is a path to it.
+# The states of a remote with a path.
 PATHS = ("direct", "relayed")
 
 Status = dict[str, Any]
 
 
 def not_reserved(status: Status) -> str:
-    """Which relays have not accepted the reservation, and why; "" when all have."""
+    """The relays that have not accepted the reservation, and why; "" if all have."""
     relays = status.get("relays", [])
     if not relays:
         return "it knows no relay"
@@ -78,9 +78,9 @@ def not_reserved(status: Status) -> str:
 
 
 def not_connected(status: Status) -> str:
-    """Which remotes have no session that is ready, and why; "" when all have.
+    """The remotes without a ready session, and why; "" if all have one.
 
-    With an external backend the sessions are those of other programs, which come and go: there a path is enough.
+    With an external backend the sessions belong to other programs, which start and stop: a path is enough.
     """
     remotes = status.get("remotes", [])
     if status.get("backend"):
@@ -95,7 +95,7 @@ def not_connected(status: Status) -> str:
 
 
 def not_direct(status: Status) -> str:
-    """Which remotes are not reached on a direct path, and why; "" when all are."""
+    """The remotes without a direct path, and why; "" if all have one."""
     return "; ".join(
         f"remote {remote.get('name') or remote['peer_id']}: {remote['state']}{_because(remote)}"
         for remote in status.get("remotes", [])
@@ -104,7 +104,7 @@ def not_direct(status: Status) -> str:
 
 
 def not_serving(status: Status, peers: Sequence[str]) -> str:
-    """Which of these peers have no reservation on a relay, no ready session with a peer; "" when all have."""
+    """The peers without a reservation on a relay or a ready session with a peer; "" if all have one."""
     if status.get("role") == "relay":
         what, there = "reservation", {each["peer_id"] for each in status.get("reservations", [])}
     else:
@@ -132,7 +132,7 @@ def wait(
     clock: Callable[[], float],
     pause: Callable[[], None],
 ) -> tuple[Status | None, str]:
-    """The first status that lacks nothing, with ""; after `timeout` seconds None, with what was lacking at last."""
+    """The first status without anything missing, and ""; after `timeout` seconds None, and what was missing at last."""
     deadline = clock() + timeout
     while True:
         try:
