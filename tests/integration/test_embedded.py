@@ -106,14 +106,12 @@ async def test_a_session_that_ends_under_an_exercise_fails_that_request() -> Non
     async with sides() as (left, right, connection):
         opened = await left.backend.open(connection, None)
         await until(lambda: right.seen)
-        theirs = right.backend.session_with(left.host.peer_id)
-        assert theirs is not None
         assert opened.session is not None
 
         async def end_it() -> None:
             # Some hundreds of pings later.
             await until(lambda: left.journal.names().count("kaspa.ping") > 200)
-            await theirs.disconnect("enough")
+            await right.backend.end({row["session"]: "enough" for row in right.backend.sessions()})
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end_it)
