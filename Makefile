@@ -6,8 +6,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
-.PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-nat test-local test-lab test-runbooks \
-	test-interop interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
+.PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-hostile test-nat test-local test-lab \
+	test-runbooks test-interop interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ test: setup ## everything but the runbooks
 
 test-loopback: setup-python ## the node on this machine's loopback
 	$(PYTEST) tests -m network
+
+test-hostile: setup-python ## attacks on a node at full length: its CPU, its memory, and an honest peer's pings
+	KASPA_HOSTILE_SECONDS=10 $(PYTEST) tests -m hostile
 
 test-nat: setup-python ## the programs behind NATs of every kind, no root
 	$(PYTEST) tests -m nat

@@ -141,6 +141,18 @@ MAPPING_OBSERVED = _define(
     "mapping.observed", (PEER,), _INFO, "Observed address {addr} (reported by {relay})", "addr relay"
 )
 
+# Strangers, and those who ask for too much
+CONNECTION_REFUSED = _define(
+    "connection.refused",
+    _BOTH,
+    _INFO,
+    "Connection of {peer}, which is not served here, closed: {reason}",
+    "peer remote reason count",
+)
+WORK_REFUSED = _define(
+    "work.refused", _BOTH, _WARN, "More work than its share: {what} of {who} ended", "what who count"
+)
+
 # Dial and path
 DIAL_STARTED = _define("dial.started", (PEER,), _INFO, "Attempting libp2p dial via {addr}", "addr peer run")
 DIAL_WAITING = _define(

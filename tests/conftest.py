@@ -18,6 +18,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Directory → marker; what stands in none of them is a unit test. In the order in which they run.
 KINDS = {
     "integration": "network",
+    "hostile": "hostile",
     "interop": "interop",
     "nat": "nat",
     "local": "local",
@@ -25,7 +26,16 @@ KINDS = {
     "runbooks": "runbook",
 }
 # Seconds for one test with its fixtures: a fixture of the slow kinds deploys to three hosts.
-TIME_LIMITS = {"unit": 30, "network": 60, "interop": 180, "nat": 240, "local": 300, "lab": 600, "runbook": 1200}
+TIME_LIMITS = {
+    "unit": 30,
+    "network": 60,
+    "hostile": 120,
+    "interop": 180,
+    "nat": 240,
+    "local": 300,
+    "lab": 600,
+    "runbook": 1200,
+}
 
 
 def kind_of(path: Path, marked: Callable[[str], object]) -> str:

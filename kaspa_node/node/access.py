@@ -94,7 +94,7 @@ class Access:
             )
 
     def _down(self, connection: Connection) -> None:
-        if not self._is_relay(connection.remote):
+        if not self._is_relay(connection.remote) and connection not in self._host.strangers:
             self._journal.record(
                 milestones.CONNECTION_CLOSED,
                 peer=connection.remote,

@@ -27,9 +27,9 @@ IDENTIFY_VERSION = f"/kaspad/libp2p/{__version__}"
 STOP_SECONDS = 4.0
 
 
-async def open_host(settings: Settings, identity: Identity) -> Host:
+async def open_host(settings: Settings, identity: Identity, journal: Journal) -> Host:
     """A host that listens where the settings say. Raises ListenError."""
-    host = Host(identity.key_pair, identity.peer_id, agent=AGENT, version=IDENTIFY_VERSION)
+    host = Host(identity.key_pair, identity.peer_id, journal, agent=AGENT, version=IDENTIFY_VERSION)
     host.announced = await announced(settings)
     try:
         host.listener.bind(SocketAddress(address.host, address.port) for address in settings.listen)

@@ -33,7 +33,7 @@ from kaspa_node.settings.model import EXTERNAL
 
 async def run_peer(settings: Settings, identity: Identity, journal: Journal, load: Load) -> None:
     """Run a peer until SIGTERM. load: reads the settings anew. Raises KaspaNodeError where it can't start."""
-    peer = Peer(settings, await open_host(settings, identity), journal, load)
+    peer = Peer(settings, await open_host(settings, identity, journal), journal, load)
     await run_until_stopped(journal, peer.start, peer.stop)
 
 

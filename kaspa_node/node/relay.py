@@ -25,7 +25,7 @@ from kaspa_node.settings import AllowList, Settings
 
 async def run_relay(settings: Settings, identity: Identity, journal: Journal, load: Load) -> None:
     """Run a relay until SIGTERM. load: reads the settings anew. Raises KaspaNodeError where it can't start."""
-    relay = Relay(settings, await open_host(settings, identity), journal, load)
+    relay = Relay(settings, await open_host(settings, identity, journal), journal, load)
     await run_until_stopped(journal, relay.start, relay.stop)
 
 

@@ -93,10 +93,10 @@ def _decode(raw: bytes, tails: tuple[bytes, ...]) -> SocketAddress | None:
 
 
 def decode_all(raws: Iterable[bytes], peer: str, most: int = 16) -> tuple[SocketAddress, ...]:
-    """The first `most` different socket addresses among binary multiaddrs of `peer`."""
+    """The first `most` different socket addresses among the first binary multiaddrs of `peer`, four times as many."""
     tails = (b"", _p2p(peer))
     found: dict[SocketAddress, None] = {}
-    for raw in raws:
+    for raw in itertools.islice(raws, 4 * most):
         address = _decode(raw, tails)
         if address is not None and address.port:
             found.setdefault(address)

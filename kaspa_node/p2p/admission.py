@@ -19,8 +19,9 @@ class Limits:
 
     upgrade: for the secure channel. connect: for TCP. negotiate: for the protocol of a stream.
     stranger: for one that is not served to be told so.
-    connections: of peers that are served. known: peers whose identify message is kept.
+    connections: of peers that are served; connections_each: of one peer. known: peers whose identify message is kept.
     handshakes, strangers: at a time; …_each: of one address. stranger_streams: that a stranger may have open.
+    stranger_bytes: received from a stranger and not read yet.
     """
 
     upgrade: float = 10.0
@@ -28,12 +29,14 @@ class Limits:
     negotiate: float = 10.0
     stranger: float = 10.0
     connections: int = 2048
+    connections_each: int = 32
     known: int = 4096
     handshakes: int = 256
     handshakes_each: int = 32
     strangers: int = 128
     strangers_each: int = 16
     stranger_streams: int = 8
+    stranger_bytes: int = 128 * 1024
 
 
 class Places(Generic[Holder]):

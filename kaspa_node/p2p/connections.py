@@ -53,6 +53,10 @@ class Connections:
         """The newest connection to `peer`, on `path` if one is named."""
         return next((c for c in reversed(self.of(peer)) if path in (None, c.route.path)), None)
 
+    def streams_of(self, peer: str) -> int:
+        """The streams that one peer has opened to us, on all its connections."""
+        return sum(connection.incoming_streams for connection in self.of(peer))
+
     def over(self, connection: Connection) -> list[Connection]:
         """The relayed connections that run over this connection to their relay."""
         return [c for c in self.all() if c.under is connection]

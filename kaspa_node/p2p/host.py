@@ -10,11 +10,14 @@ from collections.abc import Awaitable, Callable
 import trio
 from libp2p.crypto.keys import KeyPair
 
+from kaspa_node.journal import Journal
 from kaspa_node.p2p import identify
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.admission import Limits
+from kaspa_node.p2p.admission import Limits, neighbourhood
+from kaspa_node.p2p.budget import Budgets
+from kaspa_node.p2p.callers import Callers
 from kaspa_node.p2p.channel import yamux
-from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.connection import OVERDRAWN, Connection
 from kaspa_node.p2p.channel.noise import NoiseKeys
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.connections import Connections
@@ -23,6 +26,7 @@ from kaspa_node.p2p.errors import DialError
 from kaspa_node.p2p.expectations import Expectations
 from kaspa_node.p2p.identify_service import IdentifyService
 from kaspa_node.p2p.listener import Listener
+from kaspa_node.p2p.offenders import Offenders
 from kaspa_node.p2p.protocols import Protocols
 from kaspa_node.p2p.strangers import Strangers
 from kaspa_node.p2p.upgrader import Upgrader
@@ -37,19 +41,30 @@ class Host:
 
     identity: the Ed25519 key pair. agent, version: what identify says of the program.
     limits: how many may come, and how long they may take. announced: where others reach this host, as configured.
+    offenders: those who asked for more work than their share.
     """
 
     def __init__(
-        self, identity: KeyPair, peer_id: str, *, agent: str, version: str, limits: Limits = DEFAULT_LIMITS
+        self,
+        identity: KeyPair,
+        peer_id: str,
+        journal: Journal,
+        *,
+        agent: str,
+        version: str,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.peer_id = peer_id
         self.announced: list[SocketAddress] = []
         self.running = trio.Event()
         self.connections = Connections()
-        self.strangers = Strangers(limits, self.start_soon)
+        self.offenders = Offenders(journal)
+        self._budgets = Budgets()
+        self.strangers = Strangers(limits, self._budgets, self.start_soon, journal)
         self.upgrader = Upgrader(NoiseKeys(identity, [yamux.PROTOCOL]), limits.upgrade)
         self.expectations = Expectations()
-        self.listener = Listener(self.upgrader, limits, self._full, self.adopt, self.expectations)
+        callers = Callers(self._budgets, self._full, self.offenders)
+        self.listener = Listener(self.upgrader, limits, callers, self.adopt, self.expectations)
         self.dialer = Dialer(self.upgrader, self.listener.address_for, limits.connect, self.adopt, self.expectations)
         self._limits = limits
         self._identify = IdentifyService(
@@ -84,6 +99,12 @@ class Host:
         if self._nursery is None:
             connection.close("this host is stopping")
             raise DialError("this host is stopping")
+        peer = connection.remote
+        others = self.connections.of(peer)
+        if len(others) >= self._limits.connections_each:
+            others[0].close(f"its peer has more than {self._limits.connections_each} connections")
+        connection.budget = self._budgets.of_peer(peer, trio.current_time())
+        connection.share_streams(lambda: self.connections.streams_of(peer) - connection.incoming_streams)
         self._nursery.start_soon(self._run_connection, connection)
         self.connections.add(connection)
 
@@ -94,8 +115,12 @@ class Host:
                 await connection.run(self.protocols.answer)
                 nursery.cancel_scope.cancel()
         finally:
-            self.strangers.leave(connection)
             self.connections.remove(connection)
+            if connection.reason == OVERDRAWN:
+                address = neighbourhood(SocketAddress.parse(connection.route.remote).ip)
+                who = address if connection in self.strangers else connection.remote
+                self.offenders.note(who, "a connection")
+            self.strangers.leave(connection)
 
     def start_soon(self, task: Callable[..., Awaitable[None]], *arguments: object) -> None:
         """Run a task as long as the host runs; nothing happens if it is stopping."""

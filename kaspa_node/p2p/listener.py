@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import trio
 
 from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits, Places
+from kaspa_node.p2p.callers import Callers
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
 from kaspa_node.p2p.channel.pipe import SocketPipe
 from kaspa_node.p2p.channel.upgrade import Upgrade
@@ -22,9 +25,12 @@ from kaspa_node.reasons import DISPLACED, NO_PLACE
 # A dialer speaks as soon as it is connected, right behind its ACK. The remote of a simultaneous open may not.
 FIRST_WORD_SECONDS = 0.15
 
+# How long callers wait in the kernel's queue, if the last one had to be refused.
+GATHER_SECONDS = 0.01
+
 
 class Listener:
-    """addresses: where it listens. full: whether no more connections are taken in now.
+    """addresses: where it listens. callers: decides whose connections are taken in.
 
     fills_segments: whether handshakes here fill a TCP segment, as those of hole punches do.
     failed: called with the remote's address and the error, or a code of `reasons`, for each connection that came to
@@ -35,7 +41,7 @@ class Listener:
         self,
         upgrader: Upgrader,
         limits: Limits,
-        full: Callable[[], bool],
+        callers: Callers,
         adopt: Callable[[Connection], None],
         expectations: Expectations,
     ) -> None:
@@ -43,7 +49,7 @@ class Listener:
         self.fills_segments = False
         self.failed: list[Callable[[SocketAddress, P2PError | str], None]] = []
         self._upgrader = upgrader
-        self._full = full
+        self._callers = callers
         self._adopt = adopt
         self._sockets: list[socket.socket] = []
         self._handshakes: Places[trio.CancelScope] = Places(limits.handshakes, limits.handshakes_each)
@@ -100,12 +106,30 @@ class Listener:
                 # Out of descriptors: the pause lets other connections end instead of spinning on the error.
                 await trio.sleep(0.1)
                 continue
+            if not self._admit(sock, name, nursery):
+                # A flood: a wake-up for each call would cost more than the calls, so some are let gather.
+                await trio.sleep(GATHER_SECONDS)
+                self._admit_waiting(listener, nursery)
+
+    def _admit_waiting(self, listener: socket.socket, nursery: trio.Nursery) -> None:
+        for _ in range(tcp.BACKLOG):
+            try:
+                sock, name = listener.accept()
+            except OSError:
+                return
+            self._admit(sock, name, nursery)
+
+    def _admit(self, sock: socket.socket, name: tuple[Any, ...], nursery: trio.Nursery) -> bool:
+        """Take a new connection in, or close it."""
+        caller = SocketAddress(name[0], name[1])
+        admitted = bool(self._expectations.at(caller)) or self._callers.may_call(caller)
+        if admitted:
             sock.setblocking(False)
-            if self._full():
-                sock.close()
-                self._tell(SocketAddress(name[0], name[1]), NO_PLACE)
-            else:
-                nursery.start_soon(self._accept, sock)
+            nursery.start_soon(self._accept, sock)
+        else:
+            tcp.refuse(sock)
+            self._tell(caller, NO_PLACE)
+        return admitted
 
     async def _accept(self, sock: socket.socket) -> None:
         pipe = SocketPipe(sock)
@@ -146,6 +170,7 @@ class Listener:
                     expected=next(iter(peers)) if opens and len(peers) == 1 else None,
                     filler=tcp.full_segment(sock) if self.fills_segments else 0,
                     seconds=max((each.seconds for each in expected), default=None),
+                    before=None if expected else partial(self._callers.pay_handshake, remote.ip),
                 )
                 if opens and upgrade.remote not in self._expectations.peers_at(remote) | peers:
                     raise WrongPeer(" or ".join(sorted(peers)), upgrade.remote)

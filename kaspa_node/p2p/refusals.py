@@ -11,23 +11,38 @@ LOGGED_ONE_BY_ONE = 20
 THEN_EVERY = 100
 
 
-class Refusals:
-    """Decides by a list, counts what it turns away, and tells the log.
+class Moderation:
+    """Which of many events of one kind make a line in the log: the first few, then every hundredth.
 
-    A stranger may knock as often as it likes: after the first few, only every hundredth refusal makes a line.
-    count: refused since the start.
+    count: events so far.
     """
 
-    def __init__(self, permits: Callable[[str], bool], journal: Journal) -> None:
+    def __init__(self) -> None:
         self.count = 0
+
+    def due(self) -> bool:
+        """Count one more event; whether it makes a line."""
+        self.count += 1
+        return self.count <= LOGGED_ONE_BY_ONE or self.count % THEN_EVERY == 0
+
+
+class Refusals:
+    """Decides by a list, counts what it turns away, and tells the log in moderation."""
+
+    def __init__(self, permits: Callable[[str], bool], journal: Journal) -> None:
         self._permits = permits
         self._journal = journal
+        self._moderation = Moderation()
+
+    @property
+    def count(self) -> int:
+        """Refused since the start."""
+        return self._moderation.count
 
     def permit(self, peer: str, what: str) -> bool:
         """Whether `peer` may have `what`."""
         if self._permits(peer):
             return True
-        self.count += 1
-        if self.count <= LOGGED_ONE_BY_ONE or self.count % THEN_EVERY == 0:
+        if self._moderation.due():
             self._journal.record(milestones.PEER_REFUSED, what=what, peer=peer, count=self.count)
         return False

@@ -6,29 +6,46 @@ from collections.abc import Callable
 
 import trio
 
+from kaspa_node import milestones
+from kaspa_node.journal import Journal
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits, Places
-from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.budget import STRANGER, Budget, Budgets
+from kaspa_node.p2p.channel.connection import DIRECT, OVERDRAWN, Connection
+from kaspa_node.p2p.refusals import Moderation
 
 
 class Strangers:
-    """start_soon: runs a task as long as the host runs."""
+    """budgets: what their work is paid from. start_soon: runs a task as long as the host runs."""
 
-    def __init__(self, limits: Limits, start_soon: Callable[..., None]) -> None:
+    def __init__(self, limits: Limits, budgets: Budgets, start_soon: Callable[..., None], journal: Journal) -> None:
         self._limits = limits
+        self._budgets = budgets
         self._start_soon = start_soon
+        self._journal = journal
         self._places: Places[Connection] = Places(limits.strangers, limits.strangers_each)
+        self._here: set[Connection] = set()
+        self._moderation = Moderation()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._here)
+
+    def __contains__(self, connection: Connection) -> bool:
+        return connection in self._here
 
     def close_later(self, connection: Connection, reason: str) -> None:
         """End a connection that nobody here wants, once it had time to be refused, or at once to make room.
 
         Call it as an observer: a stranger is kept short from its first frame.
         """
-        connection.restrict(self._limits.stranger_streams)
-        displaced = self._places.take(connection, SocketAddress.parse(connection.route.remote).ip)
+        limits, now = self._limits, trio.current_time()
+        ip = SocketAddress.parse(connection.route.remote).ip
+        connection.restrict(limits.stranger_streams, limits.stranger_bytes)
+        # Over a circuit, the address is that of the relay.
+        is_direct = connection.route.path == DIRECT
+        connection.budget = self._budgets.of_address(ip, now) if is_direct else Budget(STRANGER, now)
+        self._here.add(connection)
+        displaced = self._places.take(connection, ip)
         if displaced is not None:
             displaced.close("another stranger took its place")
         self._start_soon(self._wait_and_close, connection, reason)
@@ -41,3 +58,14 @@ class Strangers:
     def leave(self, connection: Connection) -> None:
         """The connection has ended; nothing happens if it was no stranger's."""
         self._places.leave(connection)
+        if connection not in self._here:
+            return
+        self._here.remove(connection)
+        if connection.reason != OVERDRAWN and self._moderation.due():
+            self._journal.record(
+                milestones.CONNECTION_REFUSED,
+                peer=connection.remote,
+                remote=connection.route.remote,
+                reason=connection.reason,
+                count=self._moderation.count,
+            )

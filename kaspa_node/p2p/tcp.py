@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 
 import trio
 
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.errors import DialError, ListenError, PortBusy
 
-BACKLOG = 128
+BACKLOG = 512
 # The kernel ends a connection whose remote acknowledges nothing for this long (milliseconds).
 USER_TIMEOUT_MS = 20_000
 # With its headers (40 bytes and 20) such a segment is 1,280 bytes long: every IPv6 path carries that, and every IPv4
@@ -64,6 +65,12 @@ def listen(address: SocketAddress) -> socket.socket:
     except OSError as error:
         raise _listen_error(address, error) from error
     return sock
+
+
+def refuse(sock: socket.socket) -> None:
+    """Close a connection with RST, so that nothing is left of it."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def _listen_error(address: SocketAddress, error: OSError) -> ListenError:

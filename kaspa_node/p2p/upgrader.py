@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import trio
 
 from kaspa_node.p2p.channel.noise import NoiseKeys
@@ -18,12 +20,20 @@ class Upgrader:
         self._seconds = seconds
 
     async def upgrade(
-        self, pipe: Pipe, *, initiator: bool, expected: str | None, filler: int = 0, seconds: float | None = None
+        self,
+        pipe: Pipe,
+        *,
+        initiator: bool,
+        expected: str | None,
+        filler: int = 0,
+        seconds: float | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> tuple[Upgrade, float]:
         """Secure and multiplex `pipe`; returns the finished upgrade and the first round trip in seconds.
 
         expected: the remote's peer id, or None for anybody. filler: as in NoiseHandshake.
         seconds: the time limit, if it is not the host's.
+        before: awaited once the remote has said something, before any work is done for it.
         Raises P2PError, HandshakeTimeout among them; the pipe is aborted then.
         """
         upgrade = Upgrade(self._keys, initiator=initiator, expected=expected, filler=filler)
@@ -38,6 +48,9 @@ class Upgrader:
                     round_trip = round_trip or trio.current_time() - start
                     if not data:
                         raise ConnectionLost("the remote hung up during the handshake")
+                    if before is not None:
+                        await before()
+                        before = None
                     await _send_all(pipe, upgrade.receive(data))
             finished = True
         except trio.TooSlowError as error:

@@ -153,7 +153,7 @@ async def pour_some(stream: trio.SocketStream, data: bytes) -> None:
 
 @pytest.mark.parametrize("protocol", ["/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", PING_PROTOCOL, "/unknown"])
 async def test_a_stranger_that_pours_into_streams_is_not_held_in_memory(standing: Session, protocol: str) -> None:
-    """It reads no answers, and its connection has hundreds of streams."""
+    """It reads no answers, and its connection has hundreds of streams; once too much of it waits, it is hung up on."""
     for program in (standing.relay, standing.server):
         with memory_stays(standing.relay, standing.server), trio.fail_after(PATIENCE):
             async with guest(STRANGER, program) as (host, connection), trio.open_nursery() as nursery:
@@ -161,7 +161,8 @@ async def test_a_stranger_that_pours_into_streams_is_not_held_in_memory(standing
                     stream = connection.open_stream()
                     stream.propose(protocol)
                     nursery.start_soon(pour_into, stream, bytes(MEBIBYTE))
-                await connection.ping()
+                with suppress(P2PError):
+                    await connection.ping()
                 await standing.answers()
                 nursery.cancel_scope.cancel()
 

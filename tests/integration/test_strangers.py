@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 import pytest
 import trio
 
+from kaspa_node.p2p import budget
 from kaspa_node.p2p.admission import Limits
+from kaspa_node.p2p.budget import CALL, HANDSHAKE, Rate
 from kaspa_node.p2p.channel.connection import Connection
-from kaspa_node.p2p.channel.yamux import INITIAL_WINDOW
+from kaspa_node.p2p.channel.yamux import INITIAL_WINDOW, MAX_INCOMING_STREAMS
 from kaspa_node.p2p.errors import P2PError, StreamReset
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
+from kaspa_node.p2p.refusals import LOGGED_ONE_BY_ONE
 from tests.integration.world import ECHO, World, read_all, say, standing, until, world
+from tests.unit.kaspa.shells import RecordingJournal
 from tests.unit.p2p.parties import peer_id
 
 pytestmark = pytest.mark.trio
@@ -156,3 +161,106 @@ async def test_a_stranger_may_ask_little_and_make_us_hold_little() -> None:
             await read_all(fourth)
         theirs = await standing(b, a.peer_id)
         assert [s.window for s in theirs.mux.streams.values() if not s.opened_here] == [INITIAL_WINDOW] * 3
+
+
+async def test_strangers_that_come_and_go_make_few_lines() -> None:
+    async with world() as w:
+        b = await w.host(2)
+        refuse(b, set())
+        a = await w.host(1)
+        for _ in range(60):
+            connection = await a.dialer.dial(b.listener.addresses[0], b.peer_id, port=0)
+            connection.close("enough")
+            await until(lambda: a.peer_id not in b.connections)
+        lines = [fields for name, fields in journal_of(b).milestones if name == "connection.refused"]
+        assert [fields["count"] for fields in lines] == [*range(1, LOGGED_ONE_BY_ONE + 1)]
+        assert {fields["peer"] for fields in lines} == {a.peer_id}
+
+
+def journal_of(host: Host) -> RecordingJournal:
+    """What a host has told the log."""
+    journal = host.offenders._journal
+    assert isinstance(journal, RecordingJournal)
+    return journal
+
+
+async def test_an_address_that_calls_without_end_is_hung_up_on_and_others_are_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "STRANGER", Rate(share=1e-6, saved=20 * CALL, patience=1.0, all_receives=True))
+    async with world() as w:
+        b = await w.host(2, limits=Limits(upgrade=HOUR))
+        flood = [await silent(b, "127.0.0.9") for _ in range(20)]
+        await until(lambda: len(b.listener._handshakes) == 20)
+        for _ in range(12):
+            with suppress(OSError):
+                await silent(b, "127.0.0.9")
+        await until(lambda: b.offenders.count >= 11)
+        assert all(map(is_open, flood))
+        lines = [fields for name, fields in journal_of(b).milestones if name == "work.refused"]
+        assert [(line["who"], line["what"], line["count"]) for line in lines] == [
+            ("127.0.0.9", "a call", 1),
+            ("127.0.0.9", "a call", 10),
+        ]
+        a = await w.host(1)
+        await a.dialer.dial(b.listener.addresses[0], b.peer_id)
+        assert await say(a, b.peer_id, b"served") == b"served"
+
+
+async def test_handshakes_of_one_address_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        budget, "STRANGER", Rate(share=0.02, saved=HANDSHAKE + 10 * CALL, patience=1.0, all_receives=True)
+    )
+    async with world() as w:
+        b = await w.host(2)
+        a = await w.host(1)
+        start = trio.current_time()
+        for _ in range(4):
+            await a.dialer.dial(b.listener.addresses[0], b.peer_id, port=0)
+        # Two were saved up; the others wait, a tenth of a second each.
+        assert trio.current_time() - start > 0.15
+
+
+async def test_a_peer_that_connects_without_end_loses_its_own_oldest_connection() -> None:
+    async with world() as w:
+        b = await w.host(2, limits=Limits(connections_each=3))
+        other = (await dial_all(w, b, range(3, 4)))[0]
+        a = await w.host(1)
+        mine = [await a.dialer.dial(b.listener.addresses[0], b.peer_id, port=0) for _ in range(5)]
+        await mine[1].closed.wait()
+        await until(lambda: len(b.connections.of(a.peer_id)) == 3)
+        assert [c.closed.is_set() for c in mine] == [True, True, False, False, False]
+        assert not other.closed.is_set()
+
+
+async def test_the_streams_of_a_peer_are_counted_on_all_its_connections() -> None:
+    async with world() as w:
+        b = await w.host(2)
+        a = await w.host(1)
+        connections = [await a.dialer.dial(b.listener.addresses[0], b.peer_id, port=0) for _ in range(2)]
+        for connection in connections:
+            await connection.identified.wait()
+        await until(lambda: b.connections.streams_of(a.peer_id) == 0)
+        streams = []
+        for number in range(MAX_INCOMING_STREAMS + 10):
+            stream = await a.protocols.open(connections[number % 2], [ECHO])
+            await stream.flush_proposal()
+            streams.append(stream)
+        for connection in connections:
+            await connection.ping()
+        assert b.connections.streams_of(a.peer_id) == MAX_INCOMING_STREAMS
+
+
+async def test_who_asks_for_too_much_is_ended_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "SERVED", Rate(share=0.01, saved=0.001, patience=0.1, all_receives=False))
+    async with world() as w:
+        b = await w.host(2)
+        a = await w.host(1)
+        connection = await a.dialer.dial(b.listener.addresses[0], b.peer_id)
+        with suppress(P2PError):
+            for _ in range(1000):
+                (await a.protocols.open(connection, [PING_PROTOCOL])).close()
+                await connection.ping()
+        await until(lambda: a.peer_id not in b.connections)
+        lines = [fields for name, fields in journal_of(b).milestones if name == "work.refused"]
+        assert lines == [{"what": "a connection", "who": a.peer_id, "count": 1}]

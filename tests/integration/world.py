@@ -71,7 +71,9 @@ class WatchedJournal(RecordingJournal):
 
 def make_host(number: int, port: int = 0, limits: Limits = DEFAULT_LIMITS) -> Host:
     """The host of party `number`, listening on loopback, not running yet."""
-    host = Host(identity(number), peer_id(number), agent=f"party/{number}", version="/test/1", limits=limits)
+    host = Host(
+        identity(number), peer_id(number), RecordingJournal(), agent=f"party/{number}", version="/test/1", limits=limits
+    )
     host.listener.bind([SocketAddress("127.0.0.1", port)])
     host.protocols.serve(ECHO, echo)
     return host

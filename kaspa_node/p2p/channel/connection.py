@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import trio
 
+from kaspa_node.p2p import budget
 from kaspa_node.p2p.addresses import Mapping, SocketAddress
+from kaspa_node.p2p.budget import SERVED, Budget
 from kaspa_node.p2p.channel import yamux
 from kaspa_node.p2p.channel.noise import NoiseTransport
 from kaspa_node.p2p.channel.pipe import Pipe
@@ -29,6 +31,9 @@ HIGH_WATER = 512 * 1024
 FLOOD = 8 * 1024 * 1024
 QUIET_SECONDS = 15.0
 SILENT_SECONDS = 30.0
+
+OVERDRAWN = "it asks for more work than its share"
+"""The reason of a connection that was ended because its budget of work was overdrawn for too long."""
 
 StreamHandler = Callable[[Stream], Awaitable[None]]
 
@@ -70,6 +75,7 @@ class Connection:
     observed: where the remote sees this side, once `identified` is set, if it has told.
     reason: why it has ended. starved: it ended because nothing came through any more.
     under: of a relayed connection, the connection to the relay over which its circuit runs; else None.
+    budget: what the work that the remote causes here is paid from; others may share it.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class Connection:
         self.bytes_sent = 0
         self.bytes_received = 0
         self.since = trio.current_time()
+        self.budget = Budget(SERVED, self.since)
         self.mux = yamux.Yamux(initiator=upgrade.initiator)
         self.mux.round_trip = round_trip or self.mux.round_trip
         self._pipe = pipe
@@ -102,6 +109,7 @@ class Connection:
         self._heard = self.since
         self._pings: dict[int, trio.Event] = {}
         self._next_ping = 0
+        self._most_unread: int | None = None
         self._scope: trio.CancelScope | None = None
 
     @property
@@ -114,10 +122,20 @@ class Connection:
         """Seconds to the remote and back, as last measured; a guess before that."""
         return self.mux.round_trip
 
-    def restrict(self, streams: int) -> None:
-        """Give the remote no more than `streams` streams, and no window beyond the first."""
+    def restrict(self, streams: int, unread: int) -> None:
+        """Give the remote no more than `streams` streams, and no window beyond the first; hold `unread` bytes of it."""
         self.mux.most_incoming = streams
         self.mux.growth = 0
+        self._most_unread = unread
+
+    def share_streams(self, elsewhere: Callable[[], int]) -> None:
+        """Count what the remote has open elsewhere to the streams that it may have open here."""
+        self.mux.elsewhere = elsewhere
+
+    @property
+    def incoming_streams(self) -> int:
+        """Streams that the remote has open."""
+        return self.mux.incoming
 
     @property
     def congested(self) -> bool:
@@ -139,10 +157,8 @@ class Connection:
 
     async def _read_loop(self, nursery: trio.Nursery, serve: StreamHandler) -> None:
         try:
-            for plaintext in self._early:
-                self._take(plaintext, nursery, serve)
+            await self._take_all(self._early, nursery, serve)
             self._early = []
-            self.flush()
             while not self.closed.is_set():
                 data = await self._pipe.receive()
                 if not data:
@@ -150,27 +166,61 @@ class Connection:
                     break
                 self._heard = trio.current_time()
                 self.bytes_received += len(data)
-                for plaintext in self._session.open(data):
-                    self._take(plaintext, nursery, serve)
-                self.flush()
+                if self.budget.rate.all_receives or len(data) < budget.SMALL_RECEIVE:
+                    await self.pay(budget.RECEIVE)
+                await self._take_all(self._session.open(data), nursery, serve)
         except P2PError as error:
             self._fail(error)
         nursery.cancel_scope.cancel()
 
-    def _take(self, plaintext: bytes, nursery: trio.Nursery, serve: StreamHandler) -> None:
-        for event in self.mux.receive(plaintext):
+    async def _take_all(self, messages: list[bytes], nursery: trio.Nursery, serve: StreamHandler) -> None:
+        for plaintext in messages:
+            waiting: bytes | None = plaintext
+            while waiting is not None:
+                before = self.mux.frames
+                events = self.mux.receive(waiting)
+                opened = sum(1 for e in events if isinstance(e, yamux.Opened) and not e.stream.was_reset)
+                work = budget.MESSAGE + budget.FRAME * (self.mux.frames - before) + budget.EVENT * len(events)
+                # What follows from the frames, above all the handlers of streams, is paid for before it begins.
+                await self.pay(work + budget.STREAM * opened)
+                self._follow(events, nursery, serve)
+                waiting = None
+                if self.mux.waiting:
+                    waiting = b""
+                    await trio.lowlevel.checkpoint()
+            if self._most_unread is not None and self.mux.unread > self._most_unread:
+                self.close("it sends what nobody reads")
+        self.flush()
+
+    def _follow(self, events: list[yamux.Event], nursery: trio.Nursery, serve: StreamHandler) -> None:
+        for event in events:
             if isinstance(event, yamux.Changed):
                 stream = self._streams.get(event.stream.id)
                 if stream is not None:
                     stream.wake()
                     self.forget_if_over(event.stream)
             elif isinstance(event, yamux.Opened):
-                stream = self._add(event.stream)
-                nursery.start_soon(serve, stream)
+                # A stream that was reset at once needs no handler.
+                if not event.stream.was_reset:
+                    nursery.start_soon(serve, self._add(event.stream))
             elif isinstance(event, yamux.Pong):
                 answered = self._pings.pop(event.nonce, None)
                 if answered is not None:
                     answered.set()
+
+    async def pay(self, work: float) -> None:
+        """Pay for `work` (seconds of a core) that the remote causes here: returns once nothing is owed.
+
+        Raises ConnectionLost if the remote has asked for too much for too long; the connection is ended then.
+        """
+        wait = self.budget.spend(work, trio.current_time())
+        while wait:
+            if self.budget.overdrawn:
+                self.close(OVERDRAWN)
+            self.check()
+            self.flush()
+            await trio.sleep(wait)
+            wait = self.budget.spend(0.0, trio.current_time())
 
     # Sending
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kaspa_node.p2p.errors import ProtocolError
@@ -21,8 +22,10 @@ MAX_WINDOW = 16 * 1024 * 1024
 MAX_INCOMING_STREAMS = 256
 # By how much the windows of one connection may together exceed their first size: what a remote can make us hold.
 GROWTH_BUDGET = 64 * 1024 * 1024
-# A chunk this small is copied: its view would keep alive the whole of the buffer that it arrived in.
+# Chunks this small are joined to larger ones.
 SMALL_CHUNK = 4 * 1024
+# Frames that are taken in one go: some milliseconds of work, behind which the owner can give others a turn.
+FRAMES_AT_ONCE = 512
 # One frame and its header in one Noise message.
 MAX_FRAME = 65519 - 12
 
@@ -66,7 +69,9 @@ class YamuxStream:
         """Append received bytes."""
         self.readable += len(chunk)
         if len(chunk) >= SMALL_CHUNK:
-            self._chunks.append(chunk)
+            # A view keeps alive the whole of the buffer that it arrived in: it is copied unless it is most of that.
+            is_part = isinstance(chunk, memoryview) and 2 * len(chunk) < len(chunk.obj)  # type: ignore[arg-type]
+            self._chunks.append(bytes(chunk) if is_part else chunk)
         elif self._chunks and isinstance(last := self._chunks[-1], bytearray) and len(last) < SMALL_CHUNK:
             last += chunk
         else:
@@ -129,6 +134,7 @@ class Yamux:
 
     round_trip: seconds, kept up to date by the owner; it decides when a window grows.
     most_incoming: streams that the remote may have open. growth: bytes by which windows may still grow, together.
+    incoming: streams that the remote has open; elsewhere: what counts to them, too. frames: received so far.
     """
 
     def __init__(self, *, initiator: bool) -> None:
@@ -136,14 +142,16 @@ class Yamux:
         self.round_trip = 0.1
         self.most_incoming = MAX_INCOMING_STREAMS
         self.growth = GROWTH_BUDGET
+        self.incoming = 0
+        self.elsewhere: Callable[[], int] = int
+        self.frames = 0
         self._parity = 1 if initiator else 0
         self._next_id = 1 if initiator else 2
         self._out: list[bytes | memoryview] = []
-        self._header = b""
+        self._rest = b""
         self._body_left = 0
         self._body_stream: YamuxStream | None = None
         self._body_flags = 0
-        self._incoming = 0
 
     # What goes out
 
@@ -243,24 +251,38 @@ class Yamux:
 
     # What comes in
 
+    @property
+    def unread(self) -> int:
+        """Received bytes that wait to be read, on all streams."""
+        return sum(stream.readable for stream in self.streams.values())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `receive` has left frames for the next call."""
+        return len(self._rest) >= _HEADER_BYTES
+
     def receive(self, data: bytes) -> list[Event]:
-        """Take plaintext; returns what happened. Raises ProtocolError: the connection is lost then."""
+        """Take plaintext; returns what happened. Raises ProtocolError: the connection is lost then.
+
+        Not more than FRAMES_AT_ONCE are taken: while `waiting`, call it again with nothing.
+        """
         events: list[Event] = []
-        if self._header:
-            data = self._header + data
-            self._header = b""
-        position, size = 0, len(data)
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        position, size, last = 0, len(data), self.frames + FRAMES_AT_ONCE
         while position < size:
             if self._body_left:
                 end = min(size, position + self._body_left)
                 self._body(data if position == 0 and end == size else memoryview(data)[position:end], events)
                 position = end
                 continue
-            if size - position < _HEADER_BYTES:
-                self._header = data[position:]
+            if size - position < _HEADER_BYTES or self.frames == last:
+                self._rest = data[position:]
                 break
             version, kind, flags, stream_id, length = _HEADER.unpack_from(data, position)
             position += _HEADER_BYTES
+            self.frames += 1
             if version != 0:
                 raise ProtocolError(f"yamux version {version}")
             self._frame(kind, flags, stream_id, length, events)
@@ -289,11 +311,11 @@ class Yamux:
     def _accept(self, stream_id: int, known: YamuxStream | None, events: list[Event]) -> YamuxStream | None:
         if known is not None or stream_id % 2 == self._parity or stream_id == 0:
             raise ProtocolError(f"the remote opened the stream {stream_id}, which it may not")
-        if self._incoming >= self.most_incoming:
+        if self.incoming + self.elsewhere() >= self.most_incoming:
             self._control(_WINDOW, _RST, stream_id, 0)
             return None
         stream = YamuxStream(stream_id, opened_here=False)
-        self._incoming += 1
+        self.incoming += 1
         self.streams[stream_id] = stream
         # The acknowledgement carries the first growth of the window: no round trip is lost to it.
         extra = FIRST_WINDOW - INITIAL_WINDOW
@@ -353,4 +375,4 @@ class Yamux:
             return
         self.growth += stream.window - INITIAL_WINDOW
         if not stream.opened_here:
-            self._incoming -= 1
+            self.incoming -= 1

@@ -45,7 +45,7 @@ class Remotes:
 async def forward(directory: Path, journal: RecordingJournal) -> AsyncIterator[Path]:
     """A forward to a remote that is never reached."""
     path = directory / "forward.sock"
-    host = Host(identity(1), peer_id(1), agent="party/1", version="/test/1")
+    host = Host(identity(1), peer_id(1), journal, agent="party/1", version="/test/1")
     settings = Settings(role="peer", remotes=(Remote("server", REMOTE, listen=LocalAddress(path=path)),))
     backend = ExternalBackend(host, None, settings.allow.permits, Remotes, journal)
     async with trio.open_nursery() as nursery:

@@ -1,0 +1,44 @@
+"""Who may call a host, and what a call has to wait for: each address pays for its calls and its handshakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.admission import neighbourhood
+from kaspa_node.p2p.budget import CALL, HANDSHAKE, Budgets
+from kaspa_node.p2p.offenders import Offenders
+
+
+class Callers:
+    """full: whether the host has as many connections as it may have."""
+
+    def __init__(self, budgets: Budgets, full: Callable[[], bool], offenders: Offenders) -> None:
+        self._budgets = budgets
+        self._full = full
+        self._offenders = offenders
+
+    def may_call(self, caller: SocketAddress) -> bool:
+        """Whether a connection from `caller` is taken in now."""
+        if self._full():
+            return False
+        now = trio.current_time()
+        if self._budgets.of_address(caller.ip, now).afford(CALL, now):
+            return True
+        self._offenders.note(neighbourhood(caller.ip), "a call")
+        return False
+
+    async def pay_handshake(self, ip: str) -> None:
+        """Return once a handshake with a caller from `ip` is paid for; whoever gives up while it waits pays nothing."""
+        now = trio.current_time()
+        budget = self._budgets.of_address(ip, now)
+        wait = budget.spend(HANDSHAKE, now)
+        waited = False
+        try:
+            await trio.sleep(wait)
+            waited = True
+        finally:
+            if not waited:
+                budget.refund(HANDSHAKE)
