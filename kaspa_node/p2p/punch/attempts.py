@@ -1,7 +1,7 @@
 """The attempts of one hole punch, and what comes of them. No socket, no clock.
 
 One machine belongs to one relayed connection. The initiator is the side that sees the relayed connection as incoming:
-it begins the attempts. The responder waits for them. docs/how-it-works.md draws the states.
+it begins the attempts. The responder waits for them. docs/architecture.md draws the states.
 
 A direct connection that exists before the punch counts only once it has answered a ping during the punch: the remote
 that comes through the relay again has mostly lost it.
