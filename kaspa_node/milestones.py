@@ -71,6 +71,9 @@ NODE_RELOAD_REFUSED = _define(
 PEER_REFUSED = _define(
     "peer.refused", _BOTH, _WARN, "Refused {what} from peer {peer}: not on the allow list", "what peer count"
 )
+UPGRADE_FAILED = _define(
+    "upgrade.failed", _BOTH, _INFO, "A connection from {addr} was not set up: {reason}", "addr reason code count"
+)
 
 # Relay
 RELAY_RESERVED = _define(

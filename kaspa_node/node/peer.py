@@ -23,6 +23,7 @@ from kaspa_node.node.reload import Commit, Load, Reloader
 from kaspa_node.node.remotes import Remotes
 from kaspa_node.node.requests import ExerciseRequest, SessionRequest
 from kaspa_node.node.status import PeerParts, peer_status
+from kaspa_node.p2p.failed_upgrades import FailedUpgrades
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.punch.vantage import Vantage
@@ -49,6 +50,8 @@ class Peer:
         self.links = RelayLinks(host, journal)
         self.access = Access(host, self.links.known, journal)
         self.circuits = CircuitListener(host, self.links.configured, self.access.may_connect, journal)
+        self.failed_upgrades = FailedUpgrades(journal)
+        host.listener.failed.append(self.failed_upgrades)
         self.puncher = Puncher(host, self._vantage, journal)
         self.backend = self._make_backend(settings)
         self.remotes = Remotes(host, self.links, self.puncher, self.backend, journal)
@@ -144,4 +147,6 @@ class Peer:
             remotes=self.remotes.all(),
             circuits=self.circuits,
             backend=self.backend,
+            puncher=self.puncher,
+            failed_upgrades=self.failed_upgrades,
         )

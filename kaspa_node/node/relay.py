@@ -17,6 +17,7 @@ from kaspa_node.milestones import RELAY
 from kaspa_node.node.common import Answer, announce_start, announced, open_host, run_until_stopped, unix_time
 from kaspa_node.node.reload import Commit, Load, Reloader
 from kaspa_node.p2p.channel.connection import DIRECT
+from kaspa_node.p2p.failed_upgrades import FailedUpgrades
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.relay.ledger import Ledger, RelayLimits
 from kaspa_node.p2p.relay.service import RelayService
@@ -39,6 +40,8 @@ class Relay:
         self._allow = AllowList()
         self.reloader = Reloader(settings, host.peer_id, load, self._prepare, journal)
         self.service = RelayService(host, Ledger(limits(settings)), self._permits, journal)
+        self.failed_upgrades = FailedUpgrades(journal)
+        host.listener.failed.append(self.failed_upgrades)
         self._go_by(settings)
 
     def _permits(self, peer: str) -> bool:
@@ -90,7 +93,7 @@ class Relay:
     async def _answer(self, request: dict[str, Any]) -> Answer:
         what = request.get("do")
         if what == "status":
-            return {"status": relay_status(self.host, self.service, self.since)}
+            return {"status": relay_status(self.host, self.service, self.failed_upgrades, self.since)}
         if what == "reload":
             return {"reload": await self.reloader.reload()}
         raise RequestFailed(f"a relay does not know how to {shown(what)}; it answers `status`, `reload`")
@@ -108,7 +111,7 @@ def limits(settings: Settings) -> RelayLimits:
     )
 
 
-def relay_status(host: Host, service: RelayService, since: float) -> dict[str, Any]:
+def relay_status(host: Host, service: RelayService, failed: FailedUpgrades, since: float) -> dict[str, Any]:
     """What `kaspa-node status` shows of a relay."""
     ledger = service.ledger
     return {
@@ -146,5 +149,10 @@ def relay_status(host: Host, service: RelayService, since: float) -> dict[str, A
             }
             for (src, dst), totals in ledger.pairs.items()
         ],
-        "counters": {"refused": service.refusals.count, "denied": service.denied},
+        "failed_upgrades": dict(failed.counts),
+        "counters": {
+            "refused": service.refusals.count,
+            "denied": service.denied,
+            "failed_upgrades": failed.total,
+        },
     }

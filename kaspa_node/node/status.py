@@ -12,7 +12,9 @@ from kaspa_node.milestones import PEER
 from kaspa_node.node.backends.base import Backend
 from kaspa_node.node.common import unix_time
 from kaspa_node.node.remote.keeper import RemoteKeeper
+from kaspa_node.p2p.failed_upgrades import FailedUpgrades
 from kaspa_node.p2p.host import Host
+from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.relay.circuit import CircuitListener
 from kaspa_node.p2p.reservation.link import RelayLink
 
@@ -28,6 +30,8 @@ class PeerParts:
     remotes: Iterable[RemoteKeeper]
     circuits: CircuitListener
     backend: Backend
+    puncher: Puncher
+    failed_upgrades: FailedUpgrades
 
 
 def peer_status(peer: PeerParts) -> dict[str, Any]:
@@ -44,7 +48,12 @@ def peer_status(peer: PeerParts) -> dict[str, Any]:
         "remotes": [_remote(keeper) for keeper in peer.remotes],
         "backend": peer.backend.status(),
         "sessions": peer.backend.sessions(),
-        "counters": {"refused": peer.backend.refused + peer.circuits.refusals.count},
+        "punches": peer.puncher.status(),
+        "failed_upgrades": dict(peer.failed_upgrades.counts),
+        "counters": {
+            "refused": peer.backend.refused + peer.circuits.refusals.count,
+            "failed_upgrades": peer.failed_upgrades.total,
+        },
     }
 
 

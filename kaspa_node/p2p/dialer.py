@@ -12,7 +12,7 @@ from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, OUTGOING, Connection, Route
 from kaspa_node.p2p.channel.pipe import SocketPipe
 from kaspa_node.p2p.channel.upgrade import Upgrade
-from kaspa_node.p2p.errors import DialError, WrongPeer
+from kaspa_node.p2p.errors import ConnectionLost, DialError, WrongPeer
 from kaspa_node.p2p.expectations import Expectations
 from kaspa_node.p2p.upgrader import Upgrader
 
@@ -49,7 +49,7 @@ class Dialer:
         pipe = SocketPipe(sock)
         try:
             local, remote = tcp.names(sock)
-        except DialError:
+        except ConnectionLost:
             pipe.abort()
             raise
         upgrade, round_trip = await self._upgrader.upgrade(pipe, initiator=True, expected=peer)
@@ -64,7 +64,7 @@ class Dialer:
         pipe = SocketPipe(sock)
         try:
             local, remote = tcp.names(sock)
-        except DialError:
+        except ConnectionLost:
             pipe.abort()
             raise
         # Another peer may be expected at the same address, and turn up here.

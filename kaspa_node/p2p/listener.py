@@ -125,24 +125,19 @@ class Listener:
         admitted = bool(self._expectations.at(caller)) or self._callers.may_call(caller)
         if admitted:
             sock.setblocking(False)
-            nursery.start_soon(self._accept, sock)
+            nursery.start_soon(self._accept, sock, caller)
         else:
             tcp.refuse(sock)
             self._tell(caller, NO_PLACE)
         return admitted
 
-    async def _accept(self, sock: socket.socket) -> None:
+    async def _accept(self, sock: socket.socket, remote: SocketAddress) -> None:
         pipe = SocketPipe(sock)
-        try:
-            local, remote = tcp.names(sock)
-        except P2PError:
-            # Gone before it was accepted: nobody was kept waiting.
-            pipe.abort()
-            return
         with trio.CancelScope() as handshake:
             try:
                 if (displaced := self._handshakes.take(handshake, remote.ip)) is not None:
                     displaced.cancel()
+                local, _ = tcp.names(sock)
                 upgrade, direction = await self._upgrade(pipe, sock, remote)
                 self._adopt(Connection(pipe, upgrade, Route(DIRECT, direction, str(local), str(remote))))
             except P2PError as error:

@@ -14,7 +14,7 @@ import struct
 import trio
 
 from kaspa_node.p2p.addresses import SocketAddress
-from kaspa_node.p2p.errors import DialError, ListenError, PortBusy
+from kaspa_node.p2p.errors import ConnectionLost, DialError, ListenError, PortBusy
 
 BACKLOG = 512
 # The kernel ends a connection whose remote acknowledges nothing for this long (milliseconds).
@@ -135,9 +135,9 @@ async def resolve(host: str, port: int, family: str) -> list[SocketAddress]:
 
 
 def names(sock: socket.socket) -> tuple[SocketAddress, SocketAddress]:
-    """The local and the remote address of a connected socket. Raises DialError if it has ended."""
+    """The local and the remote address of a connected socket. Raises ConnectionLost if it has ended."""
     try:
         local, remote = sock.getsockname(), sock.getpeername()
     except OSError as error:
-        raise DialError(f"the connection is gone already: {error.strerror}") from error
+        raise ConnectionLost(f"the connection is gone already: {error.strerror}") from error
     return SocketAddress(local[0], local[1]), SocketAddress(remote[0], remote[1])

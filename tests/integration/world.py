@@ -15,6 +15,7 @@ from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits
 from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.stream import Stream
+from kaspa_node.p2p.failed_upgrades import FailedUpgrades
 from kaspa_node.p2p.host import DEFAULT_LIMITS, Host
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.punch.vantage import Vantage
@@ -207,6 +208,8 @@ class Relay:
         self.journal = WatchedJournal()
         self.ledger = Ledger(limits)
         self.service = RelayService(self.host, self.ledger, permits, self.journal)
+        self.failed_upgrades = FailedUpgrades(self.journal)
+        self.host.listener.failed.append(self.failed_upgrades)
 
     @property
     def address(self) -> RelayAddress:
@@ -216,7 +219,7 @@ class Relay:
 
     def status(self) -> dict[str, Any]:
         """What `kaspa-node status` would show of it."""
-        return relay_status(self.host, self.service, 0.0)
+        return relay_status(self.host, self.service, self.failed_upgrades, 0.0)
 
 
 class HasAddress(Protocol):
