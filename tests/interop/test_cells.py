@@ -56,5 +56,6 @@ def test_relayed_then_direct_at_the_first_attempt_then_bulk_then_killed(cell: Ce
         assert row.server_killed < NOTICED_SECONDS
         t.start("server")
         t.connect_direct()
+        t.echo(DIRECT, 1024)
         row.client_killed = t.kill_client()
         assert row.client_killed < NOTICED_SECONDS

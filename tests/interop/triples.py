@@ -120,6 +120,12 @@ class Triple:
         """Whether server and client try for a direct connection that can come about: js-libp2p has no port reuse."""
         return "js" not in (self.cell.server, self.cell.client)
 
+    def logs(self) -> str:
+        """The last lines of all programs, for a failure."""
+        ours = {name: self.world.log(name) for name, kind in self._kinds.items() if kind == OURS}
+        said = ours | {name: program.said() for name, program in self._foreign.items()}
+        return "\n".join(f"{name}:\n{text[-4000:]}" for name, text in said.items())
+
     # Connections
 
     def connect_relayed(self) -> None:
@@ -135,7 +141,7 @@ class Triple:
         client = self._foreign.get("client")
         if client is None:
             reply = self._session("prefer-direct")
-            assert reply["path"] == DIRECT, reply["punch"]
+            assert reply["path"] == DIRECT, f"{reply['punch']}\n{self.logs()}"
             return Punched(reply["punch"]["attempts"], reply["timings"]["punch"])
         mark = self._dial(client)
         relayed = client.wait("connected", mark, peer=self._server, path=RELAYED)

@@ -356,7 +356,12 @@ class Connection:
             self._scope.cancel()
 
     def _farewell(self, code: int) -> None:
-        if self._unsent:
+        """Say GO_AWAY on a relayed connection. A direct one ends with a TCP reset alone.
+
+        go-libp2p answers GO_AWAY with a reset of its own. If two resets cross, the routers of both sides (Linux) drop
+        the SYNs of the next hole punch between the same ports for ten seconds.
+        """
+        if self._unsent or self.route.path == DIRECT:
             return
         self.mux.go_away(code)
         try:

@@ -22,6 +22,11 @@ class MemoryPipe:
         self._aborted = False
         self._changed = trio.lowlevel.ParkingLot()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that have arrived and were not received yet."""
+        return len(self._arrived)
+
     async def receive(self) -> bytes:
         """Some bytes; empty once the other end is gone."""
         while not self._arrived:

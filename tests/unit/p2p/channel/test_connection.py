@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from kaspa_node.p2p.channel import connection as connection_module
-from kaspa_node.p2p.channel.connection import QUIET_SECONDS, SILENT_SECONDS, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, QUIET_SECONDS, RELAYED, SILENT_SECONDS, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ConnectionLost, StreamReset
 from tests.unit.p2p.frames import PING, SYN, frame
@@ -170,7 +172,7 @@ async def test_closing_wakes_everybody_who_waits(autojump_clock: MockClock) -> N
         nursery.cancel_scope.cancel()
 
 
-async def test_the_end_comes_with_its_farewell(autojump_clock: MockClock) -> None:
+async def test_the_end_is_seen_by_the_remote(autojump_clock: MockClock) -> None:
     ours, theirs = connected()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ours.run, echo)
@@ -181,6 +183,17 @@ async def test_the_end_comes_with_its_farewell(autojump_clock: MockClock) -> Non
         assert ours.reason == "enough"
         await theirs.closed.wait()
         assert theirs.reason == "closed by the remote"
+
+
+@pytest.mark.parametrize(("path", "says"), [(DIRECT, False), (RELAYED, True)])
+async def test_a_direct_connection_ends_without_a_farewell(path: str, says: bool) -> None:
+    """A remote that answers with a reset of its own would have the routers drop the next hole punch."""
+    ours, theirs = connected()
+    ours.route = replace(ours.route, path=path)
+    ours.flush()
+    before = pipe_of(theirs).waiting
+    ours.close("enough")
+    assert (pipe_of(theirs).waiting > before) == says
 
 
 @pytest.mark.parametrize("passes", range(8))
