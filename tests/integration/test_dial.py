@@ -196,6 +196,15 @@ async def test_sessions_that_fail_hold_no_place_at_the_relay() -> None:
                     await honest.reach()
 
 
+async def test_a_circuit_that_ends_at_once_is_a_failed_attempt() -> None:
+    async with world() as w:
+        a, b = await two(w)
+        a.host.connections.up.append(lambda c: c.close("gone again") if c.route.path == RELAYED else None)
+        async with dialing(a, b.peer_id, PREFER_DIRECT) as dialer:
+            for _ in range(3):
+                assert "gone again" in await dialer.refused()
+
+
 async def test_a_relay_that_carries_nothing_is_left_for_another_one() -> None:
     async with world() as w:
         dead, relay = await w.relay(), await w.other_relay(8)

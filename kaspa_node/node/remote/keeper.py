@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 import trio
@@ -216,22 +217,22 @@ class RemoteKeeper:
     # Operations
 
     def _begin(self, command: events.OpenCircuit | events.Punch | events.OpenSession) -> None:
+        # Which path is meant is looked up now: the machine hears of a lost one in the same step in which it is dropped.
+        work: Callable[[], Awaitable[Event]]
+        match command:
+            case events.OpenCircuit():
+                work = partial(self._operations.open_circuit, command, self._links.get(command.relay), self._take)
+            case events.Punch():
+                work = partial(self._operations.punch, command, self._paths[command.circuit.id], self._take)
+            case events.OpenSession():
+                work = partial(self._open_session, command, self._paths.pop(command.path.id, None))
         scope = self._scopes[command.op] = trio.CancelScope()
-        self._start(self._operate, command, scope)
+        self._start(self._operate, command.op, work, scope)
 
-    async def _operate(
-        self, command: events.OpenCircuit | events.Punch | events.OpenSession, scope: trio.CancelScope
-    ) -> None:
-        found: Event
+    async def _operate(self, op: int, work: Callable[[], Awaitable[Event]], scope: trio.CancelScope) -> None:
         with scope:
-            match command:
-                case events.OpenCircuit():
-                    found = await self._operations.open_circuit(command, self._links.get(command.relay), self._take)
-                case events.Punch():
-                    found = await self._operations.punch(command, self._paths[command.circuit.id], self._take)
-                case events.OpenSession():
-                    found = await self._open_session(command)
-            self._scopes.pop(command.op, None)
+            found = await work()
+            self._scopes.pop(op, None)
             self._tell(found)
 
     def _take(self, connection: Connection) -> PathRef:
@@ -247,8 +248,9 @@ class RemoteKeeper:
             self._owner.hand_over(path)
             self._tell(events.PathLost(number))
 
-    async def _open_session(self, command: events.OpenSession) -> events.SessionOpened | events.SessionRefused:
-        path = self._paths.pop(command.path.id, None)
+    async def _open_session(
+        self, command: events.OpenSession, path: Path | None
+    ) -> events.SessionOpened | events.SessionRefused:
         if path is None:
             return events.SessionRefused(command.op, Reason(PATH_LOST, problem="the path was lost before its use"))
         opened = False
