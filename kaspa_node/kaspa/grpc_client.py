@@ -68,12 +68,18 @@ class _Call:
     async def _talk(self, channel: grpc.aio.Channel) -> None:
         # No (de)serializers: bytes become messages in the link, where errors of parsing are the session's.
         call = channel.stream_stream(grpc_options.METHOD)()
+        write_failed = False
+
+        def end(code: grpc.StatusCode) -> End:
+            # grpcio takes a write that fails for an error of its own, and forgets how the call really ended.
+            ours = write_failed and code is grpc.StatusCode.INTERNAL
+            return End.RESET if ours else _ENDS.get(code, End.BROKEN)
 
         async def read() -> bytes | None:
             try:
                 data = await call.read()
             except grpc.aio.AioRpcError as error:
-                raise StreamEnded(_end(error.code())) from error
+                raise StreamEnded(end(error.code())) from error
             except asyncio.CancelledError:
                 # grpcio raises it also for a call that the peer has cancelled.
                 if _cancelled_here():
@@ -83,14 +89,16 @@ class _Call:
                 return bytes(data)
             code = await call.code()
             if code is not grpc.StatusCode.OK:
-                raise StreamEnded(_end(code))
+                raise StreamEnded(end(code))
             return None
 
         async def write(data: bytes) -> None:
+            nonlocal write_failed
             try:
                 await call.write(data)
             except (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError) as error:
                 # The call is over; reading says how it ended.
+                write_failed = True
                 raise StreamEnded(End.RESET) from error
             except asyncio.CancelledError:
                 if _cancelled_here():
@@ -112,7 +120,3 @@ class _Call:
 def _cancelled_here() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _end(code: grpc.StatusCode) -> End:
-    return _ENDS.get(code, End.BROKEN)

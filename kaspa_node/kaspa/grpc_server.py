@@ -99,15 +99,15 @@ class Server:
         task = asyncio.current_task()
         assert task is not None
         link = Link(self._token, self._loop, task.cancel)
-        try:
-            refusal = await self._ask(context.peer(), link)
-            if refusal is None:
-                await _talk(link, context)
-        finally:
-            link.gone()
-        if refusal is not None and refusal.by_reject:
+        # Not when this function ends: only then grpcio sends how the call ended, and whoever hears of it here may close
+        # the connection at once.
+        context.add_done_callback(lambda _: link.gone())
+        refusal = await self._ask(context.peer(), link)
+        if refusal is None:
+            await _talk(link, context)
+        elif refusal.by_reject:
             await context.write(messages.reject(refusal.reason).SerializeToString())
-        elif refusal is not None:
+        else:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, refusal.reason)
 
     async def _ask(self, caller: str, link: Link) -> Refusal | None:

@@ -117,6 +117,7 @@ async def test_a_session_that_ends_under_an_exercise_fails_that_request() -> Non
             nursery.start_soon(end_it)
             with pytest.raises(RequestFailed, match=r"^the session ended after \d+ of 100000 pings: "):
                 await left.backend.exercise(ExerciseRequest(opened.session, 100_000, 60.0))
+        await until(lambda: not left.backend.sessions())
         with pytest.raises(RequestFailed, match=r"^no session "):
             await left.backend.exercise(ExerciseRequest(opened.session, 1, 1.0))
 
