@@ -6,8 +6,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
-.PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-hostile test-nat test-local test-lab \
-	test-runbooks test-interop interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
+.PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-hostile test-nat test-soak test-local \
+	test-lab test-runbooks test-interop interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ test-hostile: setup-python ## attacks on a node at full length: its CPU, its mem
 
 test-nat: setup-python ## the programs behind NATs of every kind, no root
 	$(PYTEST) tests -m nat
+
+test-soak: setup-python ## half an hour of random events in the rootless lab; again: SOAK_SEED=N, other length: SOAK_SECONDS=N
+	SOAK_SECONDS=$${SOAK_SECONDS:-1800} $(PYTEST) -s tests -m soak
 
 bench: setup-python ## round trips of a hole punch, and the data path beside plain TCP
 	$(BIN)/python -m tests.bench.bench_punch

@@ -22,6 +22,7 @@ KINDS = {
     "interop": "interop",
     "nat": "nat",
     "local": "local",
+    "soak": "soak",
     "lab": "lab",
     "runbooks": "runbook",
 }
@@ -33,6 +34,7 @@ TIME_LIMITS = {
     "interop": 180,
     "nat": 240,
     "local": 300,
+    "soak": 600,
     "lab": 600,
     "runbook": 1200,
 }

@@ -14,7 +14,7 @@ from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.identity import Identity
 from kaspa_node.journal import Journal
 from kaspa_node.milestones import RELAY
-from kaspa_node.node.common import Answer, announce_start, announced, open_host, run_until_stopped, unix_time
+from kaspa_node.node.common import Answer, announce_start, announced, open_host, run_until_stopped, unix_time, usage
 from kaspa_node.node.reload import Commit, Load, Reloader
 from kaspa_node.p2p.channel.connection import DIRECT
 from kaspa_node.p2p.failed_upgrades import FailedUpgrades
@@ -154,5 +154,6 @@ def relay_status(host: Host, service: RelayService, failed: FailedUpgrades, sinc
             "refused": service.refusals.count,
             "denied": service.denied,
             "failed_upgrades": failed.total,
+            **usage(),
         },
     }

@@ -10,7 +10,7 @@ from typing import Any
 from kaspa_node import __version__
 from kaspa_node.milestones import PEER
 from kaspa_node.node.backends.base import Backend
-from kaspa_node.node.common import unix_time
+from kaspa_node.node.common import unix_time, usage
 from kaspa_node.node.remote.keeper import RemoteKeeper
 from kaspa_node.p2p.failed_upgrades import FailedUpgrades
 from kaspa_node.p2p.host import Host
@@ -53,6 +53,7 @@ def peer_status(peer: PeerParts) -> dict[str, Any]:
         "counters": {
             "refused": peer.backend.refused + peer.circuits.refusals.count,
             "failed_upgrades": peer.failed_upgrades.total,
+            **usage(),
         },
     }
 

@@ -5,57 +5,29 @@ Used by the tests beside it and by tests/bench/bench_punch.py; needs no root whe
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kaspa_node.control import client as control
-from kaspa_node.errors import ControlError, RequestFailed
-from lab.local import lab
-from lab.local.state import NAMESPACES
-from lab.paths import CHECKOUT, Paths
-from lab.topology import host, router
+from lab.paths import Paths
+from lab.topology import host
+from tests.nat.programs import LabPrograms
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 10.0
 RELAY_ADDRESS = host("relay").address
+NAMES = ("relay", "server", "client")
 
 
-class Nodes:
-    """Three running programs. Requests go over their control sockets, which no network namespace hides."""
+class Nodes(LabPrograms):
+    """A program on each host: the client dials the server through the relay."""
 
     def __init__(self, directory: Path, paths: Paths, *, rtt_ms: float, jitter_ms: float) -> None:
-        self._directory = directory
-        self._paths = paths
-        self._state = lab.up(paths, mode=NAMESPACES, rtt_ms=rtt_ms, jitter_ms=jitter_ms)
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self.ids = {name: self._identity(name) for name in ("relay", "server", "client")}
+        super().__init__(directory, paths, {name: name for name in NAMES}, rtt_ms=rtt_ms, jitter_ms=jitter_ms)
         self.configure_relay()
         self.configure_server()
         self.configure_client()
-
-    def _home(self, name: str) -> Path:
-        return self._directory / name
-
-    def _identity(self, name: str) -> str:
-        self._home(name).mkdir(mode=0o700)
-        environment = self._environment() | {"KASPA_NODE_STATE_DIR": str(self._home(name))}
-        done = subprocess.run(
-            [sys.executable, "-m", "kaspa_node", "identity"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
 
     def configure_relay(self, more: str = "") -> None:
         """Write the relay's settings for its next start; more: further lines of TOML."""
@@ -73,103 +45,12 @@ class Nodes:
     def _relays(self) -> str:
         return f'relays = ["/ip4/{RELAY_ADDRESS}/tcp/4011/p2p/{self.ids["relay"]}"]\n'
 
-    def _configure(self, name: str, text: str) -> None:
-        home = self._home(name)
-        places = f'state_dir = "{home}"\ncontrol = "{home}/control.sock"\n'
-        (home / "node.toml").write_text(places + text)
-
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("KASPA_NODE_", "LIBP2P_"))}
-        return kept | {"PYTHONPATH": str(CHECKOUT)}
-
-    def inside(self, name: str) -> list[str]:
-        """What goes before a command line so that it runs on that host."""
-        return lab.enter(self._paths, self._state, host(name))
-
-    def start(self, *names: str) -> None:
-        """Start programs, and wait until each answers on its control socket."""
-        for name in names:
-            program = "relay" if name == "relay" else "peer"
-            words = [sys.executable, "-m", "kaspa_node", program, "--config", str(self._home(name) / "node.toml")]
-            with (self._home(name) / "node.log").open("ab") as log:
-                self._running[name] = subprocess.Popen(
-                    [*self.inside(name), *words], env=self._environment(), stderr=log
-                )
-        for name in names:
-            self.wait_for(name, lambda status: True)
-
-    def stop(self, *names: str) -> None:
-        """End programs with SIGTERM, and wait until they are gone."""
-        for name in names:
-            self._running[name].send_signal(signal.SIGTERM)
-        for name in names:
-            process = self._running.pop(name)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                raise
-
-    def kill(self, name: str) -> float:
-        """End a program with SIGKILL; returns when, on the monotonic clock."""
-        process = self._running.pop(name)
-        process.kill()
-        killed = time.monotonic()
-        process.wait()
-        return killed
-
-    def ask(self, name: str, request: dict[str, Any], timeout: float = 90.0) -> dict[str, Any]:
-        """A program's answer. Raises RequestFailed, ControlError."""
-        return control.request(self._home(name) / "control.sock", request, timeout)
-
-    def status(self, name: str) -> dict[str, Any]:
-        """What the program says of itself."""
-        answer = self.ask(name, {"do": "status"})["status"]
-        assert isinstance(answer, dict)
-        return answer
-
-    def wait_for(self, name: str, condition: Any) -> dict[str, Any]:
-        """The first status for which `condition` holds."""
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            try:
-                status = self.status(name)
-                if condition(status):
-                    return status
-            except (ControlError, RequestFailed):
-                if self._running[name].poll() is not None:
-                    raise
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{name} did not get there in {READY_SECONDS:.0f} s:\n{self.log(name)[-2000:]}")
-
-    def wait_reserved(self, *names: str) -> None:
-        """Wait until these peers have their reservations."""
-        for name in names:
-            self.wait_for(name, lambda status: all(r["state"] == "reserved" for r in status["relays"]))
-
     def session(self, run: str, **more: Any) -> dict[str, Any]:
         """A fresh session from the client to the server."""
         answer = self.ask("client", {"do": "session", "remote": "server", "run": run, "timeout": 60} | more)
         reply = answer["session"]
         assert isinstance(reply, dict)
         return reply
-
-    def set_nat(self, name: str, mode: str) -> None:
-        """Change what a router does: plain, symmetric, eim or rst."""
-        lab.set_nat(self._paths, router(name), mode)
-
-    def log(self, name: str) -> str:
-        """The program's log so far."""
-        return (self._home(name) / "node.log").read_text()
-
-    def close(self) -> None:
-        """End everything."""
-        for process in self._running.values():
-            process.kill()
-            process.wait()
-        lab.down(self._paths)
 
 
 @contextmanager
