@@ -28,8 +28,9 @@ STREAM = 300e-6
 CALL = 0.2e-3
 # One connection: the Noise handshake with its signatures, the identify exchange, and its end.
 HANDSHAKE = 2e-3
-# A request that changes what this host does for others, and makes a line in its log: a reservation, a circuit.
-REQUEST = 5e-3
+# A request that changes what this host does for others, and makes a line in its log: a reservation, a circuit. It is
+# dearer than its work, because a log that fills up is a cost, too: a peer makes ten such lines a second at most.
+REQUEST = 20e-3
 
 # A receive that brings less than this is paid for by everybody: smaller ones hold no useful data.
 SMALL_RECEIVE = 64

@@ -6,6 +6,7 @@ The host knows TCP and upgrades. Relays, circuits and hole punches bring connect
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 from libp2p.crypto.keys import KeyPair
@@ -104,7 +105,8 @@ class Host:
         if len(others) >= self._limits.connections_each:
             others[0].close(f"its peer has more than {self._limits.connections_each} connections")
         connection.budget = self._budgets.of_peer(peer, trio.current_time())
-        connection.share_streams(lambda: self.connections.streams_of(peer) - connection.incoming_streams)
+        if others:
+            connection.share_with(others[-1], partial(self.connections.streams_of, peer))
         self._nursery.start_soon(self._run_connection, connection)
         self.connections.add(connection)
 

@@ -22,6 +22,7 @@ Guard = Callable[[str], bool]
 class _Served:
     handler: Handler
     permits: Guard
+    price: float
 
 
 class Protocols:
@@ -36,9 +37,12 @@ class Protocols:
         """The protocols that are served."""
         return sorted(self._served)
 
-    def serve(self, protocol: str, handler: Handler, permits: Guard = lambda peer: True) -> None:
-        """Answer streams of `protocol` from peers that `permits` (a peer id) lets in; others are told `na`."""
-        self._served[protocol] = _Served(handler, permits)
+    def serve(self, protocol: str, handler: Handler, permits: Guard = lambda peer: True, *, price: float = 0.0) -> None:
+        """Answer streams of `protocol` from peers that `permits` (a peer id) lets in; others are told `na`.
+
+        price: of one request, in seconds of work, beside that of the stream; the remote pays it before it is served.
+        """
+        self._served[protocol] = _Served(handler, permits, price)
 
     async def answer(self, stream: Stream) -> None:
         """Agree on a protocol for a stream that the remote opened, and hand it to the protocol's handler."""
@@ -46,7 +50,9 @@ class Protocols:
         try:
             with trio.fail_after(self._seconds):
                 await select.answer(stream, answerer)
-            await self._served[stream.protocol].handler(stream)
+            served = self._served[stream.protocol]
+            await stream.connection.pay(served.price)
+            await served.handler(stream)
         except (P2PError, trio.TooSlowError):
             stream.reset()
 

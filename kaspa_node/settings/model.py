@@ -164,7 +164,11 @@ class Settings:
     )
     max_circuits: int = _setting(_RELAY, kinds.integer(1, 65535), 64, "The highest number of circuits.", live=True)
     max_circuits_per_peer: int = _setting(
-        _RELAY, kinds.integer(1, 65535), 8, "The highest number of circuits of one peer.", live=True
+        _RELAY,
+        kinds.integer(1, 65535),
+        8,
+        "The highest number of circuits of one peer. Two peers may have half as many with each other.",
+        live=True,
     )
     circuit_duration: int = _setting(
         _RELAY, kinds.integer(0, _UINT32, "seconds", "unlimited"), 0, "How long a circuit may last.", live=True

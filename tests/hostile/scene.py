@@ -21,6 +21,12 @@ from tests.unit.p2p.parties import peer_id
 
 VICTIM, HONEST, ALLOWED, STRANGER = 1, 2, 3, 66
 """Parties. The victim serves the honest peer and the one that is allowed."""
+MOST_CORES = 0.25
+"""Of one core, beyond the plain cost of the bytes."""
+MOST_PING = 50.0
+"""Milliseconds, for 95 of 100 pings of the honest peer."""
+SAVED = 0.75
+"""Seconds of work that a budget's savings may buy at once, whatever comes later: a short attack has them, too."""
 GIVEN_BACK_WITHIN = 10.0
 """Seconds after an attack within which the memory is to be back."""
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -64,6 +70,18 @@ class Outcome:
     def memory_limit(self) -> float:
         """What the memory may come to, in MiB."""
         return 1.5 * self.idle + 64
+
+    def faults(self, plain: Outcome) -> list[str]:
+        """Which goals of docs/security.md were missed. plain: the same for plain bytes."""
+        found = []
+        if self.cores - plain.cores > MOST_CORES + SAVED / self.seconds:
+            found.append(f"{self.cores - plain.cores:.2f} of a core")
+        # On a busy machine the pings are late without any attack, too.
+        if not self.ping["count"] or self.ping["p95"] > max(MOST_PING, 5 * plain.ping["p95"]):
+            found.append(f"pings of {self.ping['p95']:.0f} ms")
+        if max(self.peak, self.after) > self.memory_limit:
+            found.append(f"{self.peak:.0f} MiB, and {self.after:.0f} later")
+        return found
 
 
 class Scene:

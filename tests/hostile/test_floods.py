@@ -19,12 +19,8 @@ LENGTH = os.environ.get("KASPA_HOSTILE_SECONDS")
 SECONDS = float(LENGTH or 3)
 pytestmark = pytest.mark.timeout(90 + 8 * SECONDS)
 
-MOST_CORES = 0.25
-"""Of one core, beyond the plain cost of the bytes and what the honest peer's pings cost."""
-MOST_PING = 50.0
-"""Milliseconds, for 95 of 100 pings of the honest peer."""
-SAVED = 0.75
-"""Seconds of work that a budget's savings may buy at once, whatever comes later: a short attack has them, too."""
+ATTEMPTS = 3
+"""The machine has other work to do, which can make one measurement a bad one; an attack that works, works each time."""
 
 ALL = [name for name in (*attacks.FRAMES, *attacks.CONNECTIONS) if name not in attacks.HOLDING]
 SHORT = ["rapid_reset", "opened_and_reset_late", "pings", "trickle", attacks.HANDSHAKES]
@@ -49,20 +45,14 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         yield Stage(found, PARTIES[who], found.attack("plain_bytes", seconds=SECONDS))
 
 
-def held(outcome: Outcome, plain: Outcome) -> None:
-    """The goals of docs/security.md are met."""
-    assert outcome.cores - plain.cores < MOST_CORES + SAVED / SECONDS, outcome
-    # On a machine with other work to do, the honest peer's pings are late without any attack, too.
-    assert outcome.ping["p95"] < max(MOST_PING, 5 * plain.ping["p95"]), outcome
-    assert outcome.ping["count"] > 0, outcome
-    assert outcome.peak < outcome.memory_limit, outcome
-    assert outcome.after < outcome.memory_limit, outcome
-
-
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_costs_little_and_harms_nobody_else(stage: Stage, name: str) -> None:
-    # From another address each time: what is tested is a first attack, not the memory of the last one.
-    address = f"127.1.1.{1 + ALL.index(name)}"
-    outcome = stage.scene.attack(name, seconds=SECONDS, party=stage.party, ips=[address])
-    held(outcome, stage.plain)
+    for attempt in range(1, ATTEMPTS + 1):
+        # From another address each time: what is tested is a first attack, not the memory of the last one.
+        address = f"127.1.{attempt}.{1 + ALL.index(name)}"
+        outcome = stage.scene.attack(name, seconds=SECONDS, party=stage.party, ips=[address])
+        faults = outcome.faults(stage.plain)
+        if not faults:
+            break
+    assert not faults, outcome
     assert outcome.lines < 40 + 20 * SECONDS, stage.scene.victim.lines[-20:]

@@ -182,7 +182,7 @@ async def test_a_remote_that_refuses_is_not_waited_for() -> None:
 
 async def test_sessions_that_fail_hold_no_place_at_the_relay() -> None:
     async with world() as w:
-        relay = await w.relay(RelayLimits(max_circuits_per_peer=2))
+        relay = await w.relay(RelayLimits(max_circuits_per_peer=3))
         a, b, c = await w.party(1, relay), await w.party(2, relay), await w.party(3, relay)
         for policy in (PREFER_DIRECT, RELAY_ONLY):
             async with dialing(a, b.peer_id, policy) as dialer:

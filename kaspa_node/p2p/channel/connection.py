@@ -125,12 +125,17 @@ class Connection:
     def restrict(self, streams: int, unread: int) -> None:
         """Give the remote no more than `streams` streams, and no window beyond the first; hold `unread` bytes of it."""
         self.mux.most_incoming = streams
-        self.mux.growth = 0
+        self.mux.growth = yamux.Growth(0)
         self._most_unread = unread
 
-    def share_streams(self, elsewhere: Callable[[], int]) -> None:
-        """Count what the remote has open elsewhere to the streams that it may have open here."""
-        self.mux.elsewhere = elsewhere
+    def share_with(self, other: Connection, streams: Callable[[], int]) -> None:
+        """Have one share with another connection of the same remote, in windows and in streams.
+
+        streams: that the remote has open on all its connections.
+        """
+        self.mux.growth = other.mux.growth
+        for each in (self, other):
+            each.mux.elsewhere = lambda each=each: streams() - each.mux.incoming  # type: ignore[misc]
 
     @property
     def incoming_streams(self) -> int:
@@ -348,6 +353,7 @@ class Connection:
         for stream in list(self._streams.values()):
             stream.lose()
         self._streams.clear()
+        self.mux.abandon()
         for answered in self._pings.values():
             answered.set()
         self._writer.unpark_all()

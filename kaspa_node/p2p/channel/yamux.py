@@ -129,11 +129,27 @@ class GoneAway:
 Event = Opened | Changed | Pong | GoneAway
 
 
+class Growth:
+    """By how many bytes windows may still grow. left: together, also those of several connections of one peer."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = GROWTH_BUDGET) -> None:
+        self.left = left
+
+    def take(self, wanted: int) -> int:
+        """All of `wanted`, or nothing."""
+        if wanted > self.left:
+            return 0
+        self.left -= wanted
+        return wanted
+
+
 class Yamux:
     """One end of a connection. Bytes in by `receive`, bytes out by `take_output`.
 
     round_trip: seconds, kept up to date by the owner; it decides when a window grows.
-    most_incoming: streams that the remote may have open. growth: bytes by which windows may still grow, together.
+    most_incoming: streams that the remote may have open. growth: of the windows beyond their first size.
     incoming: streams that the remote has open; elsewhere: what counts to them, too. frames: received so far.
     """
 
@@ -141,7 +157,7 @@ class Yamux:
         self.streams: dict[int, YamuxStream] = {}
         self.round_trip = 0.1
         self.most_incoming = MAX_INCOMING_STREAMS
-        self.growth = GROWTH_BUDGET
+        self.growth = Growth()
         self.incoming = 0
         self.elsewhere: Callable[[], int] = int
         self.frames = 0
@@ -213,6 +229,11 @@ class Yamux:
             stream.take(stream.readable)
             self._forget(stream)
 
+    def abandon(self) -> None:
+        """The connection has ended: what its windows have grown by is free for others."""
+        for stream in list(self.streams.values()):
+            self._forget(stream)
+
     def dismiss(self, stream: YamuxStream) -> None:
         """Drop what was received and not read, and what the remote still sends: its window is not renewed."""
         stream.deaf = True
@@ -241,8 +262,7 @@ class Yamux:
             extra = FIRST_WINDOW - stream.window
         elif stream.window < MAX_WINDOW and now - stream.granted_at < 2 * self.round_trip:
             extra = stream.window
-        extra = extra if extra <= self.growth else 0
-        self.growth -= extra
+        extra = self.growth.take(extra)
         stream.window += extra
         stream.granted_at = now
         stream.credit += stream.consumed + extra
@@ -318,9 +338,7 @@ class Yamux:
         self.incoming += 1
         self.streams[stream_id] = stream
         # The acknowledgement carries the first growth of the window: no round trip is lost to it.
-        extra = FIRST_WINDOW - INITIAL_WINDOW
-        extra = extra if extra <= self.growth else 0
-        self.growth -= extra
+        extra = self.growth.take(FIRST_WINDOW - INITIAL_WINDOW)
         stream.window += extra
         stream.credit += extra
         self._control(_WINDOW, _ACK, stream_id, extra)
@@ -373,6 +391,6 @@ class Yamux:
     def _forget(self, stream: YamuxStream) -> None:
         if self.streams.pop(stream.id, None) is None:
             return
-        self.growth += stream.window - INITIAL_WINDOW
+        self.growth.left += stream.window - INITIAL_WINDOW
         if not stream.opened_here:
             self.incoming -= 1

@@ -8,6 +8,7 @@ import trio
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
 
 from kaspa_node.journal import Journal
+from kaspa_node.p2p.budget import HANDSHAKE
 from kaspa_node.p2p.channel.connection import INCOMING, OUTGOING, RELAYED, Connection, Route
 from kaspa_node.p2p.channel.stream import Stream, StreamPipe
 from kaspa_node.p2p.errors import DialError, NoReservation, P2PError, ProtocolError, RelayRefused
@@ -62,7 +63,7 @@ class CircuitListener:
         self.refusals = Refusals(permits, journal)
         self._host = host
         self._journal = journal
-        host.protocols.serve(wire.STOP_PROTOCOL, self._stop, is_relay)
+        host.protocols.serve(wire.STOP_PROTOCOL, self._stop, is_relay, price=HANDSHAKE)
 
     async def _stop(self, stream: Stream) -> None:
         with trio.fail_after(REQUEST_SECONDS):

@@ -25,6 +25,11 @@ class RelayLimits:
     circuit_duration: float = 0.0
     circuit_bytes: int = 0
 
+    @property
+    def max_circuits_per_pair(self) -> int:
+        """Half of what one peer may have: so one peer alone never takes all the places of another."""
+        return (self.max_circuits_per_peer + 1) // 2
+
 
 @dataclass(slots=True)
 class Reservation:
@@ -102,7 +107,9 @@ class Ledger:
         mine = sum(1 for c in self.circuits.values() if src in (c.src, c.dst))
         theirs = sum(1 for c in self.circuits.values() if dst in (c.src, c.dst))
         per_peer = self.limits.max_circuits_per_peer
-        if len(self.circuits) >= self.limits.max_circuits or mine >= per_peer or theirs >= per_peer:
+        between = sum(1 for c in self.circuits.values() if {src, dst} == {c.src, c.dst})
+        full = len(self.circuits) >= self.limits.max_circuits
+        if full or mine >= per_peer or theirs >= per_peer or between >= self.limits.max_circuits_per_pair:
             return Denied(RESOURCE_LIMIT_EXCEEDED)
         circuit = Circuit(circuit_id, src, dst, now)
         self.circuits[circuit_id] = circuit

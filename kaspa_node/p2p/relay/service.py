@@ -12,6 +12,7 @@ from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
 from kaspa_node.p2p.addresses import SocketAddress
+from kaspa_node.p2p.budget import REQUEST
 from kaspa_node.p2p.channel.connection import DIRECT, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import P2PError, StreamReset
@@ -22,6 +23,10 @@ from kaspa_node.p2p.relay.ledger import Circuit, Denied, Ledger
 
 REQUEST_SECONDS = 10.0
 SWEEP_SECONDS = 30.0
+# A circuit on which nothing moves, either way, holds a place that others may want. Every libp2p pings within half a
+# minute, and kaspad every two minutes.
+IDLE_SECONDS = 150.0
+_IDLE_CHECKS = 5
 
 
 class RelayService:
@@ -37,7 +42,7 @@ class RelayService:
         self._host = host
         self._permits = permits
         self._journal = journal
-        host.protocols.serve(wire.HOP_PROTOCOL, self._hop)
+        host.protocols.serve(wire.HOP_PROTOCOL, self._hop, price=REQUEST)
         host.connections.up.append(self._connection_up)
         host.connections.down.append(self._connection_down)
 
@@ -219,8 +224,14 @@ class RelayService:
                     if ends[-1] != _END or len(ends) == 2:
                         nursery.cancel_scope.cancel()
 
+                async def end_when_idle() -> None:
+                    await _idle(circuit)
+                    ends.append(f"nothing moved for {IDLE_SECONDS:.0f} s")
+                    nursery.cancel_scope.cancel()
+
                 nursery.start_soon(one_way, src, dst, True)
                 nursery.start_soon(one_way, dst, src, False)
+                nursery.start_soon(end_when_idle)
         return ends[-1] if ends else f"its {duration:.0f} s are over"
 
     async def _pump(self, circuit: Circuit, source: Stream, sink: Stream, *, forward: bool) -> str:
@@ -231,6 +242,15 @@ class RelayService:
                 raise StreamReset(f"its {self.ledger.limits.circuit_bytes} bytes are used up")
         sink.close()
         return _END
+
+
+async def _idle(circuit: Circuit) -> None:
+    """Return once nothing has moved for a while."""
+    quiet = 0
+    while quiet < _IDLE_CHECKS:
+        before = (circuit.bytes_forward, circuit.bytes_backward)
+        await trio.sleep(IDLE_SECONDS / _IDLE_CHECKS)
+        quiet = quiet + 1 if (circuit.bytes_forward, circuit.bytes_backward) == before else 0
 
 
 _END = "ended by both sides"

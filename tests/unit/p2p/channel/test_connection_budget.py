@@ -9,6 +9,7 @@ from trio.testing import MockClock
 from kaspa_node.p2p.budget import STRANGER, Budget, Rate
 from kaspa_node.p2p.channel.connection import OVERDRAWN, Connection
 from kaspa_node.p2p.channel.stream import Stream
+from kaspa_node.p2p.channel.yamux import FIRST_WINDOW, INITIAL_WINDOW
 from kaspa_node.p2p.errors import ConnectionLost
 from tests.unit.p2p.channel.test_connection import echo
 from tests.unit.p2p.frames import PING, RST, SYN, WINDOW, frame
@@ -121,7 +122,7 @@ async def test_while_one_is_slowed_its_answers_go_out_and_others_are_served(auto
 
 async def test_streams_that_the_remote_has_elsewhere_count(autojump_clock: MockClock) -> None:
     ours, theirs = connected()
-    theirs.share_streams(lambda: 254)
+    theirs.share_with(connected()[1], lambda: 254 + theirs.incoming_streams)
     handlers = Handlers()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(theirs.run, handlers.serve)
@@ -129,6 +130,23 @@ async def test_streams_that_the_remote_has_elsewhere_count(autojump_clock: MockC
         await trio.testing.wait_all_tasks_blocked()
         assert theirs.incoming_streams == handlers.begun == 2
         nursery.cancel_scope.cancel()
+
+
+async def test_windows_of_all_connections_of_a_remote_grow_within_one_budget(autojump_clock: MockClock) -> None:
+    (ours, theirs), (more, other) = connected(), connected()
+    other.share_with(theirs, lambda: theirs.incoming_streams + other.incoming_streams)
+    room = theirs.mux.growth.left
+    async with trio.open_nursery() as nursery:
+        for end in (theirs, other):
+            nursery.start_soon(end.run, Handlers().serve)
+        for end in (ours, more):
+            pour(end, frame(WINDOW, SYN, 1, 0) + frame(WINDOW, SYN, 3, 0))
+        await trio.testing.wait_all_tasks_blocked()
+        assert other.mux.growth.left == room - 4 * (FIRST_WINDOW - INITIAL_WINDOW)
+        theirs.close("enough")
+        assert other.mux.growth.left == room - 2 * (FIRST_WINDOW - INITIAL_WINDOW)
+        nursery.cancel_scope.cancel()
+    assert other.mux.growth.left == room
 
 
 async def test_what_a_stranger_sends_and_nobody_reads_ends_its_connection(autojump_clock: MockClock) -> None:

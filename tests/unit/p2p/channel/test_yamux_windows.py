@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 
 from kaspa_node.p2p.channel.yamux import (
     FIRST_WINDOW,
+    FRAMES_AT_ONCE,
     INITIAL_WINDOW,
     MAX_FRAME,
     MAX_WINDOW,
     Changed,
+    Growth,
     Opened,
+    Pong,
     Yamux,
     YamuxStream,
 )
@@ -229,7 +232,7 @@ def test_two_ends_back_to_back_preserve_content_however_the_bytes_are_split(data
 
 def test_windows_of_one_connection_grow_within_a_budget() -> None:
     listener = Yamux(initiator=False)
-    listener.growth = FIRST_WINDOW - INITIAL_WINDOW
+    listener.growth = Growth(FIRST_WINDOW - INITIAL_WINDOW)
     first = opened(listener.receive(frame(WINDOW, SYN, 1, 0)))
     second = opened(listener.receive(frame(WINDOW, SYN, 3, 0)))
     assert (first.credit, second.credit) == (FIRST_WINDOW, INITIAL_WINDOW)
@@ -253,6 +256,41 @@ def test_what_comes_for_a_dismissed_stream_is_dropped_and_its_window_is_not_rene
     assert (theirs.readable, listener.take_output()) == (0, b"")
     listener.receive(frame(DATA, FIN, 1, 0))
     assert theirs.eof
+
+
+def test_a_piece_of_a_large_buffer_does_not_keep_all_of_it() -> None:
+    """4 KiB that are kept, 60 KiB that are dropped, in one message: sixteen times what the window allows."""
+    _, listener = pair()
+    stream = opened(listener.receive(frame(WINDOW, SYN, 1, 0)))
+    kept, dropped = bytes(4096), bytes(60_000)
+    for _ in range(30):
+        listener.receive(frame(DATA, 0, 1, len(kept), kept) + frame(DATA, 0, 99, len(dropped), dropped))
+    held = sum(len(c.obj if isinstance(c, memoryview) else c) for c in stream._chunks)  # type: ignore[arg-type]
+    assert held <= 2 * stream.readable == 2 * 30 * len(kept)
+
+
+def test_most_of_a_buffer_is_kept_without_a_copy() -> None:
+    _, listener = pair()
+    stream = opened(listener.receive(frame(WINDOW, SYN, 1, 0)))
+    body = bytes(60_000)
+    message = frame(DATA, 0, 1, len(body), body)
+    listener.receive(message)
+    (chunk,) = stream._chunks
+    assert isinstance(chunk, memoryview)
+    assert chunk.obj is message
+
+
+def test_many_frames_are_taken_in_several_goes() -> None:
+    _, listener = pair()
+    pings = b"".join(frame(PING, ACK, 0, number) for number in range(2 * FRAMES_AT_ONCE + 10))
+    events = listener.receive(pings + b"\x00\x02")
+    goes = [len(events)]
+    while listener.waiting:
+        events += listener.receive(b"")
+        goes.append(len(events))
+    assert goes == [FRAMES_AT_ONCE, 2 * FRAMES_AT_ONCE, 2 * FRAMES_AT_ONCE + 10]
+    assert [event.nonce for event in events if isinstance(event, Pong)] == list(range(len(events)))
+    assert listener.receive(frame(PING, ACK, 0, 7)[2:]) == [Pong(7)]
 
 
 def test_small_chunks_do_not_keep_the_buffers_that_they_came_in() -> None:

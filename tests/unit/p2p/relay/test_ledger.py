@@ -100,6 +100,18 @@ def test_circuits_are_limited(
     assert isinstance(found.open("late", *asked, 1.0), Circuit)
 
 
+@pytest.mark.parametrize(("per_peer", "per_pair"), [(1, 1), (2, 1), (3, 2), (8, 4)])
+def test_two_peers_never_take_all_places_of_each_other(per_peer: int, per_pair: int) -> None:
+    found = with_reservations("a", "b", max_circuits_per_peer=per_peer)
+    for number in range(per_pair):
+        circuit(found, f"own {number}", *(("a", "b") if number % 2 else ("b", "a")))
+    for ends in (("a", "b"), ("b", "a")):
+        assert found.open("late", *ends, 1.0) == Denied(RESOURCE_LIMIT_EXCEEDED)
+    for number in range(per_peer - per_pair):
+        circuit(found, f"other {number}", f"other {number}", "b")
+    assert found.open("full", "c", "b", 1.0) == Denied(RESOURCE_LIMIT_EXCEEDED)
+
+
 def test_closing_one_circuit_leaves_another_to_the_same_listener() -> None:
     # py-libp2p 0.8.1 keys circuits by peer (relay/circuit_v2/protocol.py:672): the second would be gone with the first.
     found = with_reservations("b")
