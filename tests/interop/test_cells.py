@@ -59,3 +59,17 @@ def test_relayed_then_direct_at_the_first_attempt_then_bulk_then_killed(cell: Ce
         t.echo(DIRECT, 1024)
         row.client_killed = t.kill_client()
         assert row.client_killed < NOTICED_SECONDS
+
+
+def test_a_go_client_that_serves_hole_punches_late_is_asked_again() -> None:
+    """go-libp2p registers /libp2p/dcutr once it knows a public address. Until then it refuses our server's question."""
+    cell = Cell(OURS, OURS, "go")
+    skip_unless_possible(cell)
+    with triple(cell, late=["client"]) as t:
+        punched = t.connect_direct()
+        client = t.foreign("client")
+        [punching] = client.all("punching")
+        [relayed] = client.all("connected", path=RELAYED)
+        assert relayed["at"] < punching["at"]
+        assert punched.attempts == 1
+        t.echo(DIRECT, 1024)

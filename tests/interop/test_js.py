@@ -9,7 +9,7 @@ import pytest
 
 from tests.interop import extent
 from tests.interop.test_cells import MIB, NOTICED_SECONDS, skip_unless_possible
-from tests.interop.triples import RELAYED, STREAM_PROTOCOLS, Cell, triple
+from tests.interop.triples import OURS, RELAYED, STREAM_PROTOCOLS, Cell, triple
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -22,4 +22,7 @@ def test_a_js_peer_is_reached_and_reaches_ours_through_a_relay(cell: Cell) -> No
         for protocol in STREAM_PROTOCOLS:
             t.echo(RELAYED, 64 * 1024, protocol)
         t.echo(RELAYED, MIB)
+        if cell.client == OURS:
+            assert t.session("prefer-direct")["path"] == RELAYED
+            t.echo(RELAYED, 1024)
         assert t.kill_server(RELAYED) < NOTICED_SECONDS

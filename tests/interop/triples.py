@@ -8,11 +8,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lab.paths import Paths
 from tests.interop import local_programs
@@ -25,6 +25,8 @@ OURS = "ours"
 RELAYED, DIRECT = "relayed", "direct"
 STREAM_PROTOCOLS = ("/kaspad/transport/1.0.0", "/kaspa/p2p/bridge/1.0")
 ENDLESS = 1 << 40
+RTT_MS = 50.0
+LATE = "3s"
 NUMBERS = {"relay": 1, "server": 2, "client": 3}
 
 
@@ -58,17 +60,18 @@ class Punched:
 class Triple:
     """The three programs of a cell, running."""
 
-    def __init__(self, cell: Cell, directory: Path, limits: RelayLimits | None, rtt_ms: float) -> None:
+    def __init__(self, cell: Cell, directory: Path, limits: RelayLimits | None, late: Sequence[str]) -> None:
         self.cell = cell
         self._kinds = cell._asdict()
         self._limits = limits
+        self._late = late
         self._foreign: dict[str, ForeignProgram] = {}
         self._forward = directory / "forward.sock"
         self._runs = 0
         # The mark of a foreign client's last dial.
         self._dialed: int | None = None
         self.backend = EchoBackend(directory / "backend.sock")
-        self.world = Nodes(directory, Paths(directory / "lab"), rtt_ms=rtt_ms, jitter_ms=0.0)
+        self.world = Nodes(directory, Paths(directory / "lab"), rtt_ms=RTT_MS, jitter_ms=0.0)
         for name, kind in self._kinds.items():
             if kind != OURS:
                 self.world.ids[name] = peer_id(NUMBERS[name])
@@ -78,7 +81,7 @@ class Triple:
         self.world.configure_client('backend = "external"\n', f'listen = "unix:{self._forward}"\n')
 
     def start(self, *names: str) -> None:
-        """Start programs and wait until each is ready: reserved, joined, able to punch."""
+        """Start programs and wait until each is ready: reserved, joined, able to punch unless that comes late."""
         for name in names:
             if self._kinds[name] == OURS:
                 self.world.start(name)
@@ -87,7 +90,7 @@ class Triple:
             program.wait("ready")
             if name != "relay":
                 program.wait("reserved" if name == "server" else "joined")
-                if self._kinds[name] != "js":
+                if self._kinds[name] != "js" and name not in self._late:
                     program.wait("punching")
         self.world.wait_reserved(*(name for name in names if name != "relay" and self._kinds[name] == OURS))
 
@@ -104,7 +107,9 @@ class Triple:
                 options += ["--limit-bytes", str(self._limits.bytes), "--limit-seconds", str(self._limits.seconds)]
             return ForeignProgram(self._kinds[name], inside, "relay", NUMBERS[name], *options)
         relay = f"/ip4/{RELAY_ADDRESS}/tcp/4011/p2p/{self.world.ids['relay']}"
-        options = ["--listen", "/ip4/0.0.0.0/tcp/4012", "--relay", relay, *(["--reserve"] if name == "server" else [])]
+        options = ["--listen", "/ip4/0.0.0.0/tcp/4012", "--relay", relay]
+        options += ["--reserve"] if name == "server" else []
+        options += ["--public-after", LATE] if name in self._late else []
         return ForeignProgram(self._kinds[name], inside, "peer", NUMBERS[name], *options)
 
     def foreign(self, name: str) -> ForeignProgram:
@@ -132,7 +137,7 @@ class Triple:
         """A fresh connection through the relay."""
         client = self._foreign.get("client")
         if client is None:
-            assert self._session("relay-only")["path"] == RELAYED
+            assert self.session("relay-only")["path"] == RELAYED
         else:
             self._dial(client)
 
@@ -140,7 +145,7 @@ class Triple:
         """A fresh connection through the relay, and what the punch makes of it."""
         client = self._foreign.get("client")
         if client is None:
-            reply = self._session("prefer-direct")
+            reply = self.session("prefer-direct")
             assert reply["path"] == DIRECT, f"{reply['punch']}\n{self.logs()}"
             return Punched(reply["punch"]["attempts"], reply["timings"]["punch"])
         mark = self._dial(client)
@@ -149,7 +154,8 @@ class Triple:
         attempts = [each for each in client.all("attempt", mark, peer=self._server) if each["at"] <= direct["at"]]
         return Punched(len(attempts), direct["at"] - relayed["at"])
 
-    def _session(self, policy: str) -> dict[str, object]:
+    def session(self, policy: str) -> dict[str, Any]:
+        """A fresh session of our client."""
         self._runs += 1
         return self.world.session(f"interop-{self._runs}", policy=policy)
 
@@ -264,12 +270,15 @@ def _wait_end(connection: socket.socket) -> None:
 
 
 @contextmanager
-def triple(cell: Cell, limits: RelayLimits | None = None, rtt_ms: float = 50.0) -> Iterator[Triple]:
-    """The three programs of a cell behind plain NATs, running, the server's reservation made."""
+def triple(cell: Cell, limits: RelayLimits | None = None, late: Sequence[str] = ()) -> Iterator[Triple]:
+    """The three programs of a cell behind plain NATs, running, the server's reservation made.
+
+    late: roles of go-libp2p that begin to serve hole punches LATE after their start.
+    """
     # Not pytest's directory: the path of a unix socket may have 103 bytes at the most.
     directory = Path(tempfile.mkdtemp(prefix="kaspa-interop-"))
     try:
-        running = Triple(cell, directory, limits, rtt_ms)
+        running = Triple(cell, directory, limits, late)
         try:
             running.start("relay")
             running.start("server", "client")

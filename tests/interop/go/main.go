@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -40,10 +41,15 @@ func main() {
 	flags.Int64Var(&limits.seconds, "limit-seconds", 0, "relay: seconds of a circuit")
 	flags.StringVar(&relay, "relay", "", "peer: multiaddr of the relay, with its peer id")
 	flags.BoolVar(&reserve, "reserve", false, "peer: reserve on the relay")
+	publicAfter := flags.Duration("public-after", 0, "until then this host knows no public address of its own")
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		fatal(err)
 	}
-	unroutableNoMore("203.0.113.0/24")
+	if *publicAfter == 0 {
+		unroutableNoMore("203.0.113.0/24")
+	} else {
+		time.AfterFunc(*publicAfter, func() { unroutableNoMore("203.0.113.0/24") })
+	}
 	var err error
 	switch os.Args[1] {
 	case "relay":
