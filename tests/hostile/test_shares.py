@@ -23,7 +23,6 @@ from tests.integration.programs import PATIENCE, Program, programs
 from tests.integration.world import make_host
 from tests.unit.p2p.parties import peer_id
 
-
 EIGHT_ADDRESSES = [f"127.2.0.{number}" for number in range(1, 9)]
 
 

@@ -12,14 +12,13 @@ from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, StopMessage
 from multiaddr import Multiaddr
 
 from kaspa_node import milestones
-from kaspa_node.p2p import budget, identify
-from kaspa_node.p2p.budget import Rate
+from kaspa_node.p2p import identify
 from kaspa_node.p2p.channel import select
 from kaspa_node.p2p.channel.connection import INCOMING, OUTGOING, RELAYED, Connection
 from kaspa_node.p2p.channel.stream import Stream
-from kaspa_node.p2p.errors import NoReservation, P2PError, RelayRefused, StreamReset
+from kaspa_node.p2p.errors import NoReservation, RelayRefused, StreamReset
 from kaspa_node.p2p.host import Host
-from kaspa_node.p2p.relay import circuit, service
+from kaspa_node.p2p.relay import circuit
 from kaspa_node.p2p.relay import messages as wire
 from kaspa_node.p2p.relay.ledger import RelayLimits
 from tests.integration.world import Party, Relay, World, read_all, say, send, standing, until, world
@@ -178,47 +177,6 @@ async def test_the_end_of_the_first_circuit_leaves_the_second_to_the_same_listen
         assert not second.closed.is_set()
         assert not third.closed.is_set()
         assert len(relay.ledger.circuits) == 2
-
-
-async def test_a_circuit_on_which_nothing_moves_ends_and_a_used_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "IDLE_SECONDS", 0.5)
-    async with world() as w:
-        relay, source, sink = await by_hand(w, RelayLimits())
-        for _ in range(20):
-            with trio.move_on_after(0.1):
-                await relay.journal.seen(milestones.RELAY_CIRCUIT_CLOSED)
-            await source.write(b"x")
-        assert await sink.read_exactly(20) == b"x" * 20
-        with pytest.raises(StreamReset):
-            await read_all(source)
-        closed = await relay.journal.seen(milestones.RELAY_CIRCUIT_CLOSED)
-        assert closed["reason"] == "nothing moved for 0 s"
-        assert relay.ledger.circuits == {}
-
-
-async def test_one_source_leaves_places_of_a_destination_to_others() -> None:
-    async with world() as w:
-        relay, a, b = await joined(w)
-        mine = [await dial(a, b) for _ in range(4)]
-        with pytest.raises(RelayRefused, match=wire.RESOURCE_LIMIT_EXCEEDED):
-            await dial(a, b)
-        c = await w.party(3, relay, reserve=False, punches=False)
-        await dial(c, b)
-        assert await say(c.host, b.peer_id, b"served") == b"served"
-        assert not any(connection.closed.is_set() for connection in mine)
-
-
-async def test_a_peer_that_asks_without_end_is_slowed_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "SERVED", Rate(share=0.2, saved=0.1, patience=0.3, all_receives=False))
-    async with world() as w:
-        relay, a, _ = await joined(w)
-        connection = await a.links[0].connection()
-        request = HopMessage(type=HopMessage.RESERVE)
-        with suppress(P2PError):
-            for _ in range(100):
-                await hop(a, request)
-        await connection.closed.wait()
-        assert 5 <= len(relay.journal.all(milestones.RELAY_RESERVED, peer=a.peer_id)) <= 15
 
 
 async def test_either_end_leaving_ends_the_circuit_for_the_other() -> None:
