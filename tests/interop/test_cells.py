@@ -12,6 +12,7 @@ from tests.interop.triples import DIRECT, OURS, RELAYED, STREAM_PROTOCOLS, Cell,
 pytestmark = pytest.mark.timeout(240 + 10 * extent.RUNS)
 
 MIB = 1024 * 1024
+RELAYED_BYTES = 64 * 1024
 # What a relay may still see while a direct connection moves data: keep-alives, and the rest of an exchange.
 ASIDE = 64 * 1024
 # A killed program's sockets are closed by its kernel, so this is round trips and the work at the other end.
@@ -34,8 +35,10 @@ def test_relayed_then_direct_at_the_first_attempt_then_bulk_then_killed(cell: Ce
     skip_unless_possible(cell)
     row = table.ROWS[cell] = table.Row()
     with triple(cell) as t:
+        before = t.relay_bytes()
         t.connect_relayed()
-        row.relayed = t.echo(RELAYED, 64 * 1024, STREAM_PROTOCOLS[0])
+        row.relayed = t.echo(RELAYED, RELAYED_BYTES, STREAM_PROTOCOLS[0])
+        assert t.relay_bytes() - before > 2 * RELAYED_BYTES
         t.echo(RELAYED, 1024, STREAM_PROTOCOLS[1])
 
         attempts = []
