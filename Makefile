@@ -12,7 +12,7 @@ INVENTORY ?= inventory/lab
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: ## Debian packages (as root), .venv from the hash-locked list, Ansible's collections, the lab's base
+setup: ## install Debian packages (as root), .venv from the hash-locked list, Ansible's collections, the lab's base
 	@python=$$(scripts/find-python) && "$$python" scripts/prepare.py
 
 setup-python:
@@ -30,14 +30,14 @@ lint: setup-python ## ruff, mypy, ansible-lint
 	MYPYPATH=scripts:. $(BIN)/mypy --strict scripts/*.py
 	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint --offline --profile production
 
-test-unit: setup-python ## tests that open no socket
+test-unit: setup-python ## tests without a socket
 	$(PYTEST) -q tests/test_house.py tests/test_kinds.py tests/unit
 
 test-evidence: setup-python ## the judge alone, doctored evidence included; fails below full branch coverage
 	$(PYTEST) -q tests/unit/evidence tests/evidence --cov=kaspa_node.evidence --cov-branch \
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
 
-test: setup ## everything but the runbooks
+test: setup ## all tests except the runbooks
 	$(PYTEST) tests -m "not runbook"
 
 test-loopback: setup-python ## the node on this machine's loopback
@@ -62,7 +62,7 @@ test-local: setup-python ## deploy and verify with plain processes, no root
 test-lab: setup ## deploy and verify on booted hosts (root)
 	$(PYTEST) tests -m lab
 
-test-runbooks: setup ## every page of docs/runbooks, line by line on booted hosts (root)
+test-runbooks: setup ## run every page of docs/runbooks on booted hosts and compare the output (root)
 	$(PYTEST) tests/runbooks
 
 interop: ## peers on go-libp2p, rust-libp2p and js-libp2p to test against: about a minute each, once
@@ -72,21 +72,21 @@ test-interop: setup-python interop ## against other implementations, all mixture
 	INTEROP_CELLS=all INTEROP_RUNS=$${INTEROP_RUNS:-20} INTEROP_MIB=$${INTEROP_MIB:-64} INTEROP_TABLE=docs/interop.md \
 		$(PYTEST) tests -m interop
 
-oracle: ## the seed's own Kaspa programs from the crates registry, built by cargo: some ten minutes, once
+oracle: ## build the programs of the first proof of concept from the crates registry: about ten minutes, once
 	@python=$$(scripts/find-python) && "$$python" scripts/oracle.py
 
-test-oracle: setup-python ## the seed's own Kaspa programs against ours and each other, through the lab's NATs
+test-oracle: setup-python ## the programs of the first proof of concept against ours and each other, through the lab's NATs
 	@python=$$(scripts/find-python) && "$$python" scripts/oracle.py --if-possible
 	$(PYTEST) -s tests/interop -k oracle
 
-test-native: setup ## deploy and verify the seed's own Kaspa programs on booted hosts (root)
+test-native: setup ## deploy and verify the programs of the first proof of concept on booted hosts (root)
 	@python=$$(scripts/find-python) && "$$python" scripts/oracle.py --if-possible
 	$(PYTEST) -rs tests/lab/test_deploy_native.py
 
 lab-up: setup ## boot the lab's hosts behind their NATs (root)
 	$(BIN)/python -m lab up
 
-lab-down: ## take the labs down, the booted one (root) and that of plain processes; nothing is left
+lab-down: ## take both labs down, the booted one (root) and the one of plain processes
 	@python=$$(scripts/find-python) && { [ "$$(id -u)" != 0 ] || "$$python" -m lab down; } && "$$python" -m lab.local down
 
 lab-shell: ## a root shell on a lab host: make lab-shell HOST=client
@@ -99,7 +99,7 @@ deploy: setup ## ansible-playbook deploy.yml; another inventory: make deploy INV
 verify: setup ## ansible-playbook verify.yml
 	$(BIN)/ansible-playbook -i $(INVENTORY) verify.yml
 
-lock: setup-python ## resolve requirements/*.in anew; all to their newest: make lock UPGRADE=--upgrade
+lock: setup-python ## resolve requirements/*.in again; to the newest versions: make lock UPGRADE=--upgrade
 	scripts/lock.sh $(UPGRADE)
 
 clean: lab-down ## take the lab down and remove what was built; evidence stays

@@ -174,7 +174,7 @@ def _decoded(path: Path, content: bytes) -> bytes:
     # py-libp2p writes only the seed, the others write seed and public key.
     seed, public = bytes(message.data[:_SEED]), bytes(message.data[_SEED:])
     if len(seed) != _SEED or len(public) not in (0, _SEED):
-        problem = f"it is damaged: {len(message.data)} bytes of key where 64 belong"
+        problem = f"it is damaged: {len(message.data)} bytes of key instead of 64"
         raise IdentityError(path, problem, _NEW_IDENTITY)
     if public and Ed25519PrivateKey.from_bytes(seed).get_public_key().to_bytes() != public:
         raise IdentityError(path, "it is damaged: its public key is not that of its private key", _NEW_IDENTITY)

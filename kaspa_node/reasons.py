@@ -11,7 +11,7 @@ POLICY_RELAY_ONLY: Final = "policy-relay-only"
 """The path policy wants the relay."""
 
 NO_RELAY_CONFIGURED: Final = "no-relay-configured"
-"""There is no relay to dial through."""
+"""There is not a relay to dial through."""
 
 NO_RELAY: Final = "no-relay"
 """None of the relays is connected."""

@@ -139,7 +139,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 def _need_root() -> None:
     if os.geteuid() != 0:
-        raise LabError("the booted lab needs root; the one that needs none: python3 -m lab.local")
+        raise LabError("the booted lab needs root; python3 -m lab.local does not")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -155,8 +155,8 @@ def parser() -> argparse.ArgumentParser:
 
     start = add("up", up, "bring the lab up (or find it up)")
     start.add_argument("--rtt-ms", type=float, default=DEFAULT_RTT_MS, help="round trip between public addresses")
-    start.add_argument("--jitter-ms", type=float, default=0.0, help="up to this much more each way, at random")
-    start.add_argument("--fresh", action="store_true", help="new hosts, also when the lab is up and well")
+    start.add_argument("--jitter-ms", type=float, default=0.0, help="up to this much more in each direction, at random")
+    start.add_argument("--fresh", action="store_true", help="make new hosts even if the lab is up")
     add("down", down, "take it down: no process, mount, namespace or cgroup is left")
     add("status", status, "who is up").add_argument("--json", action="store_true")
     add("shell", shell, "a root shell on a host").add_argument("host")

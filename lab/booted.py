@@ -45,7 +45,7 @@ def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0, 
                 delay(paths, state, rtt_ms, jitter_ms)
             print(f"the lab is up: {', '.join(f'{host.name} {host.address}' for host in state.hosts)}")
             return
-        print(f"the lab is up, but {ill[0]}: building it anew", flush=True)
+        print(f"the lab is up, but {ill[0]}: rebuilding it", flush=True)
     precheck.require(precheck.booted(paths, before_up=False))
     down(paths, quiet=True)
     root = base.ensure(paths.bases)

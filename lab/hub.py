@@ -141,7 +141,9 @@ def receive_all(schedule: Schedule, name: str, port: socket.socket) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m lab.hub", description="the lab's delaying hub")
     parser.add_argument("--rtt-ms", type=float, default=50.0, help="round trip between two delayed ports")
-    parser.add_argument("--jitter-ms", type=float, default=0.0, help="up to this much more, each way, at random")
+    parser.add_argument(
+        "--jitter-ms", type=float, default=0.0, help="up to this much more in each direction, at random"
+    )
     parser.add_argument("--undelayed", action="append", default=[], metavar="PORT")
     parser.add_argument("--ready-fd", type=int, help="descriptor that gets a line once frames are forwarded")
     parser.add_argument("ports", nargs="+")

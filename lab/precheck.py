@@ -96,7 +96,7 @@ def require(probes: list[Probe]) -> None:
 
 
 def _privileges() -> Iterator[Probe]:
-    yield Probe("root", os.geteuid() == 0, "run as root, or use -i inventory/local, which needs none")
+    yield Probe("root", os.geteuid() == 0, "run as root, or use -i inventory/local, which does not need root")
     if os.geteuid() != 0:
         return
     yield Probe("the machine's own user namespace", _init_user_namespace(), "a rootless container can't boot hosts")

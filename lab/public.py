@@ -25,7 +25,7 @@ def add_spare(paths: Paths) -> bool:
     if SPARE.name in state.addresses:
         return False
     if SPARE.address in state.addresses.values():
-        raise LabError(f"{SPARE.address} is taken by a host that moved; move that one elsewhere first")
+        raise LabError(f"{SPARE.address} is used by a host that moved; move that host elsewhere first")
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(_remove_spare, paths, state)
         state.addresses[SPARE.name] = SPARE.address
@@ -86,10 +86,10 @@ def free_address(state: State, name: str, address: str) -> str:
     try:
         wanted = IPv4Address(address)
     except AddressValueError as error:
-        raise ValueError(f"{address!r} is no IPv4 address") from error
+        raise ValueError(f"{address!r} is not an IPv4 address") from error
     segment = IPv4Network(PUBLIC_NETWORK)
     if wanted not in segment or wanted in (segment.network_address, segment.broadcast_address):
-        raise ValueError(f"{wanted} is no address of the public segment, {PUBLIC_NETWORK}")
+        raise ValueError(f"{wanted} is not an address of the public segment, {PUBLIC_NETWORK}")
     owners = {GATEWAY: "the gateway", PACKAGES: "the package forwarder"}
     owners |= {router.public: router.name for router in ROUTERS}
     owners |= {each.address: each.name for each in state.hosts if each.name != name}

@@ -114,7 +114,7 @@ class Inventory:
             one = self._peer(a or b or "")
             others = [*one.dials, *(peer.name for peer in self.peers if one.name in peer.dials)]
             if not others:
-                raise UsageProblem(f"{one.name} dials nobody and nobody dials it; name the other peer too")
+                raise UsageProblem(f"{one.name} dials no peer and no peer dials it; name the other peer too")
             other = self._peer(others[0])
             return (one, other) if one.dials else (other, one)
         for peer in self.peers:

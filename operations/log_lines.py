@@ -115,4 +115,6 @@ def since(text: str, now: float) -> float:
             moment = moment.replace(tzinfo=UTC)
         return moment.timestamp()
     except (ValueError, OverflowError):
-        raise UsageProblem(f"--since {text!r} is no time: say 30s, 10min, 2h, 3d, or 2026-11-23 10:00 (UTC)") from None
+        raise UsageProblem(
+            f"--since {text!r} is not a time: say 30s, 10min, 2h, 3d, or 2026-11-23 10:00 (UTC)"
+        ) from None

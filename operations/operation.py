@@ -129,7 +129,7 @@ def _carry_out(
     source, limit = options.pop("inventory"), options.pop("timeout")
     try:
         if isinstance(context, Connection):
-            raise UsageProblem("hosts come from the inventory: say --host NAME after the task, not -H before it")
+            raise UsageProblem("hosts come from the inventory: use --host NAME after the task, not -H before it")
         typed = None if limit is None else number(limit, "--timeout", least=0.1, most=LONGEST)
         body(Call(report, typed or timeout, typed, report.dry_run, source), *given, **options)
     except OperationProblem as problem:
@@ -153,5 +153,5 @@ def number(text: str, name: str, *, least: float, most: float, whole: bool = Fal
         value = math.nan
     if not least <= value <= most or (whole and value != int(value)):
         kind = "whole number" if whole else "number"
-        raise UsageProblem(f"{name} {text!r} is no {kind} from {least:g} to {most:g}")
+        raise UsageProblem(f"{name} {text!r} is not a {kind} from {least:g} to {most:g}")
     return value

@@ -40,7 +40,7 @@ def read(evidence: Path, run: str | None) -> Run:
         directory = find(evidence, run).resolve()
         story = story_of(directory)
     except (RunError, BundleError) as error:
-        raise UsageProblem(str(error).removesuffix(", or say where its runs are: --evidence DIR")) from None
+        raise UsageProblem(str(error).removesuffix(", or give the directory of its runs: --evidence DIR")) from None
     report = _report(directory)
     shown = f"  {_again(directory, 'not judged yet')}\n" if report is None else _table(directory, report)
     logs = {path.stem: path.read_text(encoding="utf-8").splitlines() for path in sorted(directory.glob("logs/*.log"))}
@@ -70,9 +70,9 @@ def _report(directory: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise UsageProblem(f"{directory / REPORT}: {error.strerror}") from None
     except ValueError:
-        raise UsageProblem(_again(directory, f"{REPORT} is no JSON")) from None
+        raise UsageProblem(_again(directory, f"{REPORT} is not JSON")) from None
     if not isinstance(report, dict):
-        raise UsageProblem(_again(directory, f"{REPORT} is no report"))
+        raise UsageProblem(_again(directory, f"{REPORT} is not a report"))
     return report
 
 

@@ -143,8 +143,8 @@ class SshLink(SupervisedLink):
         except paramiko.BadHostKeyException as error:
             files = " or ".join(self._settings.known_hosts)
             raise HostProblem(
-                f"{where} has another host key ({error.key.fingerprint}) than {files} says: either it was "
-                "installed anew, then remove its old line there, or somebody is in between",
+                f"{where} has another host key ({error.key.fingerprint}) than {files} says: if it was "
+                "installed again, remove its old line there; otherwise somebody may be in between",
                 self._host,
             ) from None
         except UnknownHostKey as error:
@@ -157,7 +157,7 @@ class SshLink(SupervisedLink):
         except paramiko.AuthenticationException as error:
             keys = ", ".join(self._settings.keys) or "those of ssh's agent and of ~/.ssh"
             raise HostProblem(
-                f"{where} lets nobody in with {keys}: {_reason(error)}; see ansible_user and "
+                f"{where} refuses the login with {keys}: {_reason(error)}; see ansible_user and "
                 "ansible_ssh_private_key_file",
                 self._host,
             ) from None

@@ -38,7 +38,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--allow-sources",
         action="store_true",
-        help="where no such Python is at hand, put sources into the directory for the host to build; needs gcc there",
+        help="if there is no such Python, put sources into the directory for the host to build; needs gcc there",
     )
     return parser.parse_args(argv)
 

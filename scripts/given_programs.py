@@ -76,7 +76,7 @@ def _one(given: Given, place: Path, task: Task) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Take programs that somebody else built.")
+    parser = argparse.ArgumentParser(description="Fetch programs that somebody else built.")
     parser.add_argument("--crate", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--out", type=Path, required=True, help="the directory to fill")

@@ -44,8 +44,10 @@ def obstacle(base: Path = PLACE) -> str | None:
 
 
 def main(argv: list[str] | None = None, base: Path = PLACE) -> int:
-    parser = argparse.ArgumentParser(description="Build the seed's own programs to test against.")
-    parser.add_argument("--if-possible", action="store_true", help="exit with 0 also where they can't be built here")
+    parser = argparse.ArgumentParser(
+        description="Build the programs of the first proof of concept, to test against them."
+    )
+    parser.add_argument("--if-possible", action="store_true", help="exit with 0 even if they can't be built here")
     arguments = parser.parse_args(argv)
     progress = Progress()
     if arguments.if_possible and flaw(base) is not None:

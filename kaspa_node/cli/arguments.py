@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _control(status)
     _json(status)
 
-    text = "have the running node read its configuration again, without ending sessions; SIGHUP does the same"
+    text = "make the running node read its configuration again, without ending sessions; SIGHUP does the same"
     reload = _command(commands, "reload", text)
     _timeout(reload, RELOAD_TIMEOUT)
     _control(reload)
@@ -56,9 +56,9 @@ def _parser() -> argparse.ArgumentParser:
 
     session = _command(commands, "session", "ask the running peer for a fresh session with a remote")
     session.add_argument("remote", metavar="REMOTE", help="a peer id, or the name of a configured remote")
-    session.add_argument("--run", metavar="ID", help="an id that this session's log lines carry")
+    session.add_argument("--run", metavar="ID", help="an id for this session's log lines")
     session.add_argument("--policy", choices=PATH_POLICIES, help="instead of the configured path policy")
-    text = "with an external backend, wait also until a program's connection had an answer over the path"
+    text = "with an external backend, also wait until a program's connection gets an answer over the path"
     session.add_argument("--stream", action="store_true", help=text)
     _timeout(session, SESSION_TIMEOUT)
     _control(session)
@@ -84,7 +84,7 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str
 
 
 def _config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", help="a TOML file; variables KASPA_NODE_* come before it")
+    parser.add_argument("--config", metavar="FILE", help="a TOML file; KASPA_NODE_* variables override it")
 
 
 def _control(parser: argparse.ArgumentParser) -> None:
@@ -107,11 +107,11 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and up to 86400")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0 and up to 86400")
     return seconds
 
 
 def _pings(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= MOST_PINGS):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {MOST_PINGS}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST_PINGS}")
     return int(text)

@@ -34,7 +34,7 @@ def find(evidence: Path, run: str | None) -> Path:
     runs = sorted((path.name for path in _children(evidence) if path.name != LATEST and _is_run(path)), reverse=True)
     if not runs:
         place = shown(str(evidence))
-        raise RunError(f"no run in {place}: run verify.yml first, or say where its runs are: --evidence DIR")
+        raise RunError(f"no run in {place}: run verify.yml first, or give the directory of its runs: --evidence DIR")
     if run is None or run == LATEST:
         return evidence / LATEST if _is_run(evidence / LATEST) else evidence / runs[0]
     found = [name for name in runs if name == run] or [name for name in runs if run and name.startswith(run)]

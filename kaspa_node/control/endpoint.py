@@ -59,7 +59,7 @@ def _remove_stale(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise ListenError(str(path), "there is something that is no socket", "move it away, or set `control`")
+        raise ListenError(str(path), "there is something that is not a socket", "move it away, or set `control`")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         # Non-blocking: a running server with a full backlog answers EAGAIN instead of blocking us.
         probe.setblocking(False)
@@ -95,7 +95,9 @@ def _group_id(group: str) -> int | None:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError as error:
-        raise ConfigError("control_group", group, "the settings", "is no group here", "a group of this host") from error
+        raise ConfigError(
+            "control_group", group, "the settings", "is not a group here", "a group of this host"
+        ) from error
 
 
 def _unusable(path: Path, error: OSError) -> ListenError:

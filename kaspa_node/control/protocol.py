@@ -28,7 +28,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def decode(line: bytes) -> dict[str, Any]:
@@ -38,5 +38,5 @@ def decode(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadMessage("the line is not JSON") from error
     if not isinstance(message, dict):
-        raise BadMessage("the line is no JSON object")
+        raise BadMessage("the line is not a JSON object")
     return message

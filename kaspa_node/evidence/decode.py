@@ -37,7 +37,7 @@ def as_record(where: str, value: object) -> Record:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise DecodeError("a key stands twice in one object")
+        raise DecodeError("a key is twice in one object")
     return values
 
 

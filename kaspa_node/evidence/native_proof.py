@@ -90,7 +90,7 @@ def _ends(case: Case, host: Host, label: str) -> tuple[KernelSocket, KernelSocke
 def _backend(case: Case, host: Host, label: str) -> Endpoint:
     found = measure.status(case, host, label).backend
     if found is None:
-        raise Lacking(f"{host.name} does not say where it carries streams to")
+        raise Lacking(f"{host.name} does not report the address of its backend")
     return found
 
 

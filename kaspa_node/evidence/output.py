@@ -50,7 +50,7 @@ def story_of(directory: Path) -> list[str]:
 
 
 def _reported_story(path: Path) -> list[str] | None:
-    """None if there is no report, or an old one without a story."""
+    """None if there is not a report, or an old one without a story."""
     try:
         report = parse_json(path.name, path.read_text(encoding="utf-8"))
         return list(report.list("story", as_text)) if report.present("story") else None

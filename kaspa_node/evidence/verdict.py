@@ -87,7 +87,7 @@ _PIECE_HINTS = {
     "mirror.server": _OTHER_PORTS,
 }
 _ANY_PIECE = "Run verify again; docs/verdicts.md says what this piece of proof needs."
-_ASKED_FOR = f"Nothing to do: the relay was asked for. Take the policy {PREFER_DIRECT} for a direct path."
+_ASKED_FOR = f"Nothing to do: the policy asks for the relay. Use the policy {PREFER_DIRECT} for a direct path."
 
 
 def _relayed_hint(facts: Facts) -> str:

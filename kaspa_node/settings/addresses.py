@@ -37,14 +37,14 @@ class BadValue(ValueError):
 def parse_peer_id(text: str) -> str:
     """The peer id that the text is; raises BadValue. Only ids of Ed25519 keys, in base58, are supported."""
     if text.strip() != text or not text.isascii():
-        raise BadValue(text, "is no peer id", EXPECT_PEER_ID)
+        raise BadValue(text, "is not a peer id", EXPECT_PEER_ID)
     try:
         peer_id = ID.from_base58(text)
     except ValueError as error:
-        raise BadValue(text, f"is no peer id ({error})", EXPECT_PEER_ID) from error
+        raise BadValue(text, f"is not a peer id ({error})", EXPECT_PEER_ID) from error
     # extract_public_key answers None for hashes and for damaged ids alike: only the length shows that an id was cut.
     if len(peer_id.to_bytes()) != _PEER_ID_BYTES or peer_id.extract_public_key() is None or str(peer_id) != text:
-        problem = "is no complete Ed25519 peer id" if text.startswith("12D3") else "is no Ed25519 peer id"
+        problem = "is not a complete Ed25519 peer id" if text.startswith("12D3") else "is not an Ed25519 peer id"
         raise BadValue(text, problem, EXPECT_PEER_ID)
     return text
 
@@ -103,7 +103,7 @@ def is_circuit(text: str) -> bool:
 def _split(text: str, expected: str) -> list[tuple[str, str]]:
     """(protocol, value) of each part; only the protocols of the supported forms."""
     if not text.startswith("/"):
-        raise BadValue(text, "is no multiaddr: it does not begin with /", expected)
+        raise BadValue(text, "is not a multiaddr: it does not begin with /", expected)
     first = text.split("/", 2)[1]
     if first not in _HOSTS:
         raise BadValue(text, f"begins with /{first}: only /ip4, /ip6, /dns, /dns4 and /dns6 are supported", expected)
@@ -112,7 +112,7 @@ def _split(text: str, expected: str) -> list[tuple[str, str]]:
     try:
         parts = [(protocol.name, value or "") for protocol, value in Multiaddr(text).items()]
     except MultiaddrError as error:
-        raise BadValue(text, f"is no multiaddr: {_why(error)}", expected) from error
+        raise BadValue(text, f"is not a multiaddr: {_why(error)}", expected) from error
     return parts
 
 
@@ -120,7 +120,7 @@ def _check_port(text: str, expected: str) -> None:
     """Name a bad port as such, because the library's message does not."""
     parts = text.split("/")
     if len(parts) > 4 and parts[3] == "tcp" and not (parts[4].isascii() and parts[4].isdigit() and len(parts[4]) <= 5):
-        raise BadValue(text, f"has the port {shown(parts[4])}, which is no number from 0 to 65535", expected)
+        raise BadValue(text, f"has the port {shown(parts[4])}, which is not a number from 0 to 65535", expected)
     if len(parts) > 4 and parts[3] == "tcp" and int(parts[4]) > 0xFFFF:
         raise BadValue(text, f"has the port {int(parts[4])}, which is above 65535", expected)
 
@@ -141,11 +141,11 @@ def _why(error: MultiaddrError) -> str:
 def _socket(text: str, parts: list[tuple[str, str]], expected: str, lowest_port: int = 1) -> TcpAddress:
     if len(parts) < 2 or parts[1][0] != "tcp":
         found = f"/{parts[1][0]}" if len(parts) > 1 else "nothing"
-        raise BadValue(text, f"has {found} where /tcp/PORT stands: only TCP is supported", expected)
+        raise BadValue(text, f"has {found} instead of /tcp/PORT: only TCP is supported", expected)
     (family, host), (_, port_text) = parts
     port = int(port_text)
     if port < lowest_port:
-        raise BadValue(text, "has port 0, on which nobody can be reached", expected)
+        raise BadValue(text, "has port 0, which nobody can connect to", expected)
     return TcpAddress(f"/{family}/{host}/tcp/{port}", host, port)
 
 

@@ -44,7 +44,7 @@ def integer(low: int, high: int, unit: str = "", zero: str = "") -> Kind:
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise BadValue(value, "is no whole number", expected)
+            raise BadValue(value, "is not a whole number", expected)
         if not low <= value <= high:
             raise BadValue(value, "is out of range", expected)
         return value
@@ -128,7 +128,7 @@ def socket_path() -> Kind:
 
 def _path(value: object, expected: str) -> Path:
     if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
-        raise BadValue(value, "is no absolute path", expected)
+        raise BadValue(value, "is not an absolute path", expected)
     return Path(value)
 
 
@@ -190,7 +190,7 @@ def local_address() -> Kind:
 
     def check(value: object) -> LocalAddress | None:
         if not isinstance(value, str):
-            raise BadValue(value, "is no text", expected)
+            raise BadValue(value, "is not text", expected)
         return local.parse_local(value) if value else None
 
     return Kind(expected, check, str)
@@ -202,7 +202,7 @@ def remotes() -> Kind:
 
     def check(value: object) -> tuple[Remote, ...]:
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-            raise BadValue(value, "is no list of tables", expected)
+            raise BadValue(value, "is not a list of tables", expected)
         found = tuple(_remote(entry) for entry in value)
         columns: list[tuple[str, list[object]]] = [
             ("name", [r.name for r in found]),
@@ -234,7 +234,7 @@ def _remote_from_text(text: str) -> dict[str, object]:
 
 def _remote(entry: dict[str, object]) -> Remote:
     for key in entry.keys() - {"name", "peer_id", "addrs", "listen"}:
-        raise BadValue(key, "is no key of a remote", "name, peer_id, addrs, listen")
+        raise BadValue(key, "is not a key of a remote", "name, peer_id, addrs, listen")
     peer_id = entry.get("peer_id")
     if not isinstance(peer_id, str):
         raise BadValue(entry, "has no peer_id", addresses.EXPECT_PEER_ID)
@@ -244,7 +244,7 @@ def _remote(entry: dict[str, object]) -> Remote:
         raise BadValue(label, "is no name", "1 to 63 letters, digits, dots, dashes or underscores")
     listen = entry.get("listen")
     if not isinstance(listen, str | None):
-        raise BadValue(listen, "is no text", local.EXPECT_LOOPBACK)
+        raise BadValue(listen, "is not text", local.EXPECT_LOOPBACK)
     at = None if listen is None else local.parse_loopback(listen)
     return Remote(label, peer_id, via_relays(peer_id, entry.get("addrs", [])), at)
 
@@ -254,7 +254,7 @@ def via_relays(peer_id: str, value: object) -> tuple[RelayAddress, ...]:
     found = []
     for relay, target in _each(value, addresses.parse_circuit, addresses.EXPECT_CIRCUIT):
         if target not in (None, peer_id):
-            raise BadValue(target, f"stands at the end of an address of {peer_id}", "the same peer id in both places")
+            raise BadValue(target, f"is at the end of an address of {peer_id}", "the same peer id in both places")
         if relay.peer_id == peer_id:
             raise BadValue(relay.addr, "is an address of the remote itself", "the address of a relay to dial through")
         found.append(relay)
@@ -263,10 +263,10 @@ def via_relays(peer_id: str, value: object) -> tuple[RelayAddress, ...]:
 
 def _strings(value: object, expected: str) -> list[str]:
     if not isinstance(value, list):
-        raise BadValue(value, "is no list", expected if expected.startswith("list of ") else f"list of {expected}")
+        raise BadValue(value, "is not a list", expected if expected.startswith("list of ") else f"list of {expected}")
     for entry in value:
         if not isinstance(entry, str):
-            raise BadValue(entry, "is no text", expected)
+            raise BadValue(entry, "is not text", expected)
     return value
 
 
@@ -276,5 +276,5 @@ def _each(value: object, parse: Callable[[str], T], expected: str) -> tuple[T, .
     found = tuple(parse(entry) for entry in entries)
     for place, entry in enumerate(entries):
         if found[place] in found[:place]:
-            raise BadValue(entry, "stands in the list twice", "each entry once")
+            raise BadValue(entry, "is in the list twice", "each entry once")
     return found

@@ -118,11 +118,13 @@ def _from_environment(role: str, known: Mapping[str, Definition], environ: Mappi
 def _unknown(role: str, key: str, value: object, origin: str, known: Iterable[str]) -> ConfigError:
     others = {name for d in definitions() if role not in d.roles for name in (d.key, d.variable)}
     if key in others:
-        return ConfigError(key, value, origin, f"is no setting of a {role}", "it in the other program's configuration")
+        return ConfigError(
+            key, value, origin, f"is not a setting of a {role}", "it in the other program's configuration"
+        )
     close = difflib.get_close_matches(key, known, n=1)
     names = f"such as {close[0]} (did you mean that?)" if close else ", ".join(sorted(known))
     expected = f"a setting of a {role}: {names}"
-    return ConfigError(key, value, origin, "is no setting", expected)
+    return ConfigError(key, value, origin, "is not a setting", expected)
 
 
 def _checked(definition: Definition, given: Given) -> Any:

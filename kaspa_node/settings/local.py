@@ -42,7 +42,9 @@ def parse_loopback(text: str) -> LocalAddress:
     """
     address = parse_local(text)
     if address.path is None and not ipaddress.ip_address(address.host).is_loopback:
-        raise BadValue(text, "is open to the network, and whoever connects there speaks as this peer", EXPECT_LOOPBACK)
+        raise BadValue(
+            text, "is open to the network, but a program that connects there speaks as this peer", EXPECT_LOOPBACK
+        )
     return address
 
 

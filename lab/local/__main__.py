@@ -92,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     start = add("up", up, "bring the lab up (or find it up)")
     start.add_argument("--mode", choices=(NAMESPACES, LOOPBACK), help="default: namespaces where they work")
     start.add_argument("--rtt-ms", type=float, default=50.0, help="between public addresses")
-    start.add_argument("--jitter-ms", type=float, default=0.0, help="up to this much more each way, at random")
+    start.add_argument("--jitter-ms", type=float, default=0.0, help="up to this much more in each direction, at random")
     add("down", down, "end every process of it")
     add("status", status, "what is up").add_argument("--json", action="store_true")
     remote = add("exec", execute, "run a command on a host")

@@ -41,7 +41,7 @@ def read(content: bytes) -> Capture:
     """Raises BadCapture. If the file ends within a packet, because its size is limited, that packet is left out."""
     order = _MAGICS.get(content[:4])
     if order is None or len(content) < _HEADER:
-        raise BadCapture("these bytes are no pcap file")
+        raise BadCapture("these bytes are not a pcap file")
     link = struct.unpack(f"{order}I", content[20:24])[0] & 0xFFFF
     place, count, flows = _HEADER, 0, Counter[Flow]()
     while place + _RECORD <= len(content):

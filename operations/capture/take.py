@@ -115,11 +115,11 @@ def take(
 
 def _taken(place: Place, recorder: Recorder) -> Taken:
     if recorder.failure is not None:
-        raise HostProblem(f"no packets can be taken: {recorder.failure}", place.name)
+        raise HostProblem(f"no packets can be captured: {recorder.failure}", place.name)
     try:
         return Taken(place, pcap.read(recorder.content), recorder.dropped, recorder.full)
     except pcap.BadCapture as error:
-        raise HostProblem(f"no packets can be taken: {error}", place.name) from None
+        raise HostProblem(f"no packets can be captured: {error}", place.name) from None
 
 
 def _enter(target: Target) -> tuple[str, ...]:

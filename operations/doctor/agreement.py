@@ -27,7 +27,7 @@ def examine(pair: Pair) -> Iterator[Finding]:
         )
     settings = pair.dialer.settings
     if settings is not None and settings.path_policy in (RELAY_ONLY, DIRECT_ONLY) and pair.path != DIRECT:
-        wants = "never punches" if settings.path_policy == RELAY_ONLY else "takes no relayed session"
+        wants = "never punches" if settings.path_policy == RELAY_ONLY else "accepts no relayed session"
         yield Finding(
             "policy",
             about,

@@ -42,7 +42,7 @@ def _backend(pair: Pair) -> Iterator[Finding]:
     yield Finding(
         "backend-down",
         frozenset({host.name}),
-        f"the external backend of {host.name} at {at} takes no connection",
+        f"the external backend of {host.name} at {at} accepts no connection",
         "; ".join(evidence),
         f"Start the program that listens at {at} on {host.name}; the next stream tries it again by itself.",
     )
@@ -67,7 +67,7 @@ def _rejected(pair: Pair) -> Iterator[Finding]:
         else:
             by = host if line.milestone is m.REJECT_SENT else other
             text = f"{by.name} rejects the Kaspa handshake"
-            remedy = "The reason is that peer's own: network, protocol version and peer id have to fit."
+            remedy = "The reason is that peer's own: network, protocol version and peer id must match."
         yield Finding("kaspa-rejected", about, text, reason, remedy)
         return
 
@@ -79,7 +79,7 @@ def _no_session(pair: Pair) -> Iterator[Finding]:
         evidence = f"state {remote.state}" + (f": {remote.reason}" if remote.reason else "")
     remedy = f"Try again: fab dial {pair.dialer.name} {pair.dialed.name}; fab logs --milestones shows how far it comes."
     if remote is not None and remote.state in _UNDER_WAY and not remote.reason:
-        remedy = "It is under way: ask again in a few seconds."
+        remedy = "It is in progress: ask again in a few seconds."
     yield Finding(
         "no-session",
         pair.about,

@@ -96,7 +96,7 @@ def _service(host: Host) -> Iterator[Finding]:
     elif service.restarts >= _RESTARTS and not (service.running and host.status is not None):
         text = f"{service.name} on {host.name} ends again and again"
         evidence = f"started again {service.restarts} times by itself, exit code {service.exit_status}{last}"
-        yield Finding("service-crashing", about, text, evidence, f"Mend what its last lines name: {logs}.")
+        yield Finding("service-crashing", about, text, evidence, f"Solve the problem in its last lines: {logs}.")
     elif service.state == "unknown":
         if host.status is None:
             remedy = f"Look why: systemctl status {service.name} on {host.name}."
@@ -114,5 +114,5 @@ def _down(host: Host, service: Service, about: frozenset[str], last: str) -> Fin
     ended = f", exit code {service.exit_status}{last}" if service.exit_status else ""
     remedy = f"Start it: fab start --host {host.name}."
     if service.exit_status == _BAD_SETTINGS:
-        remedy = f"Mend what its last line names, then start it: fab start --host {host.name}."
+        remedy = f"Solve the problem in its last line, then start it: fab start --host {host.name}."
     return Finding("service-down", about, text, f"{service.state}{ended}", remedy)

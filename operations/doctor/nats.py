@@ -35,7 +35,7 @@ class Mapping:
 
     def __str__(self) -> str:
         seen = ", ".join(f"{where} saw {end}" for where, end in self.seen)
-        return f"{self.host}: {seen or 'nobody saw its port'}"
+        return f"{self.host}: {seen or 'no host has seen its port'}"
 
 
 def mapping(facts: Facts, host: Host) -> Mapping:
@@ -84,7 +84,7 @@ def examine(pair: Pair) -> Iterator[Finding]:
     elif symmetric:
         [one] = symmetric
         [other] = [each.host for each in maps if each is not one]
-        text = f"the NAT of {one.host} is symmetric: its dials don't come from the port that {other} opens its own for"
+        text = f"the NAT of {one.host} is symmetric: its dials come from another port than the one that {other} expects"
         yield Finding("nat-symmetric", about, text, evidence, _forward(pair))
     yield from _port_not_used(pair)
     publics = {end.ip for each in maps for _, end in each.seen}
@@ -153,6 +153,6 @@ def _punch_remedy(pair: Pair, maps: list[Mapping]) -> str:
     told = ", ".join(each.host for each in maps if each.kind in (CHANGED, UNKNOWN))
     hint = f" (whether the NAT of {told} is symmetric could not be tried)" if told else ""
     return (
-        f"A firewall on the way between the two, or a NAT that forgets: see fab capture of a fresh try{hint}. "
+        f"A firewall between the two, or a NAT that forgets its mappings: use fab capture during a fresh try{hint}. "
         f"Forwarding {pair.dialed.port}/tcp to {pair.dialed.name} on its router helps in any case."
     )

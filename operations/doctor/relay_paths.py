@@ -83,7 +83,7 @@ def said(outcome: str) -> str:
 
 def _remedy(outcome: str, name: str, port: int) -> str:
     if outcome == REFUSED:
-        return f"Nobody listens there: see that the relay on {name} runs, and on port {port}: fab status."
+        return f"Nothing listens there: check that the relay on {name} runs, and on port {port}: fab status."
     if outcome == TIMEOUT:
         return f"Open {port}/tcp towards {name}: at its provider's firewall, in its own, and check the address."
     return f"Check the address of {name} in the inventory, and the route from there."
@@ -94,7 +94,7 @@ def _stranger(host: Host, relay: Host | None, at: str, about: frozenset[str]) ->
     seen = link(host, relay) if relay is not None else None
     if seen is not None and seen.reason is not None and _NO_RELAY in seen.reason:
         remedy = "Correct kaspa_relay_address or kaspa_relay_port, or stop what took the port, and deploy again."
-        yield Finding("relay-address", about, f"what answers {host.name} at {at} is no relay", seen.reason, remedy)
+        yield Finding("relay-address", about, f"what answers {host.name} at {at} is not a relay", seen.reason, remedy)
 
 
 def _firewall(pair: Pair, relay: Host) -> Iterator[Finding]:
@@ -106,7 +106,7 @@ def _firewall(pair: Pair, relay: Host) -> Iterator[Finding]:
     yield Finding(
         "relay-firewall",
         frozenset({relay.name}),
-        f"the firewall of {relay.name} shuts the relay's port {relay.port}/tcp",
-        f"ufw is active, denies what comes in, and has no rule that lets {relay.port}/tcp in",
+        f"the firewall of {relay.name} blocks the relay's port {relay.port}/tcp",
+        f"ufw is active, denies incoming connections, and has no rule that allows {relay.port}/tcp",
         f"Deploy again, or on {relay.name}: ufw allow {relay.port}/tcp.",
     )

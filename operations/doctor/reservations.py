@@ -24,9 +24,9 @@ def examine(pair: Pair) -> Iterator[Finding]:
         yield Finding(
             "not-reserving",
             frozenset({pair.dialed.name, *(relay.name for relay in pair.relays)}),
-            f"{pair.dialed.name} is set to keep no reservation, so nobody can dial it",
+            f"{pair.dialed.name} has reservations switched off, so no peer can dial it",
             "`reserve` is false in its settings",
-            "Take `reserve` (KASPA_NODE_RESERVE) out of its settings.",
+            "Remove `reserve` (KASPA_NODE_RESERVE) from its settings.",
         )
     for host in pair.peers:
         for relay in pair.relays:

@@ -27,7 +27,7 @@ def file_to_write(where: str, now: datetime) -> Path:
     if not path.parent.is_dir():
         raise UsageProblem(f"there is no directory {path.parent}; make it first: mkdir -m 700 {path.parent}")
     if not os.access(path.parent, os.W_OK):
-        raise UsageProblem(f"nobody may write to {path.parent}; name another place")
+        raise UsageProblem(f"{path.parent} can't be written to; name another place")
     return path
 
 

@@ -35,7 +35,7 @@ def passphrase(
     if not found:
         raise UsageProblem(f"the passphrase is empty: {_WAYS}")
     if new and len(found) < SHORTEST:
-        raise UsageProblem(f"the passphrase has {len(found)} characters; take at least {SHORTEST}, such as four words")
+        raise UsageProblem(f"the passphrase has {len(found)} characters; use at least {SHORTEST}, such as four words")
     return found
 
 
@@ -43,7 +43,7 @@ def _first_line(path: Path) -> str:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise UsageProblem(f"the passphrase file {path} is no text") from error
+        raise UsageProblem(f"the passphrase file {path} is not text") from error
     except OSError as error:
         raise UsageProblem(f"the passphrase file {path} can't be read: {(error.strerror or '').lower()}") from error
     return lines[0] if lines else ""

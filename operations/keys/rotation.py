@@ -82,7 +82,7 @@ def rotate(scene: Scene, node: Node) -> None:
     on_one(scene, node, lambda one, link: place.end(link, one))
     report.say(f"{survey.old} is gone from the configuration of every host; its key is destroyed")
     report.say(
-        "Whoever allows it outside this inventory has to be told; backups of keys hold the old one: fab backup-keys"
+        "Peers outside this inventory that allow it need the new id; backups of keys hold the old one: fab backup-keys"
     )
 
 
@@ -118,7 +118,7 @@ def refuse_hand_written(inventory: Inventory, old: str) -> None:
         for name in HAND_WRITTEN:
             if old in json.dumps(node.variable(name, "")):
                 raise UsageProblem(
-                    f"{inventory.source} names {old} in {name}: take it out there first, else it comes back", node.name
+                    f"{inventory.source} names {old} in {name}: remove it there first, or it comes back", node.name
                 )
 
 

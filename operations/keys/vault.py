@@ -80,7 +80,7 @@ def open_sealed(content: bytes, passphrase: str) -> Backup:
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise VaultError("it is damaged: a part of it is missing") from error
     if names != ("scrypt", "aes-256-gcm") or len(nonce) != _NONCE:
-        raise VaultError("it is damaged: it names a way of sealing that this version does not know")
+        raise VaultError("it is damaged: it names an encryption that this version does not know")
     key = _derive(passphrase, salt, head["kdf"])
     try:
         opened = json.loads(AESGCM(key).decrypt(nonce, sealed, _canonical(head)))
@@ -95,7 +95,7 @@ def _document(content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise VaultError("it is no backup of keys that `fab backup-keys` wrote")
+        raise VaultError("it is not a backup of keys from `fab backup-keys`")
     if document.get("version") != VERSION:
         raise VaultError(f"it has format version {document.get('version')!r}, and this version reads {VERSION}")
     return document

@@ -34,7 +34,7 @@ LISTED = 5
         "other": "the peer at its other end",
         "seconds": f"how long (default: {SECONDS})",
         "megabytes": f"how much at each place at most (default: {MEGABYTES})",
-        "pings": "send so many Kaspa pings each way over it meanwhile",
+        "pings": "send this many Kaspa pings over it in each direction",
     },
 )
 def capture(
@@ -93,11 +93,11 @@ def _choose(call: Call, session: str, other: str) -> Session | None:
         return None
     known = "; ".join(each.told for each in standing[:LISTED]) or "none"
     if other:
-        raise UsageProblem(f"no session between {session} and {other} stands; fab dial makes one; standing: {known}")
+        raise UsageProblem(f"there is no session between {session} and {other}; fab dial makes one; sessions: {known}")
     if session in call.inventory.nodes:
-        raise UsageProblem(f"{session} is a host: name the peer at the other end too, or a session; standing: {known}")
+        raise UsageProblem(f"{session} is a host: name the peer at the other end too, or a session; sessions: {known}")
     problem = f"{len(found)} sessions begin with" if found else "no session"
-    raise UsageProblem(f"{problem} {session!r}; standing: {known}")
+    raise UsageProblem(f"{problem} {session!r}; sessions: {known}")
 
 
 def _targets(inventory: Inventory, around: Surroundings, places: dict[str, Place]) -> list[Target]:

@@ -24,7 +24,7 @@ PASSPHRASE = "a file whose first line is the passphrase"
 def backup_keys(call: Call, to: str | None = None, host: str | None = None, passphrase_file: str | None = None) -> None:
     """Save the keys of the hosts in one file, encrypted with a passphrase."""
     if not to:
-        raise UsageProblem("say where the backup goes: --to FILE or --to DIRECTORY")
+        raise UsageProblem("name the file of the backup: --to FILE or --to DIRECTORY")
     now = datetime.now(UTC)
     file = backup.file_to_write(to, now)
     nodes = call.inventory.some(host)
@@ -53,7 +53,7 @@ def backup_keys(call: Call, to: str | None = None, host: str | None = None, pass
     help={
         "from_": "the file that backup-keys wrote",
         "host": "only these hosts, with commas",
-        "replace": "also where a host has another key, which is lost then",
+        "replace": "also if a host has another key, which is then lost",
         "passphrase_file": PASSPHRASE,
     },
 )
@@ -107,4 +107,6 @@ def _put_back(call: Call, nodes: list[Node], keys: dict[str, vault.Entry]) -> No
             call.report.say(f"{name}: runs as {running}" if running else f"{name}: deploy.yml will use this key")
     call.report.problems_of(outcome)
     if nodes:
-        call.report.say("Others may know these hosts by other keys; deploy tells them: ansible-playbook deploy.yml")
+        call.report.say(
+            "Other hosts may have other keys of these hosts on record; deploy updates them: ansible-playbook deploy.yml"
+        )

@@ -27,7 +27,7 @@ GRACE = 20.0
     timeout=READ_SECONDS,
     help={
         "host": "only these hosts, with commas",
-        "follow": "go on with what comes, until Ctrl-C or --timeout; with --json a line each",
+        "follow": "show new lines until Ctrl-C or --timeout; with --json one line for each",
         "milestones": "only milestones, by name and without their fields",
         "since": "only lines since then: 30s, 10min, 2h, 3d ago, or 2026-11-23 10:00 (UTC)",
         "lines": f"the newest N of each host (default: {DEFAULT_LINES}; with --since all)",

@@ -287,7 +287,7 @@ def look_lost(evidence: Evidence) -> None:
 
 
 def look_in_vain(evidence: Evidence) -> None:
-    during(evidence, "server")["error"] = f"no session stands on connection {conn(evidence)} after 60 s"
+    during(evidence, "server")["error"] = f"there is no session on connection {conn(evidence)} after 60 s"
 
 
 def journal_lost(evidence: Evidence) -> None:

@@ -40,7 +40,7 @@ CASES: list[tuple[Doctor, str]] = [
     (doctors.nothing_of_the_program, "native.server: server said nothing of kaspa-native-server during the session"),
     (doctors.door_unknown, "client does not say where it listens for server"),
     (doctors.door_of_unix, "client does not say where it listens for server"),
-    (doctors.backend_unknown, "native.server: server does not say where it carries streams to"),
+    (doctors.backend_unknown, "native.server: server does not report the address of its backend"),
     (doctors.silent_socket, "native.client: kaspa-native-client on client sent 0 bytes and received 0; a Kaspa"),
     (doctors.uncounted_socket, "native.client: client: the socket of kaspa-native-client has no byte counts"),
     (doctors.ends_count_differently, "native.client: client: the two ends of the socket of kaspa-native-client count"),

@@ -51,10 +51,10 @@ def test_an_inventory_without_the_groups_is_no_success(tmp_path: Path, playbook:
     [
         ({"a": {"kaspa_peer_dials": ["b"]}}, "a dials b, which is not in the group peers"),
         ({"a": {"kaspa_peer_dials": ["a"]}}, "a dials itself"),
-        ({"a": {"kaspa_peer_dials": "b"}, "b": {}}, "a: kaspa_peer_dials is 'b', which is no list; write [b]"),
-        ({"a": {"kaspa_peer_port": 70000}}, "a: kaspa_peer_port is 70000, which is no port"),
-        ({"a": {"kaspa_peer_port": "many"}}, "a: kaspa_peer_port is 'many', which is no whole number"),
-        ({"a": {"kaspa_peer_netwrk": "simnet"}}, "a: kaspa_peer_netwrk is no variable of any role; did you mean"),
+        ({"a": {"kaspa_peer_dials": "b"}, "b": {}}, "a: kaspa_peer_dials is 'b', which is not a list; write [b]"),
+        ({"a": {"kaspa_peer_port": 70000}}, "a: kaspa_peer_port is 70000, which is not a port"),
+        ({"a": {"kaspa_peer_port": "many"}}, "a: kaspa_peer_port is 'many', which is not a whole number"),
+        ({"a": {"kaspa_peer_netwrk": "simnet"}}, "a: kaspa_peer_netwrk is not a variable of any role; did you mean"),
         (
             {"a": {"kaspa_peer_dials": ["b"], "kaspa_peer_backend": "external"}, "b": {}},
             "a dials b for an external backend, and no program could reach it there; say where to listen for them",

@@ -129,7 +129,7 @@ def test_another_host_key_than_the_known_one(settings: ConnectionSettings, serve
     server.host_key = key(make_key(tmp_path / "another"))
     said = refused(settings)
     assert said.startswith(f"vps: admin@127.0.0.1:{settings.port} has another host key (SHA256:")
-    assert said.endswith("then remove its old line there, or somebody is in between")
+    assert said.endswith("otherwise somebody may be in between")
 
 
 def test_a_host_key_that_nobody_knows(settings: ConnectionSettings, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_host_key_that_nobody_knows(settings: ConnectionSettings, tmp_path: Pa
 def test_a_login_key_that_is_not_let_in(settings: ConnectionSettings, tmp_path: Path) -> None:
     other = make_key(tmp_path / "other")
     said = refused(replace(settings, keys=(str(other),)))
-    assert said.startswith(f"vps: admin@127.0.0.1:{settings.port} lets nobody in with {other}: ")
+    assert said.startswith(f"vps: admin@127.0.0.1:{settings.port} refuses the login with {other}: ")
     assert said.endswith("see ansible_user and ansible_ssh_private_key_file")
 
 

@@ -108,7 +108,8 @@ def test_a_login_key_that_is_not_let_in(task: str, capsys: pytest.CaptureFixture
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
     option = inventory(tmp_path, ansible_ssh_private_key_file=str(key))
     assert told(capsys, task, tmp_path, option) == {
-        f"root@HOST lets nobody in with {key}: Authentication failed; see ansible_user and ansible_ssh_private_key_file"
+        f"root@HOST refuses the login with {key}: Authentication failed; "
+        "see ansible_user and ansible_ssh_private_key_file"
     }
 
 
@@ -144,10 +145,10 @@ def test_an_unknown_session_names_the_known_ones() -> None:
     assert done.code == 2
     (line,) = done.complaints
     assert re.fullmatch(
-        r"no session '0123456789abcdef\.1'; standing: [0-9a-f]{16}\.\d+ \(client and server, direct\)", line
+        r"no session '0123456789abcdef\.1'; sessions: [0-9a-f]{16}\.\d+ \(client and server, direct\)", line
     )
 
 
 def test_a_host_alone_is_no_session() -> None:
     (line,) = fab("capture", "client").complaints
-    assert line.startswith("client is a host: name the peer at the other end too, or a session; standing: ")
+    assert line.startswith("client is a host: name the peer at the other end too, or a session; sessions: ")

@@ -103,7 +103,7 @@ def test_relay_port_blocked_by_its_firewall() -> None:
         scenes.restart("client", until_reserved=False)
         found, pair = cause(1, "nothing")
     assert found == ["relay-firewall"]
-    assert pair["why"] == "the firewall of relay shuts the relay's port 4011/tcp"
+    assert pair["why"] == "the firewall of relay blocks the relay's port 4011/tcp"
     assert kinds(pair, "consequence")[:2] == ["relay-unreachable", "relay-unreachable"]
     assert pair["findings"][1]["evidence"] == "TCP from server: gave no answer"
 

@@ -66,7 +66,7 @@ def kaspa_backend_problems(groups: Mapping[str, Any], hostvars: Mapping[str, Any
         found += [f"{name} {problem}" for problem in _of_native(variables)]
     for name in groups.get("relays", []):
         if hostvars[name].get("kaspa_native_programs"):
-            found.append(f"{name} is a relay and has kaspa_native_programs; native programs stand beside peers")
+            found.append(f"{name} is a relay and has kaspa_native_programs; native programs are for peers")
     return found
 
 

@@ -103,7 +103,7 @@ def kaspa_inventory_problems(groups: Mapping[str, Any], hostvars: Mapping[str, A
     for name in peers:
         for other in hostvars[name].get("kaspa_peer_dials") or []:
             if other == name:
-                found.append(f"{name} dials itself; take it out of its kaspa_peer_dials")
+                found.append(f"{name} dials itself; remove it from its kaspa_peer_dials")
             elif other not in peers:
                 found.append(
                     f"{name} dials {other}, which is not in the group peers; its kaspa_peer_dials names hosts of it"

@@ -67,7 +67,7 @@ def kaspa_settings_back(kept: str, present: str) -> dict[str, Any]:
     try:
         then, today = tomllib.loads(kept), tomllib.loads(present)
     except tomllib.TOMLDecodeError as error:
-        raise AnsibleFilterError(f"a configuration file is no TOML: {error}") from error
+        raise AnsibleFilterError(f"a configuration file is not TOML: {error}") from error
     return {name: today.get(name, value) if name in TODAYS else value for name, value in then.items()}
 
 

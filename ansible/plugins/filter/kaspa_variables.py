@@ -35,8 +35,8 @@ def kaspa_key_problems(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> lis
         if peer_id:
             owners.setdefault(peer_id, []).append(host)
     return [
-        f"{' and '.join(names)} have one key, that of {peer_id}: neither can be told from the other; on all of them "
-        "but one, move identity.key away from the node's state directory and deploy again"
+        f"{' and '.join(names)} have the same key, that of {peer_id}: other hosts can't distinguish "
+        "them; on all of them except one, move identity.key away from the node's state directory and deploy again"
         for peer_id, names in owners.items()
         if len(names) > 1
     ]
@@ -69,7 +69,7 @@ def _of_host(host: str, variables: Mapping[str, Any], known: Mapping[str, Mappin
         elif name.startswith(prefixes) and name not in OWN_FACTS:
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             remedy = f"did you mean {close[0]}?" if close else "the roles' README files list them"
-            yield f"{host}: {name} is no variable of any role; {remedy}"
+            yield f"{host}: {name} is not a variable of any role; {remedy}"
 
 
 def _of_value(name: str, option: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
@@ -79,7 +79,7 @@ def _of_value(name: str, option: Mapping[str, Any], variables: Mapping[str, Any]
         return None
     value = variables[name]
     if kind == "list" and not (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
-        return f"{name} is {value!r}, which is no list; write [{value}]"
+        return f"{name} is {value!r}, which is not a list; write [{value}]"
     if kind == "dict" and not isinstance(value, Mapping):
         return f"{name} is {value!r}, which maps nothing; write {{NAME: VALUE}}"
     for each in (value if kind == "list" else [value]) if choices else ():
@@ -88,9 +88,9 @@ def _of_value(name: str, option: Mapping[str, Any], variables: Mapping[str, Any]
     if kind == "int":
         whole = not isinstance(value, bool) and re.fullmatch(r"-?[0-9]{1,18}", str(value)) is not None
         if not whole:
-            return f"{name} is {value!r}, which is no whole number; write one"
+            return f"{name} is {value!r}, which is not a whole number; write one"
         if name in PORTS and not 1 <= int(value) <= 0xFFFF:
-            return f"{name} is {value!r}, which is no port; write a number from 1 to 65535"
+            return f"{name} is {value!r}, which is not a port; write a number from 1 to 65535"
     return None
 
 

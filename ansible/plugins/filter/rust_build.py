@@ -96,7 +96,7 @@ def _content(path: Path) -> bytes:
 def _program(name: str, content: bytes) -> dict[str, str]:
     """Of an ELF program: arch, libc (glibc, musl, or none if it is static), needs (the newest glibc symbols)."""
     if content[:6] != b"\x7fELF\x02\x01":
-        raise AnsibleFilterError(f"{name} is no 64-bit program for Linux")
+        raise AnsibleFilterError(f"{name} is not a 64-bit program for Linux")
     try:
         (machine,) = struct.unpack_from("<H", content, 18)
         loader = _loader(content)

@@ -35,7 +35,7 @@ class Seen:
 def lacking(seen: Seen, conn: str) -> str:
     """What is still missing of a session on the connection `conn`; "" if it is up and every program reported it."""
     if not any(row.get("conn") == conn and row.get("state") in STANDING for row in seen.sessions):
-        return f"no session stands on connection {conn}"
+        return f"there is no session on connection {conn}"
     if not seen.unit:
         return ""
     ours, theirs = _lines(read_journal, seen.journal), _lines(read_kaspad_journal, seen.log)

@@ -19,7 +19,7 @@ from ansible.module_utils.kaspa_service import command
 
 DOCUMENTATION = r"""
 module: kaspa_host_facts
-short_description: Know a host before it is changed
+short_description: Gather facts about a host before it is changed
 description:
   - Changes nothing and needs nothing but Python. It reads all at once what single modules would take many round
     trips for.

@@ -34,7 +34,7 @@ options:
 """
 
 RETURN = r"""
-state: {type: str, returned: always, description: "running, done, failed, or gone (nobody knows how it ended)"}
+state: {type: str, returned: always, description: "running, done, failed, or gone (it is not known how it ended)"}
 lines: {type: list, returned: always, description: New lines of its output.}
 offset: {type: int, returned: always, description: Where to read on.}
 why: {type: str, returned: always, description: "How it ended, where that was not well."}
@@ -58,7 +58,7 @@ _MEANINGS = {
 def judged(properties: Properties) -> tuple[str, str]:
     """State and reason, from the properties of the unit."""
     if properties.get("LoadState") != "loaded":
-        return "gone", "nobody knows how it ended; was the host rebooted?"
+        return "gone", "it is not known how it ended; was the host rebooted?"
     if properties.get("ActiveState") == "failed":
         result = properties.get("Result", "")
         return "failed", _MEANINGS.get(result, f"exit code {properties.get('ExecMainStatus', 'unknown')}")
@@ -129,7 +129,7 @@ class Job:
         log, found = Path(self._wanted["log"]), self.properties()
         if judged(found)[0] == "running":
             if found.get("Description") != self._description:
-                raise OSError(f"another {self._unit} is under way; wait for it, or: systemctl stop {self._unit}")
+                raise OSError(f"another {self._unit} is running; wait for it, or: systemctl stop {self._unit}")
             return backlog(log)
         self.forget()
         log.write_bytes(b"")

@@ -14,7 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: kaspa_release
-short_description: Put an installed release in use
+short_description: Switch to an installed release
 description:
   - The link that names the release in use is changed at once, never missing in between.
   - The files that the release before ran with are copied into its own directory C(kept), so that they go and stay with

@@ -21,7 +21,7 @@ else:
 
 DOCUMENTATION = r"""
 module: kaspa_reload
-short_description: Have a node read its configuration again
+short_description: Make a node read its configuration again
 description:
   - The node compares its configuration with what it goes by, and applies what differs without ending sessions; where
     that can't be, it applies nothing. So the node is brought to its configuration whatever an earlier run has left.
@@ -30,7 +30,7 @@ description:
 options:
   control: {type: path, required: true, description: The node's control socket.}
   timeout: {type: int, default: 15, description: Seconds in which a node that runs must answer.}
-  manager: {type: str, choices: [systemd, process], default: systemd, description: Who runs the service.}
+  manager: {type: str, choices: [systemd, process], default: systemd, description: What runs the service.}
   service: {type: str, required: true, description: The service.}
   directory: {type: path, description: Where a plain process has its record.}
 """

@@ -32,7 +32,7 @@ options:
   host: {type: str, required: true, description: The name of the host in the inventory.}
   label: {type: str, required: true, description: "The snapshot's name, such as C(before)."}
   controller_time: {type: float, required: true, description: "What the controller's clock shows, as Unix time, now."}
-  manager: {type: str, choices: [systemd, process], default: systemd, description: Who runs the service.}
+  manager: {type: str, choices: [systemd, process], default: systemd, description: What runs the service.}
   service: {type: str, required: true, description: "The service, C(kaspa-relay) or C(kaspa-peer)."}
   directory: {type: path, description: Where a plain process has its log.}
   control: {type: path, required: true, description: The node's control socket.}

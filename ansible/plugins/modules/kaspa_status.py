@@ -40,7 +40,7 @@ options:
     default: []
     description: Peer ids that a relay has to hold reservations of, and a peer ready sessions with, besides.
   timeout: {type: int, default: 30, description: Seconds to wait.}
-  manager: {type: str, choices: [systemd, process], default: systemd, description: Who runs the service.}
+  manager: {type: str, choices: [systemd, process], default: systemd, description: What runs the service.}
   service: {type: str, required: true, description: The service.}
   directory: {type: path, description: Where a plain process has its log.}
 """

@@ -21,8 +21,8 @@ NOTHING = {"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dea
         ({**FAILED, "Result": "exit-code", "ExecMainStatus": "101"}, "failed", "exit code 101"),
         ({**FAILED, "Result": "oom-kill"}, "failed", "the kernel ended it for want of memory; compile"),
         ({**FAILED, "Result": "timeout"}, "failed", "it took too long and was stopped"),
-        (NOTHING, "gone", "nobody knows how it ended"),
-        ({}, "gone", "nobody knows how it ended"),
+        (NOTHING, "gone", "it is not known how it end"),
+        ({}, "gone", "it is not known how it end"),
     ],
 )
 def test_how_a_job_is_doing(properties: dict[str, str], state: str, why: str) -> None:
@@ -117,7 +117,7 @@ def test_a_job_that_runs_already_is_followed(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_another_job_of_that_name_is_not_disturbed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     it, systemd = job(monkeypatch, tmp_path, {**RUNNING, "Description": "build of something else"})
-    with pytest.raises(OSError, match=r"another build\.service is under way; wait for it, or: systemctl stop build"):
+    with pytest.raises(OSError, match=r"another build\.service is running; wait for it, or: systemctl stop build"):
         it.begin()
     assert not systemd.started
 

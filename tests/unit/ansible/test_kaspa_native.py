@@ -20,7 +20,7 @@ ROW = {"conn": CONN, "state": "carried"}
 def test_a_session_of_an_embedded_peer_stands_when_it_is_ready() -> None:
     assert kaspa_native.lacking(Seen([{"conn": CONN, "state": "ready"}], "", "", False, ""), CONN) == ""
     for rows in ([], [{"conn": CONN, "state": "handshake"}], [{"conn": "other", "state": "ready"}]):
-        assert kaspa_native.lacking(Seen(rows, "", "", False, ""), CONN) == f"no session stands on connection {CONN}"
+        assert kaspa_native.lacking(Seen(rows, "", "", False, ""), CONN) == f"there is no session on connection {CONN}"
 
 
 def test_a_native_program_has_to_say_that_it_is_connected() -> None:
@@ -42,11 +42,11 @@ def test_waiting_ends_with_the_session() -> None:
 def test_waiting_ends_with_the_program() -> None:
     gone = Seen([], "", "kaspa-native-client", False, "")
     said = kaspa_native.wait(lambda: gone, CONN, 60, lambda: 0.0, lambda: None)
-    assert said == f"kaspa-native-client does not run; no session stands on connection {CONN}"
+    assert said == f"kaspa-native-client does not run; there is no session on connection {CONN}"
 
 
 def test_waiting_ends_in_time() -> None:
     clock = itertools.count(0.0, 20.0)
     nothing = Seen([], "", "kaspa-native-client", True, "")
     said = kaspa_native.wait(lambda: nothing, CONN, 60, lambda: next(clock), lambda: None)
-    assert said == f"no session stands on connection {CONN} after 60 s"
+    assert said == f"there is no session on connection {CONN} after 60 s"

@@ -68,7 +68,7 @@ def test_a_remote_that_is_new_since_then_stays() -> None:
 
 
 def test_a_damaged_configuration_is_named_as_such() -> None:
-    with pytest.raises(AnsibleFilterError, match="is no TOML"):
+    with pytest.raises(AnsibleFilterError, match="is not TOML"):
         kaspa_rollback.kaspa_settings_back("=", "")
 
 

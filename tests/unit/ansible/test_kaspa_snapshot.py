@@ -182,7 +182,7 @@ def test_a_session_of_an_embedded_peer_is_waited_for_without_starting_anything(s
 def test_a_session_that_never_stood_is_an_incomplete_look(started: list[list[str]]) -> None:
     wanted = {**WANTED, "native": NATIVE, "session": {"conn": "0" * 16, "start": False, "timeout": 0}}
     error = kaspa_snapshot.take(wanted)["snapshot"]["error"]
-    assert error == f"no session stands on connection {'0' * 16} after 0 s"
+    assert error == f"there is no session on connection {'0' * 16} after 0 s"
 
 
 def test_a_program_that_can_not_be_started_is_said(monkeypatch: pytest.MonkeyPatch, started: list[list[str]]) -> None:

@@ -22,11 +22,15 @@ def test_variables_that_are_well() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("kaspa_peer_port", "abc", "a: kaspa_peer_port is 'abc', which is no whole number; write one"),
-        ("kaspa_peer_port", True, "a: kaspa_peer_port is True, which is no whole number; write one"),
-        ("kaspa_relay_port", 99999, "a: kaspa_relay_port is 99999, which is no port; write a number from 1 to 65535"),
-        ("kaspa_relay_port", "0", "a: kaspa_relay_port is '0', which is no port; write a number from 1 to 65535"),
-        ("kaspa_peer_dials", "server", "a: kaspa_peer_dials is 'server', which is no list; write [server]"),
+        ("kaspa_peer_port", "abc", "a: kaspa_peer_port is 'abc', which is not a whole number; write one"),
+        ("kaspa_peer_port", True, "a: kaspa_peer_port is True, which is not a whole number; write one"),
+        (
+            "kaspa_relay_port",
+            99999,
+            "a: kaspa_relay_port is 99999, which is not a port; write a number from 1 to 65535",
+        ),
+        ("kaspa_relay_port", "0", "a: kaspa_relay_port is '0', which is not a port; write a number from 1 to 65535"),
+        ("kaspa_peer_dials", "server", "a: kaspa_peer_dials is 'server', which is not a list; write [server]"),
         (
             "kaspa_peer_network",
             "mainet",
@@ -42,11 +46,11 @@ def test_variables_that_are_well() -> None:
             ["server", "miner"],
             "a: kaspa_native_programs is 'miner'; it can be server, client",
         ),
-        ("kaspa_peer_dial", ["b"], "a: kaspa_peer_dial is no variable of any role; did you mean kaspa_peer_dials?"),
+        ("kaspa_peer_dial", ["b"], "a: kaspa_peer_dial is not a variable of any role; did you mean kaspa_peer_dials?"),
         (
             "kaspa_relay_of_mine",
             1,
-            "a: kaspa_relay_of_mine is no variable of any role; the roles' README files list them",
+            "a: kaspa_relay_of_mine is not a variable of any role; the roles' README files list them",
         ),
     ],
 )
@@ -73,5 +77,5 @@ def test_two_hosts_with_one_key() -> None:
     fresh: dict[str, Any] = {"ansible_facts": {"kaspa_host": {"recorded": {}}}}
     hosts = {"a": known, "b": fresh, "c": recorded, "d": {"kaspa_node_peer_id": "12D3KooWother"}, "e": {}}
     (problem,) = kaspa_variables.kaspa_key_problems(hosts, list(hosts))
-    assert problem.startswith(f"a and c have one key, that of {ID}")
+    assert problem.startswith(f"a and c have the same key, that of {ID}")
     assert kaspa_variables.kaspa_key_problems(hosts, ["a", "b", "d", "e"]) == []

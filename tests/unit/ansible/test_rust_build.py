@@ -79,7 +79,7 @@ def test_a_static_program_runs_with_any_libc(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"#!/bin/sh\n", "a is no 64-bit program for Linux"),
+        (b"#!/bin/sh\n", "a is not a 64-bit program for Linux"),
         (elf()[:70], "a is damaged"),
         (elf(versions=("GLIBC_2.34",))[:-40], "a is damaged"),
     ],

@@ -72,7 +72,7 @@ NEWEST = ", ".join(reversed(RUNS[2:]))
         (["2026"], f'7 runs begin with "2026": {NEWEST} and 2 more'),
         (
             ["--evidence", "/nowhere"],
-            'no run in "/nowhere": run verify.yml first, or say where its runs are: --evidence',
+            'no run in "/nowhere": run verify.yml first, or give the directory of its runs: --evidence',
         ),
         (["--evidence", "evidence/20261124-notes.txt"], 'no runs in "evidence/20261124-notes.txt": Not a directory'),
     ],

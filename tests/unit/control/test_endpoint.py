@@ -75,7 +75,7 @@ def test_another_programs_live_socket_is_left_alone(path: Path) -> None:
 
 def test_what_is_no_socket_is_left_alone(path: Path) -> None:
     path.write_text("precious")
-    with pytest.raises(ListenError, match="no socket"), listening(path):
+    with pytest.raises(ListenError, match="not a socket"), listening(path):
         pass
     assert path.read_text() == "precious"
 

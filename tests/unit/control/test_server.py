@@ -148,7 +148,7 @@ async def test_what_ends_the_process_is_not_hidden(path: Path) -> None:
     [
         (b"hello\n", "not JSON"),
         (b"\xff\xfe\n", "not JSON"),
-        (b"[1]\n", "no JSON object"),
+        (b"[1]\n", "not a JSON object"),
         (b"\n", "not JSON"),
         (b"{}\n{}\n", "more than one line"),
         (b'{"do":"' + b"x" * protocol.MAX_REQUEST + b'"}\n', "exceeds 65536 bytes"),

@@ -269,7 +269,7 @@ def test_why_a_session_is_relayed(punch_reason: str | None, fallback: str | None
     assert judged(evidence)["reason"] == f"The handshake works over the relay: {expected}"
 
 
-ASKED_FOR = "Nothing to do: the relay was asked for."
+ASKED_FOR = "Nothing to do: the policy asks for the relay."
 OPEN_A_PORT = "Open 4012/tcp towards one of the peers"
 
 

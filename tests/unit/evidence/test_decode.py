@@ -15,7 +15,7 @@ from kaspa_node.evidence.decode import DecodeError, as_integer, as_text, parse_j
         ("", "f: not JSON: "),
         ("[]", "f: expected an object, found list"),
         ("null", "f: expected an object, found nothing"),
-        ('{"a": 1, "a": 2}', "f: a key stands twice in one object"),
+        ('{"a": 1, "a": 2}', "f: a key is twice in one object"),
         ('{"a": NaN}', "f: NaN is not a JSON number"),
         ('{"a": ' + "[" * 100_000, "f: nested too deeply"),
         ('{"a": ' + "9" * 5000 + "}", "f: not JSON: "),

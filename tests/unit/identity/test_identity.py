@@ -160,7 +160,7 @@ def test_root_may_look_at_a_services_key_but_not_at_one_slipped_into_its_directo
         (encode(SEED)[:-1], "damaged"),
         (encode(SEED) + b"\x00", "damaged"),
         (encode(SEED)[:-1] + b"\x00", "its public key is not that of its private key"),
-        (b"\x08\x01\x12\x10" + SEED[:16], "16 bytes of key where 64 belong"),
+        (b"\x08\x01\x12\x10" + SEED[:16], "16 bytes of key instead of 64"),
         (b"\x08\x01", "damaged"),
         (b"\x12\x40" + SEED * 2, "damaged"),
         (encode(SEED) + b"\x1a\x80\x40" + b"x" * 8192, "damaged"),

@@ -21,10 +21,10 @@ def test_a_free_address_or_its_own_can_be_had(address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "problem"),
     [
-        ("moon", "'moon' is no IPv4 address"),
-        ("2001:db8::1", "'2001:db8::1' is no IPv4 address"),
-        ("10.1.0.9", "10.1.0.9 is no address of the public segment, 203.0.113.0/24"),
-        ("203.0.113.255", "203.0.113.255 is no address of the public segment, 203.0.113.0/24"),
+        ("moon", "'moon' is not an IPv4 address"),
+        ("2001:db8::1", "'2001:db8::1' is not an IPv4 address"),
+        ("10.1.0.9", "10.1.0.9 is not an address of the public segment, 203.0.113.0/24"),
+        ("203.0.113.255", "203.0.113.255 is not an address of the public segment, 203.0.113.0/24"),
         ("203.0.113.1", "203.0.113.1 is taken by the gateway"),
         ("203.0.113.80", "203.0.113.80 is taken by the package forwarder"),
         ("203.0.113.20", "203.0.113.20 is taken by nat-client"),

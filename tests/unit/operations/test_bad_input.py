@@ -46,13 +46,13 @@ def test_no_inventory(task: str, capsys: pytest.CaptureFixture[str], tmp_path: P
 @pytest.mark.parametrize("task", [*TASKS, *ON_CONTROLLER])
 def test_a_time_limit_that_is_none(task: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     typed = words(task, "client", tmp_path) if task in ON_HOST else [task]
-    assert complaint(capsys, *typed, "--timeout", "soon") == "--timeout 'soon' is no number from 0.1 to 86400"
+    assert complaint(capsys, *typed, "--timeout", "soon") == "--timeout 'soon' is not a number from 0.1 to 86400"
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "1e9", ""])
 def test_seconds_that_are_none(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = complaint(capsys, "status", f"--timeout={seconds}")
-    assert said == f"--timeout '{seconds}' is no number from 0.1 to 86400"
+    assert said == f"--timeout '{seconds}' is not a number from 0.1 to 86400"
 
 
 @pytest.mark.parametrize("task", [*TASKS, *ON_CONTROLLER])
@@ -95,16 +95,16 @@ def test_an_inventory_that_is_none(content: str, said: str, capsys: pytest.Captu
         ("dial client server --policy fastest", "--policy 'fastest' is none of prefer-direct, direct-only, relay-only"),
         ("dial client server --timeout 601", "--timeout 601 is more than the 600 s that a dial may take"),
         ("capture client relay", "relay is a relay, not a peer; peers are server, client"),
-        ("capture client server --seconds 0", "--seconds '0' is no number from 1 to 3600"),
-        ("capture client server --megabytes 513", "--megabytes '513' is no number from 0.01 to 512"),
-        ("capture client server --pings 1.5", "--pings '1.5' is no whole number from 1 to 100000"),
+        ("capture client server --seconds 0", "--seconds '0' is not a number from 1 to 3600"),
+        ("capture client server --megabytes 513", "--megabytes '513' is not a number from 0.01 to 512"),
+        ("capture client server --pings 1.5", "--pings '1.5' is not a whole number from 1 to 100000"),
         (
             "rotate-key",
             "fab: 'rotate-key' did not receive required positional arguments: 'host'; see fab --list, fab --help TASK",
         ),
-        ("backup-keys", "say where the backup goes: --to FILE or --to DIRECTORY"),
+        ("backup-keys", "name the file of the backup: --to FILE or --to DIRECTORY"),
         ("restore-keys", "say which backup: --from FILE"),
-        ("-H client status", "hosts come from the inventory: say --host NAME after the task, not -H before it"),
+        ("-H client status", "hosts come from the inventory: use --host NAME after the task, not -H before it"),
         ("frobnicate", "fab: No idea what 'frobnicate' is; see fab --list, fab --help TASK"),
     ],
 )

@@ -181,5 +181,5 @@ def test_peers_that_nobody_dials() -> None:
     alone = inventory(node("a"), node("b"))
     with pytest.raises(UsageProblem, match="^no peer of inventory/test dials another"):
         alone.pair()
-    with pytest.raises(UsageProblem, match="^a dials nobody and nobody dials it"):
+    with pytest.raises(UsageProblem, match="^a dials no peer and no peer dials it"):
         alone.pair("a")

@@ -126,5 +126,5 @@ def test_since(text: str, expected: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "10", "-1h", "9999999h", "2026-13-01", "٣s"])
 def test_times_that_are_none(text: str) -> None:
-    with pytest.raises(UsageProblem, match="^--since .* is no time: say 30s"):
+    with pytest.raises(UsageProblem, match="^--since .* is not a time: say 30s"):
         since(text, 1000.0)

@@ -99,10 +99,10 @@ def test_two_tasks_in_one_call(fab: Fab) -> None:
         (["two-words", "x", "y", "z"], "fab: No idea what 'z' is; see fab --list, fab --help TASK"),
         (["two-words", "--nix"], "fab: No idea what '--nix' is; see fab --list, fab --help TASK"),
         (["required"], "fab: 'required' did not receive required positional arguments: 'name'; see fab --list,"),
-        (["two-words", "-t", "soon"], "--timeout 'soon' is no number from 0.1 to 86400"),
-        (["two-words", "-t", "0"], "--timeout '0' is no number from 0.1 to 86400"),
+        (["two-words", "-t", "soon"], "--timeout 'soon' is not a number from 0.1 to 86400"),
+        (["two-words", "-t", "0"], "--timeout '0' is not a number from 0.1 to 86400"),
         (["two-words", "--timeout"], "fab: Flag <Argument: timeout (t)> needed value and was not given one"),
-        (["-H", "a", "two-words"], "hosts come from the inventory: say --host NAME after the task, not -H before it"),
+        (["-H", "a", "two-words"], "hosts come from the inventory: use --host NAME after the task, not -H before it"),
         (["hosts", "-i", "no/where"], "no inventory no/where; name one with --inventory, as inventory/lab"),
         (["fails", "host"], "client: away"),
     ],
@@ -191,7 +191,7 @@ def test_numbers(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "nan", "inf", "0.5", "101", "2.5"])
 def test_numbers_that_are_none(text: str) -> None:
-    with pytest.raises(UsageProblem, match="^--x .* is no whole number from 1 to 100$"):
+    with pytest.raises(UsageProblem, match="^--x .* is not a whole number from 1 to 100$"):
         number(text, "--x", least=1, most=100, whole=True)
 
 

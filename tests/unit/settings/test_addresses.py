@@ -84,8 +84,8 @@ def test_the_system_may_choose_a_port_to_listen_on_but_not_one_to_dial() -> None
         ("/ip4/1.2.3.4/udp/4012", "only TCP"),
         ("/ip4/1.2.3.4/tcp", "missing value"),
         ("/ip4/1.2.3.4/tcp/65536", "port 65536, which is above 65535"),
-        ("/ip4/1.2.3.4/tcp/-1", 'port "-1", which is no number'),
-        ("/ip4/1.2.3.4/tcp/http", 'port "http", which is no number'),
+        ("/ip4/1.2.3.4/tcp/-1", 'port "-1", which is not a number'),
+        ("/ip4/1.2.3.4/tcp/http", 'port "http", which is not a number'),
         ("/ip4/1.2.3.4/tcp/4012/ws", "goes on with /ws"),
         ("/dns/relay.example.org/tcp/4012", "is a name"),
         ("/dns4/relay.example.org/tcp/4012", "is a name"),
@@ -106,8 +106,8 @@ def test_listen_addresses_that_are_refused(text: str, problem: str) -> None:
     [
         ("/ip4/203.0.113.10/tcp/4011", "does not name the relay's peer id"),
         ("/ip4/203.0.113.10/tcp/4011/p2p-circuit", "does not name the relay's peer id"),
-        (f"/ip4/203.0.113.10/tcp/4011/p2p/{RELAY_ID[:-1]}", "is no complete Ed25519 peer id"),
-        ("/ip4/203.0.113.10/tcp/4011/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N", "no Ed25519 peer id"),
+        (f"/ip4/203.0.113.10/tcp/4011/p2p/{RELAY_ID[:-1]}", "is not a complete Ed25519 peer id"),
+        ("/ip4/203.0.113.10/tcp/4011/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N", "not an Ed25519 peer id"),
         (f"{RELAY}/p2p-circuit/p2p/{SERVER_ID}", "goes on beyond the relay"),
         (f"{RELAY}/p2p/{SERVER_ID}", "goes on with /p2p"),
     ],
@@ -126,5 +126,5 @@ def test_peer_ids_that_are_refused(text: str) -> None:
 
 
 def test_a_peer_id_cut_by_one_character_is_told_from_foreign_ones() -> None:
-    with pytest.raises(BadValue, match="is no complete Ed25519 peer id"):
+    with pytest.raises(BadValue, match="is not a complete Ed25519 peer id"):
         addresses.parse_peer_id(RELAY_ID[:-1])

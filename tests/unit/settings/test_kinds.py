@@ -75,11 +75,11 @@ def test_the_allow_list_is_closed_listed_or_open() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("any", "is no list"),
+        ("any", "is not a list"),
         (["any", RELAY_ID], "mixes any with peer ids"),
-        ([RELAY_ID, RELAY_ID], "stands in the list twice"),
-        ([RELAY_ID[:20]], "is no complete"),
-        ([1], "is no text"),
+        ([RELAY_ID, RELAY_ID], "is in the list twice"),
+        ([RELAY_ID[:20]], "is not a complete"),
+        ([1], "is not text"),
     ],
 )
 def test_allow_lists_that_are_refused(value: object, problem: str) -> None:
@@ -102,14 +102,14 @@ def test_each_relay_stands_once() -> None:
     ("entry", "problem"),
     [
         ({}, "has no peer_id"),
-        ({"peer_id": SERVER_ID, "adress": []}, "is no key of a remote"),
+        ({"peer_id": SERVER_ID, "adress": []}, "is not a key of a remote"),
         ({"peer_id": SERVER_ID, "name": "a b"}, "is no name"),
         ({"peer_id": SERVER_ID, "name": ""}, "is no name"),
-        ({"peer_id": SERVER_ID[:-2]}, "is no complete"),
-        ({"peer_id": SERVER_ID, "addrs": RELAY}, "is no list"),
-        ({"peer_id": SERVER_ID, "addrs": [f"{RELAY}/p2p-circuit/p2p/{CLIENT_ID}"]}, "stands at the end"),
+        ({"peer_id": SERVER_ID[:-2]}, "is not a complete"),
+        ({"peer_id": SERVER_ID, "addrs": RELAY}, "is not a list"),
+        ({"peer_id": SERVER_ID, "addrs": [f"{RELAY}/p2p-circuit/p2p/{CLIENT_ID}"]}, "is at the end"),
         ({"peer_id": RELAY_ID, "addrs": [RELAY]}, "is an address of the remote itself"),
-        ({"peer_id": SERVER_ID, "listen": 16211}, "is no text"),
+        ({"peer_id": SERVER_ID, "listen": 16211}, "is not text"),
         ({"peer_id": SERVER_ID, "listen": "0.0.0.0:16211"}, "is open to the network"),
     ],
 )

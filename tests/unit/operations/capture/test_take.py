@@ -78,7 +78,7 @@ def test_a_place_that_gives_nothing_spoils_nothing() -> None:
     found = Lab(client=GIVEN, server=refused, nat_client=None).take(pings=Pings(CLIENT, "17e9.1", 3))
     assert isinstance(found["client"], Taken)
     assert str(found["server"]) == (
-        "server: no packets can be taken: any: You don't have permission to perform this capture on that device"
+        "server: no packets can be captured: any: You don't have permission to perform this capture on that device"
     )
     assert str(found["nat-client"]) == "nat-client: can't be reached"
     assert found["pings of client"] == {"pings": 3}
@@ -86,11 +86,11 @@ def test_a_place_that_gives_nothing_spoils_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("output", "why"),
-    [(TOLD, "it ended without a word"), (f"{TOLD}aGVsbG8=\n#end\n", "these bytes are no pcap file")],
+    [(TOLD, "it ended without a word"), (f"{TOLD}aGVsbG8=\n#end\n", "these bytes are not a pcap file")],
 )
 def test_a_recording_that_is_none(output: str, why: str) -> None:
     found = Lab(client=output, server=GIVEN, nat_client=GIVEN).take()
-    assert str(found["client"]) == f"client: no packets can be taken: {why}"
+    assert str(found["client"]) == f"client: no packets can be captured: {why}"
 
 
 def test_places_without_tcpdump_are_named() -> None:

@@ -76,7 +76,7 @@ def test_relay_port_shut_by_its_firewall() -> None:
     facts = changed(apart(healthy()), "relay", firewall=Firewall(True, "deny", frozenset({22})))
     facts = reached(facts, {("client", AT): "timeout", ("server", AT): "timeout"})
     assert causes(facts) == ["relay-firewall"]
-    assert told(facts).why == "the firewall of relay shuts the relay's port 4011/tcp"
+    assert told(facts).why == "the firewall of relay blocks the relay's port 4011/tcp"
     assert consequences(facts) == ["relay-unreachable", "relay-unreachable"]
 
 
@@ -248,14 +248,14 @@ def test_one_nat_symmetric() -> None:
     facts = _seen("server", "203.0.113.30", 33001, 33002, relayed(healthy()))
     assert causes(facts) == ["nat-symmetric"]
     assert told(facts).why == (
-        "the NAT of server is symmetric: its dials don't come from the port that client opens its own for"
+        "the NAT of server is symmetric: its dials come from another port than the one that client expects"
     )
 
 
 def test_a_nat_that_changes_the_port_alike_for_all_is_not_called_symmetric() -> None:
     facts = _seen("server", "203.0.113.30", 24012, 24012, relayed(healthy()))
     assert causes(facts) == ["punch-failed"]
-    assert "A firewall on the way between the two" in (told(facts).remedy or "")
+    assert "A firewall between the two" in (told(facts).remedy or "")
 
 
 def test_punches_that_fail_for_no_known_reason() -> None:
@@ -342,7 +342,7 @@ def test_what_nothing_explains_is_told_with_the_nodes_own_reason() -> None:
 
 def test_a_session_that_is_under_way() -> None:
     found = told(apart(healthy(), "punching"))
-    assert (found.path, found.remedy) == ("nothing", "It is under way: ask again in a few seconds.")
+    assert (found.path, found.remedy) == ("nothing", "It is in progress: ask again in a few seconds.")
 
 
 def test_kinds_explain_only_what_stands_below_them() -> None:

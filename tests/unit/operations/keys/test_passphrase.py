@@ -46,7 +46,7 @@ def test_a_known_one_is_typed_once() -> None:
 
 
 def test_a_short_new_one_is_refused() -> None:
-    with pytest.raises(UsageProblem, match="has 5 characters; take at least 12"):
+    with pytest.raises(UsageProblem, match="has 5 characters; use at least 12"):
         passphrase(None, new=True, environment={VARIABLE: "12345"})
 
 
@@ -64,7 +64,7 @@ def test_nobody_to_ask_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="can't be read: no such file or directory"):
         passphrase(str(tmp_path / "none"), new=False, environment={})
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageProblem, match="is no text"):
+    with pytest.raises(UsageProblem, match="is not text"):
         passphrase(str(tmp_path / "binary"), new=False, environment={})
 
 

@@ -29,7 +29,7 @@ def written(directory: Path, allowed: str, announced: str = "[]") -> Inventory:
 
 def test_an_id_that_the_inventory_itself_names_would_come_back(tmp_path: Path) -> None:
     found = written(tmp_path, OLD)
-    with pytest.raises(UsageProblem, match=f"^relay: .* names {OLD} in kaspa_relay_allow: take it out there first"):
+    with pytest.raises(UsageProblem, match=f"^relay: .* names {OLD} in kaspa_relay_allow: remove it there first"):
         rotation.refuse_hand_written(found, OLD)
 
 
