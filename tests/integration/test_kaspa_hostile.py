@@ -24,6 +24,8 @@ from tests.unit.kaspa.test_intake import of_size
 ROOT = Path(__file__).resolve().parents[2]
 MEBIBYTE = 1 << 20
 SECONDS = 30
+STALL = 2.0
+"""Seconds that the loop may be late: a busy machine may let a process wait, but not as long as an attack did."""
 HANDSHAKE = tuple(m.SerializeToString() for m in (version(), messages.verack(), messages.ready()))
 
 
@@ -137,8 +139,9 @@ def test_a_message_that_unpacks_to_thirty_mebibytes(victim: Victim, said: list[b
     heard, before, after = attack(victim, *said)
     assert heard[-1] in {"Version", "Reject", "cut off"}
     assert after.peak - before.peak < 16 * MEBIBYTE
-    assert after.stall < 0.5
-    assert after.cpu - before.cpu < 0.5
+    # Before there were bounds: 1.7 GiB, and 4 s of a processor, in which nothing else ran.
+    assert after.stall < STALL
+    assert after.cpu - before.cpu < 1.0
 
 
 def test_a_kind_without_a_flow_is_never_unpacked(victim: Victim) -> None:
@@ -152,7 +155,7 @@ def test_a_kind_without_a_flow_is_never_unpacked(victim: Victim) -> None:
     after = victim.report()
     attacker.close()
     assert after.peak - before.peak < 16 * MEBIBYTE
-    assert after.cpu - before.cpu < 0.5
+    assert after.cpu - before.cpu < 1.0
 
 
 def test_threads_do_not_grow_with_sessions(victim: Victim) -> None:
@@ -189,7 +192,7 @@ def test_a_flood_of_pings_leaves_the_loop_to_others(victim: Victim) -> None:
     assert answered.wait(SECONDS)
     after = victim.report()
     attacker.close()
-    assert after.stall < 0.5
+    assert after.stall < STALL
     assert after.peak - before.peak < 32 * MEBIBYTE
 
 
