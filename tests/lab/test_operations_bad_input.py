@@ -88,8 +88,8 @@ def test_hosts_with_other_keys_than_known(task: str, capsys: pytest.CaptureFixtu
     option = inventory(tmp_path, ansible_ssh_args=f"-F /dev/null -o UserKnownHostsFile={known}")
     (said,) = {re.sub(r"SHA256:\S+\)", "KEY)", text) for text in told(capsys, task, tmp_path, option)}
     assert said == (
-        f"root@HOST has another host key (KEY) than {known} or /dev/null says: either it was installed anew, then "
-        "remove its old line there, or somebody is in between"
+        f"root@HOST has another host key (KEY) than {known} or /dev/null says: if it was installed again, "
+        "remove its old line there; otherwise somebody may be in between"
     )
 
 
