@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kaspa_node.constants import PEER_PORT
 from tests.soak.plan import RELAYS, REMOTES
-from tests.soak.world import World
+from tests.soak.world import ADDRESSES, World
 
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -18,6 +19,7 @@ ESTABLISHED, CLOSE_WAIT = "01", "08"
 
 # A request for the status takes a task and a descriptor; so does each handshake that is under way.
 FEW = 3
+TASKS_OF_CONNECTION = 4
 # What a Python program keeps of what it has used once: grown dictionaries, arenas of the allocator that are in use in
 # part, modules and gRPC's buffers that came in late. It does not grow with the number of events (docs/architecture.md).
 MEMORY_KIB = 24 * 1024
@@ -40,11 +42,16 @@ class Use:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Of all programs. circuits: by relay. paths: by pair of peers. wrong: what must not be at any quiet time."""
+    """Of all programs. circuits: by relay. paths: by pair of peers. wrong: what must not be at any quiet time.
+
+    spares: how many direct connections each peer has from another port than the one on which it listens. Each has a
+    connection of its own to a relay, which keeps the router's mapping (p2p/punch/spare_port.py).
+    """
 
     uses: dict[str, Use]
     circuits: dict[str, int]
     paths: dict[tuple[str, ...], str]
+    spares: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -75,11 +82,25 @@ def take(world: World) -> Snapshot:
             paths[one, other] = next(iter(found.values()))
         else:
             wrong.append(f"the sessions of {one} with {other}: {found} and {same}")
-    for name in RELAYS:
-        for what in ("connections", "reservations"):
-            seen = Counter(row["peer_id"] for row in statuses.get(name, {}).get(what, ()))
-            wrong += [f"{name} has {seen[key]} {what} of {peer}" for peer, key in world.peers.items() if seen[key] != 1]
-    return Snapshot(uses, circuits, paths, wrong)
+    spares = {peer: _spares(statuses[peer]) for peer in world.peers}
+    for peer, key in world.peers.items():
+        seen = {name: _count(statuses.get(name, {}), "connections", key) for name in RELAYS}
+        if min(seen.values()) < 1 or sum(seen.values()) != len(RELAYS) + spares[peer]:
+            wrong.append(f"the relays have the connections {seen} of {peer}, which has {spares[peer]} spare ports")
+        reserved = {name: _count(statuses.get(name, {}), "reservations", key) for name in RELAYS}
+        if set(reserved.values()) != {1}:
+            wrong.append(f"the relays have the reservations {reserved} of {peer}")
+    return Snapshot(uses, circuits, paths, spares, wrong)
+
+
+def _count(status: dict[str, Any], what: str, peer: str) -> int:
+    return sum(1 for row in status.get(what, ()) if row["peer_id"] == peer)
+
+
+def _spares(status: dict[str, Any]) -> int:
+    """The ports of direct connections other than the one on which the peer listens."""
+    ends = {row["local"] for row in status["sessions"] if row["path"] == "direct"}
+    return sum(1 for end in ends if not end.endswith(f":{PEER_PORT}"))
 
 
 def _sessions(status: dict[str, Any], remote: str) -> dict[str, str]:
@@ -143,12 +164,32 @@ def differences(before: Snapshot, after: Snapshot) -> list[str]:
         if use is None:
             found.append(f"{name} does not run")
             continue
-        if use.connections != was.connections:
-            found.append(f"{name} has the connections {use.connections}, before {was.connections}")
-        for what in ("descriptors", "tasks"):
-            if getattr(use, what) > getattr(was, what) + FEW:
+        more = _spares_of(name, after) - _spares_of(name, before)
+        found += _connections(name, was, use, more)
+        for what, each in (("descriptors", 1), ("tasks", TASKS_OF_CONNECTION)):
+            if getattr(use, what) > getattr(was, what) + FEW + max(0, more) * each:
                 found.append(f"{name} has {getattr(use, what)} {what}, before {getattr(was, what)}")
     return found
+
+
+def _spares_of(name: str, snapshot: Snapshot) -> int:
+    """How many connections for spare ports the program may have."""
+    return sum(snapshot.spares.values()) if name in RELAYS else snapshot.spares.get(name, 0)
+
+
+def _connections(name: str, was: Use, use: Use, more: int) -> list[str]:
+    """more: connections between peers and relays than before, for spare ports."""
+    if name in RELAYS:
+        grown_by = sum(use.connections.values()) - sum(was.connections.values())
+        if not min(0, more) <= grown_by <= max(0, more):
+            return [f"{name} has the connections {use.connections}, before {was.connections}"]
+        return []
+    relays = {ADDRESSES[relay] for relay in RELAYS}
+    others = [{key: n for key, n in each.connections.items() if key not in relays} for each in (was, use)]
+    to_relays = [sum(n for key, n in each.connections.items() if key in relays) for each in (was, use)]
+    if others[0] != others[1] or to_relays[1] != to_relays[0] + more:
+        return [f"{name} has the connections {use.connections}, before {was.connections}"]
+    return []
 
 
 def grown(before: Snapshot, after: Snapshot) -> list[str]:

@@ -45,3 +45,20 @@ def test_each_thing_that_is_left_over_is_said(after: Snapshot, said: str) -> Non
 def test_memory_that_has_grown_is_said() -> None:
     after = with_use(memory=60_001 + MEMORY_KIB)
     assert grown(BEFORE, after) == ["client has 82.6 MiB, before 58.6"]
+
+
+def test_a_direct_connection_from_a_spare_port_has_one_to_a_relay_and_no_more() -> None:
+    def with_relay_connections(number: int) -> Snapshot:
+        uses = {"client": replace(USE, connections={"203.0.113.10": number, "203.0.113.30": 1})}
+        return replace(BEFORE, uses=uses)
+
+    before = with_relay_connections(1)
+    assert differences(before, replace(with_relay_connections(2), spares={"client": 1})) == []
+    assert len(differences(before, replace(with_relay_connections(3), spares={"client": 1}))) == 1
+    assert len(differences(before, replace(with_relay_connections(1), spares={"client": 1}))) == 1
+
+
+def test_a_relay_has_at_most_a_connection_for_each_spare_port() -> None:
+    before, after = (replace(BEFORE, uses={"relay-a": replace(USE, connections={"203.0.113.30": n})}) for n in (3, 4))
+    assert differences(before, replace(after, spares={"client": 1})) == []
+    assert len(differences(before, after)) == 1
