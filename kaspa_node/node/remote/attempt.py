@@ -153,7 +153,7 @@ class Attempt:
         if self._missing and self.replaces is None:
             return self._wait(now)
         missing = [f"through {self._choice.label(relay)}: it has no reservation there" for relay in self._missing]
-        answers = "; ".join([*self._problems, *missing, *self._choice.not_up()])
+        answers = "; ".join([*self._problems, *missing, *self._choice.not_up(self._tried)])
         return self._fail(Reason(RELAY_REFUSED, answers=answers))
 
     def _wait(self, now: float) -> list[Command]:

@@ -81,6 +81,7 @@ class RelayChoice:
         known = self._relays.get(relay)
         return relay if known is None else known.label
 
-    def not_up(self) -> list[str]:
-        """For each relay that is not connected, a clause that says why."""
-        return [f"through {relay.label}: {relay.reason}" for relay in self._relays.values() if not relay.up]
+    def not_up(self, without: Collection[str] = ()) -> list[str]:
+        """For each relay that is not connected and not in `without`, a clause that says why."""
+        down = [relay for peer, relay in self._relays.items() if not relay.up and peer not in without]
+        return [f"through {relay.label}: {relay.reason}" for relay in down]

@@ -69,6 +69,16 @@ def test_a_relay_that_comes_up_meanwhile_is_asked_at_once() -> None:
     assert world.waiting.relay == "r2"
 
 
+def test_a_relay_that_goes_down_while_it_is_asked_is_named_once() -> None:
+    world = World()
+    world.aim()
+    world.up("r1")
+    world.tell(events.RelayDown("r1", "connection reset"))
+    world.fail()
+    assert world.machine.reason is not None
+    assert str(world.machine.reason) == "through relay-1:4011: no answer; through relay-2:4011: not connected yet"
+
+
 def test_without_a_relay_there_is_no_session() -> None:
     world = World()
     world.aim(relays=())
