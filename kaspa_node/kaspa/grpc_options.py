@@ -10,6 +10,8 @@ METHOD = "/protowire.P2P/MessageStream"
 SERVICE, METHOD_NAME = "protowire.P2P", "MessageStream"
 AUTHORITY = "kaspa.libp2p"
 
+_PLAIN, _GZIP = 0, 2
+
 CLIENT_KEEPALIVE_MS = 330_000
 
 Option = tuple[str, int | str]
@@ -21,6 +23,8 @@ def common(max_message_bytes: int) -> list[Option]:
         ("grpc.max_receive_message_length", max_message_bytes),
         # grpcio would unpack a message whole, without any bound, before it looks at that limit again.
         ("grpc.per_message_decompression", 0),
+        # Plain and gzip, as kaspad: bits by grpcio's numbers of the algorithms.
+        ("grpc.compression_enabled_algorithms_bitset", 1 << _PLAIN | 1 << _GZIP),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_metadata_size", 64 << 10),
         ("grpc.http2.max_frame_size", 1 << 20),

@@ -72,6 +72,16 @@ async def test_both_directions_are_compressed(tmp_path: Path) -> None:
     assert flags(bytes(up))[0] == flags(bytes(down))[0] == 1
 
 
+async def test_a_packing_that_kaspad_does_not_know_is_refused_by_name(tmp_path: Path) -> None:
+    async with meeting(tmp_path) as nodes:
+        with grpc.insecure_channel(nodes.target, compression=grpc.Compression.Deflate) as channel:
+            call = channel.stream_stream(METHOD)(iter([version(userAgent=LONG).SerializeToString()]))
+            with pytest.raises(grpc.RpcError):
+                await trio.to_thread.run_sync(list, call)
+        assert call.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert "deflate" in call.details()
+
+
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
 async def test_plain_and_compressed_peers_are_understood(tmp_path: Path, compression: grpc.Compression) -> None:
     async with meeting(tmp_path) as nodes:
