@@ -28,6 +28,9 @@ from tests.evidence.native_doctors import caller, index
 from tests.evidence.test_every_piece import FREE, is_free_line
 from tests.unit.evidence.builder import Evidence
 
+# Each of these judges a run some hundred times, which takes long on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+
 pytestmark = pytest.mark.timeout(180)
 passing = pytest.mark.parametrize("name", NATIVE_PASSING)
 

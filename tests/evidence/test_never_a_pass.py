@@ -15,6 +15,9 @@ from tests.evidence.forgeries import all_claims, punch_lines, root_on
 from tests.evidence.judging import PASSING, UNUSABLE, Workbench
 from tests.unit.evidence.builder import Evidence
 
+# Each of these judges a run some hundred times, which takes long on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+
 REAL = recorded(DIRECT)
 EXPECTED = {"relay-only": "RELAYED", "not-punched": "FAIL", "no-server": "FAIL"}
 every_run = pytest.mark.parametrize("run", NOT_PASSING)
