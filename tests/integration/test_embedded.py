@@ -13,8 +13,8 @@ import trio
 from kaspa_node.errors import RequestFailed
 from kaspa_node.kaspa.config import KaspaConfig
 from kaspa_node.kaspa.errors import DuplicateConnection, KaspaError
-from kaspa_node.node.backends.base import STREAM_PROTOCOLS
-from kaspa_node.node.backends.embedded import STREAMS_PER_PEER, EmbeddedBackend
+from kaspa_node.node.backends.base import STREAM_PROTOCOLS, STREAMS_PER_PEER
+from kaspa_node.node.backends.embedded import EmbeddedBackend
 from kaspa_node.node.requests import ExerciseRequest
 from kaspa_node.p2p.channel.connection import DIRECT, Connection
 from kaspa_node.p2p.channel.stream import Stream

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -85,6 +86,13 @@ class Session(Protocol):
         ...
 
 
+STREAMS_PER_PEER = 16
+"""Streams that one remote may have opened at a time.
+
+That is more than it may have sessions with the embedded peer, so that one too many still hears why it is refused. Each
+stream has a local socket before anything is known of what it carries.
+"""
+
 Observer = Callable[[str], None]
 """Takes a peer id. It is called in the middle of what it observes, so it only notes or wakes."""
 
@@ -108,10 +116,12 @@ class Backend(ABC):
         self.streams: dict[str, KaspaStream] = {}
         self.refusals = Refusals(may_open, journal)
         self.observers = SessionObservers()
+        self._incoming: Counter[str] = Counter()
+        self._overfull = 0
         self._host = host
         self._journal = journal
         for protocol in STREAM_PROTOCOLS:
-            host.protocols.serve(protocol, self._accept, self._permits)
+            host.protocols.serve(protocol, self._take, self._permits)
 
     @abstractmethod
     async def start(self, nursery: trio.Nursery) -> None:
@@ -152,10 +162,24 @@ class Backend(ABC):
     async def _accept(self, stream: Stream) -> None:
         """Carry a stream that a remote has opened."""
 
+    async def _take(self, stream: Stream) -> None:
+        """Accept a stream that a remote has opened, if that remote has not used up its share."""
+        if self._incoming[stream.remote] >= STREAMS_PER_PEER:
+            self._overfull += 1
+            stream.reset()
+            return
+        self._incoming[stream.remote] += 1
+        try:
+            await self._accept(stream)
+        finally:
+            self._incoming[stream.remote] -= 1
+            if not self._incoming[stream.remote]:
+                del self._incoming[stream.remote]
+
     @property
     def refused(self) -> int:
         """Kaspa streams and sessions that were refused, since the start."""
-        return self.refusals.count
+        return self.refusals.count + self._overfull
 
     def incoming_path(self, peer: str) -> str | None:
         """DIRECT or RELAYED, if that peer has opened a session that is ready; DIRECT if it has both.

@@ -29,10 +29,6 @@ from kaspa_node.settings import Settings
 # keep them: of bytes that are no HTTP/2 it may read on without an end.
 CALL_SECONDS = 15.0
 
-# More than a peer may have sessions, so that one too many still hears why it is refused. Each stream has a socket here
-# before anything is known of what it carries.
-STREAMS_PER_PEER = 16
-
 
 class EmbeddedSession:
     """A ready Kaspa session of our own."""
@@ -92,7 +88,6 @@ class EmbeddedBackend(Backend):
         self._server = runtime / "kaspa.sock"
         self._callers: dict[str, Transport] = {}
         self._nursery: trio.Nursery | None = None
-        self._overfull = 0
         self._rejected: set[str] = set()
 
     async def start(self, nursery: trio.Nursery) -> None:
@@ -155,7 +150,7 @@ class EmbeddedBackend(Backend):
     @property
     def refused(self) -> int:
         """Streams, and sessions for which the peer's share or the whole had no room."""
-        return self.refusals.count + self._overfull + self._kaspa.refused
+        return super().refused + self._kaspa.refused
 
     def incoming_path(self, peer: str) -> str | None:
         """The path of a ready session that the peer has opened, the direct one if there are two."""
@@ -165,11 +160,6 @@ class EmbeddedBackend(Backend):
 
     async def _accept(self, stream: Stream) -> None:
         transport = transport_of(stream, "incoming")
-        open_streams = sum(1 for other in self.streams.values() if other.transport.peer == transport.peer)
-        if open_streams >= STREAMS_PER_PEER:
-            self._overfull += 1
-            stream.reset()
-            return
         name = f"kaspa-node-{secrets.token_hex(8)}"
         caller = ABSTRACT_CALLER + name
         self._accepted(stream, transport, None)
