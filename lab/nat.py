@@ -97,3 +97,20 @@ def apply(namespaces: Namespaces, router: Router, mode: str, relays: Sequence[st
     """Load the router's rules and forget its mappings: connections through it are cut, as by a new router."""
     run([*namespaces.enter(router.name), "nft", "-f", "-"], stdin=rules(router, mode, relays))
     run([*namespaces.enter(router.name), "conntrack", "-F"], check=False)
+
+
+def narrow(namespaces: Namespaces, router: Router, size: int | None) -> None:
+    """Drop packets of more than `size` bytes to the other NATs in silence, as behind a bad PPPoE line. None: as before.
+
+    The hosts believe in 1,500 bytes, and no ICMP tells them otherwise. A change of mode ends only the silence.
+    """
+    inside = namespaces.enter(router.name)
+    for other in ROUTERS:
+        if other is not router:
+            route = [*inside, "ip", "route", "replace" if size else "delete", f"{other.public}/32", "dev", "wan"]
+            run([*route, "mtu", "lock", str(size)] if size else route)
+    # As a packet that is too long is forwarded, the router itself makes the answer.
+    rule = "icmp type destination-unreachable icmp code frag-needed drop"
+    chain = f"chain ip silence from_router {{ type filter hook output priority filter; policy accept; {rule}; }}"
+    script = f"table ip silence {{ }}\n{chain}\n" if size else "delete table ip silence\n"
+    run([*inside, "nft", "-f", "-"], stdin=script)

@@ -131,6 +131,14 @@ def set_nat(paths: Paths, router: Router, mode: str) -> None:
     state.write(state_file(paths))
 
 
+def narrow(paths: Paths, router: Router, size: int | None) -> None:
+    """Have a running router drop packets above `size` bytes to the other NATs; None: no more. Raises LabError."""
+    state = State.read(state_file(paths))
+    if state is None or state.mode != NAMESPACES:
+        raise LabError("no local lab with NATs is up; bring it up: python3 -m lab.local up --mode namespaces")
+    nat.narrow(KeptNamespaces(state.pids), router, size)
+
+
 def down(paths: Paths) -> bool:
     """End every process of the lab and of its deployments; remove its state. False if none was up."""
     existed = state_file(paths).exists() or bool(processes.members(paths.checkout))

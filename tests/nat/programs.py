@@ -142,6 +142,10 @@ class LabPrograms:
         """Change what a router does: plain, symmetric, eim or rst."""
         lab.set_nat(self.paths, router(name), mode)
 
+    def narrow(self, name: str, size: int | None) -> None:
+        """Have a router drop packets of more than `size` bytes to the other one in silence; None: no more."""
+        lab.narrow(self._paths, router(name), size)
+
     def log(self, name: str) -> str:
         """The program's log so far."""
         return (self._home(name) / "node.log").read_text()

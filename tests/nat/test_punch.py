@@ -114,3 +114,29 @@ def test_the_policy_relay_only_punches_nothing(behind: Nodes) -> None:
     assert reply["path"] == "relayed"
     assert reply["punch"]["attempts"] == 0
     assert reply["conn"] not in "".join(line for line in behind.log("server").splitlines() if "punch.started" in line)
+
+
+@pytest.fixture
+def narrow(behind: Nodes) -> Iterator[Nodes]:
+    """A path between the two NATs that drops packets of more than 1,300 bytes, and no ICMP about it."""
+    restart_behind(behind, "plain", "plain")
+    for name in ROUTERS:
+        behind.narrow(name, 1300)
+    yield behind
+    for name in ROUTERS:
+        behind.narrow(name, None)
+
+
+def test_over_a_path_that_drops_full_size_packets_data_crosses_in_small_segments(narrow: Nodes) -> None:
+    reply = narrow.session("narrow")
+    assert reply["path"] == "direct"
+    assert reply["punch"]["attempts"] == 2
+    failed = [line for line in narrow.log("client").splitlines() if "code=handshake-timeout" in line]
+    assert failed
+    assert "segment=1220" in next(
+        line for line in narrow.log("client").splitlines() if "punch.succeeded" in line and reply["conn"] in line
+    )
+    narrow.ask("client", {"do": "exercise", "session": reply["session"], "pings": 500})
+    # What is known of the path spares the next punch the failure.
+    again = narrow.session("narrow-again")
+    assert (again["path"], again["punch"]["attempts"]) == ("direct", 1)

@@ -33,7 +33,7 @@ MAX_MESSAGE = 65535
 MAX_PLAINTEXT = MAX_MESSAGE - _TAG_BYTES
 _NONCE = struct.Struct("<IQ")
 # Not in the specification: others skip the field as unknown. It makes a handshake message fill a TCP segment.
-_FILLER = uvarint(27505 << 3 | 2)
+_FILLER = uvarint(27506 << 3 | 2)
 
 
 class NoiseKeys:

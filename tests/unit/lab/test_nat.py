@@ -83,3 +83,16 @@ def test_counters_are_read_from_nfts_listing(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(nat, "run", run)
     assert counters(Anywhere(), CLIENT) == {"in_drop": Counter(3, 180)}
     assert asked == [["in", "nat-client", "nft", "-j", "list", "counters"]]
+
+
+@pytest.mark.parametrize(("size", "verb", "chain"), [(1300, "replace", True), (None, "delete", False)])
+def test_a_narrow_router_forwards_no_large_packets_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, size: int | None, verb: str, chain: bool
+) -> None:
+    asked: list[tuple[list[str], str]] = []
+    monkeypatch.setattr(nat, "run", lambda argv, stdin="": asked.append((argv[2:], stdin)))
+    nat.narrow(Anywhere(), CLIENT, size)
+    (route, _), (_, script) = asked
+    assert route[:4] == ["ip", "route", verb, f"{router('server').public}/32"]
+    assert route[-3:] == (["mtu", "lock", "1300"] if size else [f"{router('server').public}/32", "dev", "wan"])
+    assert ("frag-needed drop" in script) == chain
