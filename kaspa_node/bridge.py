@@ -26,7 +26,7 @@ IN_ORDER = "ended in order"
 
 
 async def splice(local: trio.SocketStream, stream: Stream) -> str:
-    """Carry bytes both ways until both ends are done; an error at either end gives up both.
+    """Copy bytes in both directions until both ends are done. An error at one end ends both.
 
     Returns why it ended: IN_ORDER, or which end broke off.
     """
@@ -39,7 +39,7 @@ async def splice(local: trio.SocketStream, stream: Stream) -> str:
             async with trio.open_nursery() as ways:
                 ways.start_soon(_outward, local, stream, scope, problems)
                 ways.start_soon(_inward, local, stream, scope, problems)
-            # Both ways may have found the local end gone at one moment: then nothing was left to cancel.
+            # Both directions may notice the lost local end at the same moment. Then nothing is left to cancel.
             whole = not problems
             scope.cancel()
     finally:
@@ -53,9 +53,9 @@ async def splice(local: trio.SocketStream, stream: Stream) -> str:
 
 
 async def _watch(stream: Stream, scope: trio.CancelScope, problems: list[str]) -> None:
-    """End a splice whose stream is gone while the local end neither reads nor ends: nobody else would notice."""
+    """End a splice whose stream was reset while the local end neither reads nor ends. Nothing else would notice."""
     await stream.given_up()
-    # What arrived before is still delivered where it can be.
+    # Bytes that arrived before are still delivered if possible.
     await trio.sleep(GRACE_SECONDS)
     problems.append("the stream was reset")
     scope.cancel()
@@ -96,8 +96,8 @@ async def _inward(local: trio.SocketStream, stream: Stream, scope: trio.CancelSc
 async def deliver(stream: Stream, server: Path, name: str) -> None:
     """Splice an incoming stream to the server on the unix socket `server`.
 
-    name: the abstract name to call from; the server sees it and knows by it who is calling. Raises OSError where the
-    server can't be reached.
+    name: the abstract socket name to connect from; by it the server knows the caller. Raises OSError if the server
+    can't be reached.
     """
     raw = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connected = False
@@ -138,7 +138,7 @@ class Offer:
                 self._stream.reset()
 
     async def run(self) -> None:
-        """Wait for the caller, then carry its bytes."""
+        """Wait for the caller, then splice it."""
         caller: trio.socket.SocketType | None = None
         try:
             with self._listener, trio.move_on_after(ACCEPT_SECONDS):

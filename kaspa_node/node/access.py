@@ -1,4 +1,4 @@
-"""Who may connect to a peer, and open Kaspa streams to it: others' connections are let in, told of, and ended."""
+"""Which peers may connect and open Kaspa streams, by the allow list and the remotes; logs their connections."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NO_LONGER_A_REMOTE = "no longer one of the remotes"
 
 
 class Access:
-    """Decides by the settings as they are now, and keeps the log of connections.
+    """Applies the current settings, and logs connections.
 
-    is_relay: whether a peer id is that of a relay, whose connections are not looked at here.
+    is_relay: whether a peer id is a relay's. Connections of relays are not checked here.
     """
 
     def __init__(self, host: Host, is_relay: Callable[[str], bool], journal: Journal) -> None:
@@ -33,7 +33,7 @@ class Access:
         host.connections.down.append(self._down)
 
     def apply(self, settings: Settings) -> None:
-        """Go by these settings from now on."""
+        """Apply these settings from now on."""
         if settings.allow.any and not self._allow.any:
             self._journal.record(milestones.NODE_OPEN, what="Kaspa streams")
         self._allow = settings.allow
@@ -44,11 +44,11 @@ class Access:
         return self._allow.permits(peer)
 
     def may_connect(self, peer: str) -> bool:
-        """Whether `peer` may connect: also those that we dial."""
+        """Whether `peer` may connect. Remotes may too, because this peer dials them."""
         return self._allow.permits(peer) or peer in self._remotes
 
     async def end_unwanted(self, backend: Backend) -> None:
-        """End what the settings no longer want: sessions first, then the connections of those who may not be here."""
+        """End what the settings no longer allow: first sessions, then connections."""
         unwanted = {
             kaspa_stream.transport.session: reason
             for kaspa_stream in backend.streams.values()

@@ -1,4 +1,4 @@
-"""What a relay and a peer do alike: open the host, say who they are, stop in order."""
+"""What a relay and a peer have in common: they open the host, log who they are, and stop in order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STOP_SECONDS = 4.0
 
 
 async def open_host(settings: Settings, identity: Identity, journal: Journal) -> Host:
-    """A host that listens where the settings say. Raises ListenError."""
+    """A host that listens at the configured addresses. Raises ListenError."""
     host = Host(identity.key_pair, identity.peer_id, journal, agent=AGENT, version=IDENTIFY_VERSION)
     host.announced = await announced(settings)
     try:
@@ -53,7 +53,7 @@ async def _resolved(address: TcpAddress) -> list[SocketAddress]:
 
 
 def announce_start(host: Host, kind: str, journal: Journal) -> None:
-    """Say who this is and where it listens, in the seed's words."""
+    """Log who this is and where it listens, in the sentences of the first proof of concept."""
     journal.record(milestones.NODE_STARTED, kind=kind, peer=host.peer_id, version=__version__)
     for address in host.listener.addresses:
         journal.record(milestones.NODE_LISTENING, addr=address.multiaddr())
@@ -79,7 +79,7 @@ async def run_until_stopped(
 
 
 def unix_time(monotonic: float) -> float:
-    """The wall-clock time of an instant on trio's clock, by the clocks as they stand now."""
+    """The unix time of an instant on trio's clock, by the present difference of the two clocks."""
     return round(time.time() - (trio.current_time() - monotonic), 3)
 
 

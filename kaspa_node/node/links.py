@@ -1,4 +1,4 @@
-"""The relays of a peer: a link to each that the settings name, and those that are being left."""
+"""The links of a peer: one to each configured relay, and those to relays that it is leaving."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NO_LONGER_CONFIGURED = "the relay is no longer configured"
 
 
 class RelayLinks:
-    """Keeps the links; nothing runs before `start`."""
+    """Holds the links. None runs before `start`."""
 
     def __init__(self, host: Host, journal: Journal) -> None:
         self._host = host
         self._journal = journal
         self._links: dict[str, RelayLink] = {}
-        # Each link that runs or is being left, and what ends that.
+        # The cancel scope of each link that runs or is being left.
         self._scopes: dict[RelayLink, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -34,7 +34,7 @@ class RelayLinks:
             self._keep(link)
 
     def apply(self, settings: Settings) -> None:
-        """Have a link to each relay that these settings name.
+        """Have one link to each configured relay.
 
         A link whose address is the same goes on as it is. One that is left gives its reservation up in order.
         """
@@ -52,7 +52,8 @@ class RelayLinks:
         if link is not None:
             link.want(reserve)
             return link
-        # A relay that comes back while it is being left: its connection holds the very addresses of a new one.
+        # The relay is configured again while this peer is leaving it. A new link could not dial from the same port,
+        # because the old connection still uses these addresses.
         link = next((leaving for leaving in self._scopes if leaving.address == relay), None)
         if link is not None:
             link.want(reserve)
@@ -70,7 +71,7 @@ class RelayLinks:
             self._nursery.start_soon(self._end, link, self._turn_over(link))
 
     def _turn_over(self, link: RelayLink) -> trio.CancelScope:
-        """End what is done with the link now; returns the scope for what is done next."""
+        """Cancel the link's current task; returns the scope for the next one."""
         before = self._scopes.get(link)
         if before is not None:
             before.cancel()
@@ -93,17 +94,17 @@ class RelayLinks:
         return peer in self._links
 
     def known(self, peer: str) -> bool:
-        """Whether `peer` is one of the relays, or is being left."""
+        """Whether `peer` is a configured relay, or one that this peer is leaving."""
         return peer in self._links or any(link.peer_id == peer for link in self._scopes)
 
     def all(self) -> list[RelayLink]:
-        """The links to the relays, as the settings order them."""
+        """The links to the configured relays, in their order."""
         return list(self._links.values())
 
     def to(self, relays: Iterable[RelayAddress]) -> list[RelayLink]:
-        """The links to these relays, which the settings name."""
+        """The links to these configured relays."""
         return [self._links[relay.peer_id] for relay in relays]
 
     def mappings(self) -> list[Mapping]:
-        """What relays see of the ports from which they are connected to."""
+        """The mappings that the relays have reported."""
         return [link.mapping for link in self._links.values() if link.mapping is not None]

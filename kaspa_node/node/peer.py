@@ -33,7 +33,7 @@ from kaspa_node.settings.model import EXTERNAL
 
 
 async def run_peer(settings: Settings, identity: Identity, journal: Journal, load: Load) -> None:
-    """Run a peer until SIGTERM. load: reads the settings anew. Raises KaspaNodeError where it can't start."""
+    """Run a peer until SIGTERM. load: reads the settings anew. Raises KaspaNodeError if it can't start."""
     peer = Peer(settings, await open_host(settings, identity, journal), journal, load)
     await run_until_stopped(journal, peer.start, peer.stop)
 
@@ -55,7 +55,7 @@ class Peer:
         self.puncher = Puncher(host, self._vantage, journal)
         self.backend = self._make_backend(settings)
         self.remotes = Remotes(host, self.links, self.puncher, self.backend, journal)
-        self._go_by(settings)
+        self._apply(settings)
 
     def _make_backend(self, settings: Settings) -> Backend:
         may_open = self.access.may_open
@@ -76,7 +76,7 @@ class Peer:
     # Running
 
     async def start(self, nursery: trio.Nursery) -> None:
-        """Start every part. Raises KaspaNodeError where one can't."""
+        """Start every part. Raises KaspaNodeError if one can't start."""
         settings = self.reloader.settings
         self._nursery = nursery
         nursery.start_soon(self.host.run)
@@ -95,7 +95,7 @@ class Peer:
         self.remotes.start(nursery)
 
     async def stop(self) -> None:
-        """End the sessions, telling the remotes, then the connections."""
+        """End the sessions with a reason for the remotes, then the connections."""
         self.remotes.stop()
         await self.backend.stop()
         self.host.close("this peer is stopping")
@@ -104,20 +104,20 @@ class Peer:
     # Settings
 
     async def _prepare(self, settings: Settings) -> Commit:
-        """Get ready for other settings; what is returned makes every part go by them. Raises ListenError."""
+        """Prepare for other settings; returns a function that applies them. Raises ListenError."""
         addresses = await announced(settings)
         switch_backend = self.backend.prepare(settings)
 
         def commit() -> None:
             self.host.announced = addresses
             switch_backend()
-            self._go_by(settings)
+            self._apply(settings)
             if self._nursery is not None:
                 self._nursery.start_soon(self.access.end_unwanted, self.backend)
 
         return commit
 
-    def _go_by(self, settings: Settings) -> None:
+    def _apply(self, settings: Settings) -> None:
         self.access.apply(settings)
         self.links.apply(settings)
         self.remotes.apply(settings)

@@ -25,7 +25,7 @@ from kaspa_node.settings import AllowList, Settings
 
 
 async def run_relay(settings: Settings, identity: Identity, journal: Journal, load: Load) -> None:
-    """Run a relay until SIGTERM. load: reads the settings anew. Raises KaspaNodeError where it can't start."""
+    """Run a relay until SIGTERM. load: reads the settings anew. Raises KaspaNodeError if it can't start."""
     relay = Relay(settings, await open_host(settings, identity, journal), journal, load)
     await run_until_stopped(journal, relay.start, relay.stop)
 
@@ -42,13 +42,13 @@ class Relay:
         self.service = RelayService(host, Ledger(limits(settings)), self._permits, journal)
         self.failed_upgrades = FailedUpgrades(journal)
         host.listener.failed.append(self.failed_upgrades)
-        self._go_by(settings)
+        self._apply(settings)
 
     def _permits(self, peer: str) -> bool:
         return self._allow.permits(peer)
 
     async def start(self, nursery: trio.Nursery) -> None:
-        """Start every part. Raises KaspaNodeError where one can't."""
+        """Start every part. Raises KaspaNodeError if one can't start."""
         settings = self.reloader.settings
         nursery.start_soon(self.host.run)
         await self.host.running.wait()
@@ -69,17 +69,17 @@ class Relay:
     # Settings
 
     async def _prepare(self, settings: Settings) -> Commit:
-        """Get ready for other settings; what is returned makes the relay go by them. Raises ListenError."""
+        """Prepare for other settings; returns a function that applies them. Raises ListenError."""
         addresses = await announced(settings)
 
         def commit() -> None:
             self.host.announced = addresses
-            self._go_by(settings)
+            self._apply(settings)
 
         return commit
 
-    def _go_by(self, settings: Settings) -> None:
-        """Who is not allowed any more loses its connection, and with it its reservation and circuits."""
+    def _apply(self, settings: Settings) -> None:
+        """A peer that is no longer allowed loses its connection, and with it its reservation and circuits."""
         if settings.allow.any and not self._allow.any:
             self._journal.record(milestones.NODE_OPEN, what="reservations and circuits")
         self._allow = settings.allow
@@ -100,7 +100,7 @@ class Relay:
 
 
 def limits(settings: Settings) -> RelayLimits:
-    """What the relay gives."""
+    """The limits of the relay."""
     return RelayLimits(
         max_reservations=settings.max_reservations,
         reservation_ttl=settings.reservation_ttl,

@@ -1,4 +1,4 @@
-"""Reading the configuration again while the node runs: all of it is applied, or nothing.
+"""Reads the configuration again while the node runs. All of it is applied, or nothing.
 
     read and check it whole ─▶ compare ─▶ get ready: what may fail ─▶ commit: what can't
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
 IDENTITY = "identity"
-"""Stands among what needs a restart where the key file holds another key than the node has."""
+"""Listed among the settings that need a restart if the key file holds another key than the node uses."""
 
 Load = Callable[[], Settings]
 Commit = Callable[[], None]
@@ -33,11 +33,11 @@ Prepare = Callable[[Settings], Awaitable[Commit]]
 
 
 class Reloader:
-    """Brings a running node to what its configuration says now.
+    """Applies the current configuration to a running node.
 
-    settings: those that the node goes by. load: reads them anew; raises ConfigError.
-    prepare: does for new settings what may fail, and returns what makes the node go by them, without waiting; raises
-    KaspaNodeError with everything as it was.
+    settings: those in use. load: reads them again; raises ConfigError.
+    prepare: does everything that may fail for new settings; raises KaspaNodeError and changes nothing then. Returns a
+    function that applies the settings and does not wait.
     """
 
     def __init__(self, settings: Settings, peer_id: str, load: Load, prepare: Prepare, journal: Journal) -> None:
@@ -49,7 +49,7 @@ class Reloader:
         self._turn = trio.Lock()
 
     async def reload(self) -> dict[str, Any]:
-        """What was applied and what needs a restart, as keys of settings; with any of the latter nothing is applied.
+        """The settings that were applied and those that need a restart; if there is one of these, nothing is applied.
 
         Raises KaspaNodeError where the configuration can't be used; then nothing is applied either.
         """
@@ -74,14 +74,14 @@ class Reloader:
             found = changes.Changes(found.live, (*found.restart, IDENTITY))
         if found.live and not found.restart:
             commit = await self._prepare(new)
-            # Nothing is waited for from here on: who asked may hang up, and that would end it half-way.
+            # There is no checkpoint from here on. The client may hang up, and a cancellation would apply one half only.
             commit()
             self._journal.set_level(new.log_level)
             self.settings = new
         return found
 
     def _same_key(self) -> bool:
-        """Whether the key file still holds the key that this node has. One that is missing would be made anew."""
+        """Whether the key file still holds this node's key. A restart would replace a missing file by a new key."""
         path = self.settings.state_dir / KEY_FILE
         try:
             return identity.load(path).peer_id == self._peer_id
@@ -90,7 +90,7 @@ class Reloader:
             raise IdentityError(path, "is missing", remedy) from error
 
     async def on_hangup(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Reload at each SIGHUP, until cancelled; what comes of it stands in the log."""
+        """Reload at each SIGHUP, until cancelled. The result is in the log."""
         with trio.open_signal_receiver(signal.SIGHUP) as received:
             task_status.started()
             await self._follow(received)
@@ -100,5 +100,5 @@ class Reloader:
             try:
                 await self.reload()
             except KaspaNodeError:
-                # The log has it already, and there is nobody else to tell.
+                # The error is in the log already.
                 continue

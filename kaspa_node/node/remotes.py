@@ -1,4 +1,4 @@
-"""The remotes of a peer: a keeper for each that the settings name."""
+"""The remotes of a peer: one keeper for each configured remote."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from kaspa_node.settings import Settings
 from kaspa_node.settings.values import Remote
 
 Aim = tuple[Remote, str, Sequence[RelayLink]]
-"""What a keeper goes by: the remote, the path policy, the relays to dial through."""
+"""The settings of a keeper: the remote, the path policy, the links to the relays to dial through."""
 
 
 class Remotes:
-    """Keeps the keepers; nothing runs before `start`."""
+    """Holds the keepers. None runs before `start`."""
 
     def __init__(self, host: Host, links: RelayLinks, puncher: Puncher, backend: Backend, journal: Journal) -> None:
         self._host = host
@@ -41,13 +41,13 @@ class Remotes:
             keeper.tell_remote_session(self._backend.incoming_path(peer))
 
     def start(self, nursery: trio.Nursery) -> None:
-        """Keep the remotes in `nursery` from now on."""
+        """Run the keepers in `nursery` from now on."""
         self._nursery = nursery
         for keeper in self._keepers.values():
             nursery.start_soon(keeper.run)
 
     def apply(self, settings: Settings) -> None:
-        """Keep the remotes that these settings name, after the links are theirs.
+        """Keep the configured remotes. The links must have these settings already.
 
         A keeper of which nothing changes goes on as it is.
         """
@@ -81,7 +81,7 @@ class Remotes:
     # What others ask
 
     def all(self) -> list[RemoteKeeper]:
-        """The keepers, as the settings order them."""
+        """The keepers, in the order of the settings."""
         return list(self._keepers.values())
 
     def named(self, name: str) -> RemoteKeeper:
@@ -93,12 +93,12 @@ class Remotes:
         raise RequestFailed(f"no remote {shown(name)} is configured here; configured: {known}")
 
     def progress(self, peer: str) -> str:
-        """How far the way to a remote is, in words."""
+        """How far a remote is from a session, as a clause."""
         keeper = self._keepers.get(peer)
         return "no longer one of the remotes" if keeper is None else keeper.progress()
 
     async def direct_within(self, peer: str, seconds: float) -> None:
-        """Wait for a direct path to a remote, as long as there is hope for one, at most so long."""
+        """Wait for a direct path to a remote while an attempt runs, at most so many seconds."""
         keeper = self._keepers.get(peer)
         if keeper is not None:
             await keeper.direct_within(seconds)

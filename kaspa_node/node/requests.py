@@ -1,4 +1,4 @@
-"""What may be asked of a running peer over its control socket, checked before anything is done."""
+"""The requests that a running peer takes over its control socket, checked before anything is done."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SessionRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExerciseRequest:
-    """Pings over a standing session, each way, with a check of the nonce."""
+    """Pings over a session in both directions; each nonce is checked."""
 
     session: str
     pings: int

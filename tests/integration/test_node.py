@@ -160,7 +160,7 @@ def test_a_fresh_session_ends_the_one_before(three: Three) -> None:
         ("session", {"remote": "server", "timeout": "soon"}, "timeout is .*soon"),
         ("session", {"remote": "server", "run": "a b"}, "run is "),
         ("session", {}, "remote is null"),
-        ("exercise", {"session": "0.0"}, "no session .*0.0.* stands here"),
+        ("exercise", {"session": "0.0"}, "no session .*0.0.* is open here"),
         ("exercise", {"session": "0.0", "pings": 0}, "pings is 0"),
         ("dance", {}, "does not know how to .*dance"),
     ],

@@ -1,4 +1,4 @@
-"""Kaspa streams of a peer, whatever speaks Kaspa at their ends: the embedded peer, or another program."""
+"""What every backend does: it opens and accepts Kaspa streams, for the embedded Kaspa peer or another program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.refusals import Refusals
 from kaspa_node.settings import Settings
 
-# Newest first: that of the fork's current branches, then that of the seed's binaries. Both are served and offered.
+# The newest first: the one of the fork's current branches, then the one of the first proof of concept. Both are served
+# and offered.
 STREAM_PROTOCOLS = ("/kaspad/transport/1.0.0", "/kaspa/p2p/bridge/1.0")
 
 
@@ -41,7 +42,7 @@ class KaspaStream:
 
 
 class Session(Protocol):
-    """What a remote's keeper keeps: a Kaspa session, or, for other programs to use, the path alone.
+    """A session with a remote: a Kaspa session of our own, or a path that other programs use for theirs.
 
     closed: set when it is over.
     """
@@ -60,21 +61,21 @@ class Session(Protocol):
 
     @property
     def session(self) -> str | None:
-        """The id of the session on it, of the first where there are several; None while there is none."""
+        """The id of its Kaspa stream, of the first if there are several; None while there is none."""
         ...
 
     @property
     def handshake_seconds(self) -> float | None:
-        """Opening of the Kaspa stream to Ready; None where others do the handshake."""
+        """Seconds from the opening of the Kaspa stream to Ready; None if other programs do the handshake."""
         ...
 
     @property
     def first_byte_at(self) -> float | None:
-        """When the first byte of the remote arrived on the session's stream (trio's clock), or None."""
+        """When the first byte of the remote arrived on the stream (trio's clock), or None."""
         ...
 
     async def used(self) -> None:
-        """Return once a session on it has bytes of the remote. Raises P2PError where it ends before."""
+        """Return when the remote has sent a byte. Raises P2PError if the connection ends before."""
         ...
 
     async def disconnect(self, reason: str) -> None:
@@ -82,7 +83,7 @@ class Session(Protocol):
         ...
 
     async def retire(self, reason: str) -> None:
-        """Another one has taken its place: end it as soon as that harms nobody."""
+        """Another session replaces it: end as soon as nobody uses it any more."""
         ...
 
 
@@ -125,13 +126,13 @@ class Backend(ABC):
 
     @abstractmethod
     async def start(self, nursery: trio.Nursery) -> None:
-        """Start what speaks Kaspa, or the way to it, in `nursery`. Raises ListenError."""
+        """Start the backend in `nursery`. Raises ListenError."""
 
     @abstractmethod
     def prepare(self, settings: Settings) -> Callable[[], None]:
-        """Get ready for settings, after `start`; what is returned goes by them: call it at once. Raises ListenError.
+        """Prepare for settings, after `start`; returns a function that applies them, to call at once. Raises ListenError.
 
-        Where it raises, everything is as it was.
+        If it raises, nothing has changed.
         """
 
     @abstractmethod
@@ -140,27 +141,27 @@ class Backend(ABC):
 
     @abstractmethod
     async def stop(self) -> None:
-        """End the sessions in order, telling the remotes."""
+        """End the sessions in order, with a reason for the remotes."""
 
     @abstractmethod
     async def open(self, connection: Connection, run: str | None) -> Session:
-        """Use `connection` for the peer at its end from now on. Raises P2PError, KaspaError, OSError."""
+        """A session with the peer at the other end of `connection`. Raises P2PError, KaspaError, OSError."""
 
     @abstractmethod
     async def exercise(self, request: ExerciseRequest) -> dict[str, object]:
-        """Pings over a standing session. Raises RequestFailed."""
+        """Pings over a session. Raises RequestFailed."""
 
     @abstractmethod
     def sessions(self) -> list[dict[str, Any]]:
-        """The sessions that stand, as `kaspa-node status` shows them."""
+        """The open sessions, as `kaspa-node status` shows them."""
 
     @abstractmethod
     def status(self) -> dict[str, Any] | None:
-        """How the external backend is, as `kaspa-node status` shows it; None where there is none."""
+        """The state of the external backend, as `kaspa-node status` shows it; None if the backend is embedded."""
 
     @abstractmethod
     async def _accept(self, stream: Stream) -> None:
-        """Carry a stream that a remote has opened."""
+        """Serve a stream that a remote has opened."""
 
     async def _take(self, stream: Stream) -> None:
         """Accept a stream that a remote has opened, if that remote has not used up its share."""
@@ -201,7 +202,7 @@ class Backend(ABC):
         return self.refusals.permit(peer, "Kaspa stream")
 
     def _opened(self, stream: Stream, transport: Transport, run: str | None, caller: str | None) -> None:
-        """caller: the local program's own address, where it is not this one."""
+        """caller: the address of the local program, or None if that is this one."""
         self._journal.record(
             milestones.STREAM_OPENED,
             peer=transport.peer,
@@ -214,7 +215,7 @@ class Backend(ABC):
         )
 
     def _accepted(self, stream: Stream, transport: Transport, caller: str | None) -> None:
-        """caller: the address from which the backend is called, where that is another program."""
+        """caller: the address from which another program is called, or None for the embedded peer."""
         self._journal.record(
             milestones.STREAM_ACCEPTED,
             peer=transport.peer,
@@ -227,14 +228,14 @@ class Backend(ABC):
 
 
 def transport_of(stream: Stream, direction: Direction) -> Transport:
-    """What the Kaspa side has to know of a stream."""
+    """What the Kaspa layer needs to know of a stream."""
     route = stream.connection.route
     address = route.remote if route.path == DIRECT else socket_address(stream.remote, route.path)
     return Transport(stream.name, stream.remote, route.path, direction, address)
 
 
 def session_row(transport: Transport, kaspa_stream: KaspaStream | None) -> dict[str, Any]:
-    """A session as `kaspa-node status` shows it, as far as its stream is concerned."""
+    """The part of a session's row in `kaspa-node status` that its stream gives."""
     row: dict[str, Any] = {
         "session": transport.session,
         "conn": transport.session.partition(".")[0],

@@ -31,7 +31,7 @@ CALL_SECONDS = 15.0
 
 
 class EmbeddedSession:
-    """A ready Kaspa session of our own."""
+    """A ready Kaspa session of the embedded peer."""
 
     def __init__(self, kaspa: KaspaSession, stream: Stream) -> None:
         self.closed = kaspa.closed
@@ -64,7 +64,7 @@ class EmbeddedSession:
         return self._stream.first_byte_at
 
     async def used(self) -> None:
-        """A session that is ready has heard of the remote."""
+        """A ready session has bytes of the remote."""
         await trio.lowlevel.checkpoint()
 
     async def disconnect(self, reason: str) -> None:
@@ -72,12 +72,12 @@ class EmbeddedSession:
         await self._kaspa.disconnect(reason)
 
     async def retire(self, reason: str) -> None:
-        """The same: whatever it was doing, its successor does."""
+        """Disconnect: the new session continues what this one did."""
         await self._kaspa.disconnect(reason)
 
 
 class EmbeddedBackend(Backend):
-    """Carries the sessions of the embedded Kaspa peer over unix sockets in the directory `runtime`."""
+    """Runs the sessions of the embedded Kaspa peer over unix sockets in the directory `runtime`."""
 
     def __init__(
         self, host: Host, config: KaspaConfig, may_open: Callable[[str], bool], runtime: Path, journal: Journal
@@ -91,17 +91,17 @@ class EmbeddedBackend(Backend):
         self._rejected: set[str] = set()
 
     async def start(self, nursery: trio.Nursery) -> None:
-        """Serve the embedded Kaspa peer, and carry its streams, in `nursery`. Raises ListenError."""
+        """Serve the embedded Kaspa peer in `nursery`. Raises ListenError."""
         self._nursery = nursery
         await nursery.start(self._kaspa.run)
         await nursery.start(self._kaspa.serve, str(self._server), self._callers.get)
 
     async def stop(self) -> None:
-        """End the sessions, telling the remotes."""
+        """End the sessions, with a reason for the remotes."""
         await self.end(dict.fromkeys(self._kaspa.sessions, "this node is shutting down"))
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
-        """Sessions that begin from then on go by the settings."""
+        """New sessions will use the settings."""
 
         def commit() -> None:
             self._kaspa.config = dataclasses.replace(self._kaspa.config, ping_interval=settings.ping_interval)
@@ -211,10 +211,10 @@ class EmbeddedBackend(Backend):
             del self.streams[session]
 
     async def exercise(self, request: ExerciseRequest) -> dict[str, object]:
-        """Pings over a standing session, counted where they cross the stream. Raises RequestFailed."""
+        """Pings over a session, with the bytes that the stream counted. Raises RequestFailed."""
         session, kaspa_stream = self._kaspa.sessions.get(request.session), self.streams.get(request.session)
         if session is None or kaspa_stream is None:
-            raise RequestFailed(f"no session {shown(request.session)} stands here; `kaspa-node status` lists them")
+            raise RequestFailed(f"no session {shown(request.session)} is open here; `kaspa-node status` lists them")
         stream = kaspa_stream.stream
         sent, received = stream.bytes_sent, stream.bytes_received
         try:
@@ -250,4 +250,4 @@ class EmbeddedBackend(Backend):
         ]
 
     def status(self) -> None:
-        """There is no external one."""
+        """The backend is not external."""

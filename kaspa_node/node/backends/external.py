@@ -1,7 +1,7 @@
 """An external backend: other programs speak Kaspa, and their connections are bridged unchanged.
 
-A stream that a remote opens is spliced to the backend's address. For each remote a forward stands open on this machine:
-a connection to it becomes a stream to the remote, on the path that the remote's keeper holds.
+A stream that a remote opens is spliced to the backend's address. Each remote has a local forward on this machine:
+a connection to it becomes a stream to the remote, on the path of the remote's session.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from kaspa_node.p2p.host import Host
 from kaspa_node.settings import Settings
 from kaspa_node.settings.values import LocalAddress, Remote
 
-# tonic, under kaspad, gives a call ten seconds until the response's headers. A program that connects is kept waiting
-# longer only if it is asked to wait for a direct path.
+# tonic, which kaspad uses, waits ten seconds for the headers of a response. A local connection waits longer only if
+# `wait_for_direct` says so.
 WAIT_SECONDS = 10.0
 
 
 class RemoteView(Protocol):
-    """What is asked of the remotes here."""
+    """What this backend asks of the remotes."""
 
     def progress(self, peer: str) -> str:
-        """How far the way to a remote is, as a clause for the log."""
+        """How far a remote is from a session, as a clause."""
         ...
 
     async def direct_within(self, peer: str, seconds: float) -> None:
-        """Wait for a direct path to a remote, as long as there is hope for one, at most so long."""
+        """Wait for a direct path to a remote while an attempt runs, at most so many seconds."""
         ...
 
 
 class _End:
-    """How a bridged stream is ended from here. over: set when it is."""
+    """Ends a bridged stream from this side. over: set when the stream has ended."""
 
     def __init__(self) -> None:
         self.reason = "stopped here"
@@ -57,7 +57,7 @@ class _End:
 class ExternalBackend(Backend):
     """Splices streams to other programs' sockets.
 
-    remotes: gives the remotes, which come later than their backend.
+    remotes: returns the remotes, which are made after the backend.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class ExternalBackend(Backend):
         self._changed = trio.Event()
 
     async def start(self, nursery: trio.Nursery) -> None:
-        """The forwards are those of the settings that come."""
+        """Nothing is to be started: `prepare` opens the local forwards."""
         self._nursery = nursery
         await trio.lowlevel.checkpoint()
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
-        """Open the forwards of new remotes. Raises ListenError."""
+        """Open the local forwards of new remotes. Raises ListenError."""
         assert self._nursery is not None
         forwards = self._forwards.prepare(self._nursery, settings.remotes)
         remotes = {remote.peer_id for remote in settings.remotes}
@@ -98,7 +98,7 @@ class ExternalBackend(Backend):
         return commit
 
     async def end(self, sessions: Mapping[str, str]) -> None:
-        """Break off what is carried; the programs at both ends see an error."""
+        """Break off streams; the programs at both ends see an error."""
         for session, reason in sessions.items():
             self._break_off(session, reason)
         for session in sessions:
@@ -111,7 +111,7 @@ class ExternalBackend(Backend):
             end.scope.cancel()
 
     async def stop(self) -> None:
-        """Nothing is said here: the programs at both ends see their connections end."""
+        """The programs at both ends see their connections end."""
         await trio.lowlevel.checkpoint()
 
     # Streams that remotes open
@@ -201,7 +201,7 @@ class ExternalBackend(Backend):
             )
 
     async def open(self, connection: Connection, run: str | None) -> Session:
-        """Make `connection` the session to its remote; who waits at the forward goes on."""
+        """A session over `connection`; local connections that wait for one continue."""
         session = self._sessions[connection.remote] = ExternalSession(connection, run, self._break_off)
         self._journal.record(
             milestones.PATH_READY,
@@ -216,11 +216,11 @@ class ExternalBackend(Backend):
         return session
 
     async def exercise(self, request: ExerciseRequest) -> dict[str, object]:
-        """Not ours to do."""
+        """The sessions belong to other programs, so this node can't ping over them."""
         raise RequestFailed("the backend is external: its sessions are its own, and this node can't ping over them")
 
     def sessions(self) -> list[dict[str, Any]]:
-        """The streams that are carried; what the programs at their ends have agreed on is not known here."""
+        """The bridged streams. What the programs at their ends have agreed on is not known here."""
         return [
             session_row(kaspa_stream.transport, kaspa_stream)
             | {"state": "carried", "since": kaspa_stream.since, "applied_protocol": None, "user_agent": None}
@@ -228,5 +228,5 @@ class ExternalBackend(Backend):
         ]
 
     def status(self) -> dict[str, Any]:
-        """How the backend is."""
+        """The state of the backend."""
         return self._program.status()

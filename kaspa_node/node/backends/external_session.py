@@ -1,4 +1,4 @@
-"""The path to a remote, kept up for other programs' streams."""
+"""A session of other programs: a path to a remote, and their streams on it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ BreakOff = Callable[[str, str], None]
 class ExternalSession:
     """A connection to a remote and the streams on it.
 
-    run: the verification that asked for it; only the first stream is part of that.
-    closed: set when it is over by itself; whoever owns the path then closes it.
+    run: the verification that asked for it, or None; only the first stream belongs to it.
+    closed: set when it is over; the owner of the path then closes the path.
     """
 
     def __init__(self, connection: Connection, run: str | None, break_off: BreakOff) -> None:
@@ -38,12 +38,12 @@ class ExternalSession:
 
     @property
     def session(self) -> str | None:
-        """The id of the first stream on which the remote was heard of, else of the latest; None before any."""
+        """The id of the first stream with bytes of the remote, else of the latest stream; None before any."""
         return None if self._first is None else self._first.name
 
     @property
     def handshake_seconds(self) -> None:
-        """Nobody here sees the handshake."""
+        """The programs do the handshake."""
 
     @property
     def first_byte_at(self) -> float | None:
@@ -56,9 +56,9 @@ class ExternalSession:
         return not (self._retired or self.closed.is_set() or self.connection.closed.is_set())
 
     def take(self, stream: Stream) -> str | None:
-        """Note a stream that a local program uses from now on; returns the run of which it is part.
+        """Note a stream that a local program uses; returns the run to which it belongs.
 
-        Until the remote was heard of on one of them, each stream is taken for the run's: programs try again.
+        Until the remote has sent a byte on one of them, each stream counts as the run's, because programs try again.
         """
         self._streams.add(stream)
         if self._used.is_set():
@@ -67,7 +67,7 @@ class ExternalSession:
         return self._run
 
     async def watch(self, stream: Stream) -> None:
-        """Wait until the remote is heard of on a stream that was taken."""
+        """Wait until the remote has sent a byte on a noted stream."""
         await stream.heard.wait()
         if not self._used.is_set():
             self._first = stream
@@ -79,7 +79,7 @@ class ExternalSession:
         self._close_if_done()
 
     async def used(self) -> None:
-        """Return once the remote was heard of on a stream. Raises ConnectionLost where the connection ends before."""
+        """Return when the remote has sent a byte on a stream. Raises ConnectionLost if the connection ends before."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._until_closed, nursery.cancel_scope)
             await self._used.wait()
@@ -91,7 +91,7 @@ class ExternalSession:
         scope.cancel()
 
     async def disconnect(self, reason: str) -> None:
-        """End it, and what other programs do over it."""
+        """End it, with the streams on it."""
         self.reason = reason
         for stream in list(self._streams):
             self._break_off(stream.name, reason)
@@ -99,7 +99,7 @@ class ExternalSession:
         await trio.lowlevel.checkpoint()
 
     async def retire(self, reason: str) -> None:
-        """Leave it to the streams that are on it; with the last of them it ends. New ones use its successor."""
+        """Take no new streams; end with the last one."""
         self._retired, self.reason = True, reason
         self._close_if_done()
         await trio.lowlevel.checkpoint()

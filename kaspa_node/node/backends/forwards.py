@@ -1,4 +1,4 @@
-"""The forwards of an external backend: sockets of this machine at which other programs connect to reach the remotes."""
+"""Local forwards, as in SSH: sockets on this machine to which other programs connect to reach a remote."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from kaspa_node.journal import Journal
 from kaspa_node.node.backends import local_sockets
 from kaspa_node.settings.values import LocalAddress, Remote
 
-MAX_CALLERS = 256
+MAX_CONNECTIONS = 256
 
 Serve = Callable[[Remote, trio.SocketStream], Awaitable[None]]
 Refuse = Callable[[Remote, trio.SocketStream, str], None]
 
 
 class _LocalForward:
-    """A socket that is listened on, and the remote behind it. sockets: holds it open; scope: ends the listening."""
+    """A listening socket, and the remote behind it. sockets: holds the socket open; scope: ends the listening."""
 
     def __init__(self, remote: Remote, address: LocalAddress) -> None:
         self.remote = remote
-        self.slots = trio.CapacityLimiter(MAX_CALLERS)
+        self.slots = trio.CapacityLimiter(MAX_CONNECTIONS)
         self.scope = trio.CancelScope()
         self.sockets = ExitStack()
         setting = f"`listen` of the remote {remote.name}"
@@ -32,7 +32,9 @@ class _LocalForward:
 
 
 class LocalForwards:
-    """A forward at each address that a remote has. serve: carries a caller; refuse: ends one that has no place."""
+    """One local forward for each `listen` address of a remote.
+
+    serve: forwards a local connection; refuse: ends one with a reason."""
 
     def __init__(self, serve: Serve, refuse: Refuse, journal: Journal) -> None:
         self._serve = serve
@@ -41,9 +43,9 @@ class LocalForwards:
         self._forwards: dict[LocalAddress, _LocalForward] = {}
 
     def prepare(self, nursery: trio.Nursery, remotes: Sequence[Remote]) -> Callable[[], None]:
-        """Open the forwards that are missing; returns what makes all forwards those of `remotes`. Raises ListenError.
+        """Open the missing forwards; returns a function that leaves those of `remotes` only. Raises ListenError.
 
-        Where it raises, the forwards are as they were. Callers that are inside stay there when their forward closes.
+        If it raises, nothing has changed. Connections that a forward has accepted stay when the forward closes.
         """
         wanted = {remote.listen: remote for remote in remotes if remote.listen is not None}
         with ExitStack() as undo:
@@ -77,7 +79,7 @@ class LocalForwards:
         try:
             forward.slots.acquire_nowait()
         except trio.WouldBlock:
-            self._refuse(remote, local, f"{MAX_CALLERS} connections to it stand already")
+            self._refuse(remote, local, f"{MAX_CONNECTIONS} connections to it are open already")
             return
         try:
             await self._serve(remote, local)

@@ -38,7 +38,7 @@ def listening(address: LocalAddress, setting: str) -> Iterator[trio.SocketListen
 
     In a directory with the setgid bit, what is made belongs to the directory's group: there the mode is 0660.
 
-    setting: what to change where the place can't be had. Raises ListenError.
+    setting: what to change if the address can't be used. Raises ListenError.
     """
     if address.path is not None:
         try:
@@ -89,7 +89,7 @@ def caller_name(local: trio.SocketStream) -> str:
     try:
         return _shown(local.socket.getpeername())
     except OSError:
-        # It has hung up meanwhile; whoever reads the socket will see that.
+        # It has hung up meanwhile. The next read shows that.
         return "gone"
 
 

@@ -1,4 +1,4 @@
-"""The program that speaks Kaspa for us: where it is called, and whether it answered last time."""
+"""The external program that speaks Kaspa: its address, and whether it answered last time."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ UNKNOWN, UP, REFUSING = "unknown", "up", "refusing"
 
 
 class ExternalProgram:
-    """An external backend.
+    """The program behind an external backend.
 
-    state: UNKNOWN until it was called for the first time; then as the last call went. reason: why it refuses, or None.
-    checked: unix time of the last call, or None. Only a change of the state makes a line in the log.
+    state: UNKNOWN before the first call, then the result of the last one. reason: why it refuses, or None.
+    checked: unix time of the last call, or None. Only a change of the state is logged.
     """
 
     def __init__(self, address: LocalAddress | None, journal: Journal) -> None:
@@ -43,7 +43,7 @@ class ExternalProgram:
             self._refused(reason)
             raise OSError(errno.ETIMEDOUT, reason) from error
         except OSError as error:
-            # trio's own text names the address once more.
+            # trio's text would repeat the address.
             self._refused(os.strerror(error.errno) if error.errno else str(error))
             raise
         self._answered()

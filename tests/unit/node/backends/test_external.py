@@ -80,7 +80,7 @@ async def test_a_caller_is_turned_away_when_the_remote_is_not_reached_in_time(
 
 
 async def test_one_caller_too_many_is_turned_away_at_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwards, "MAX_CALLERS", 1)
+    monkeypatch.setattr(forwards, "MAX_CONNECTIONS", 1)
     journal = RecordingJournal()
     async with (
         forward(directory, journal) as path,
@@ -89,4 +89,4 @@ async def test_one_caller_too_many_is_turned_away_at_once(directory: Path, monke
     ):
         await ended(second)
     reasons = [fields["reason"] for name, fields in journal.milestones if name == milestones.REMOTE_UNREACHED.name]
-    assert reasons == ["1 connections to it stand already"]
+    assert reasons == ["1 connections to it are open already"]
