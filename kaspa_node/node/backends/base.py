@@ -130,7 +130,7 @@ class Backend(ABC):
 
     @abstractmethod
     def prepare(self, settings: Settings) -> Callable[[], None]:
-        """Prepare for settings, after `start`; returns a function that applies them, to call at once. Raises ListenError.
+        """Prepare for settings, after `start`; returns what applies them, to be called at once. Raises ListenError.
 
         If it raises, nothing has changed.
         """
