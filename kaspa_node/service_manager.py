@@ -1,4 +1,4 @@
-"""What a node tells systemd: that it is ready, that its loop still turns, that it stops (sd_notify(3)).
+"""What a node reports to systemd: that it is ready, that its loop still runs, that it stops (sd_notify(3)).
 
 A datagram to the socket that NOTIFY_SOCKET names. Without that variable (plain processes, tests) nothing is sent. With
 `WatchdogSec=` in the unit, systemd restarts a node that has not sent WATCHDOG=1 for that long. The task that sends it
@@ -40,7 +40,7 @@ class ServiceManager:
         self._tell("STOPPING=1")
 
     async def feed(self) -> None:
-        """Say that the loop turns, again and again; returns at once if nobody asked."""
+        """Report that the loop runs, again and again; returns at once if systemd does not ask for it."""
         if self.watchdog is None:
             return
         while True:

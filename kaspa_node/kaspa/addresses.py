@@ -1,4 +1,4 @@
-"""Addresses of Kaspa nodes: the wire form, and the book of those that we were told."""
+"""Addresses of Kaspa nodes: the wire form, and the list of addresses that peers sent."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def addresses_from_wire(message: AddressesMessage) -> tuple[NodeAddress, ...]:
 
 
 class AddressBook:
-    """The routable addresses that peers told us, a bounded number of them; the oldest gives way."""
+    """The routable addresses that peers sent, a bounded number; a new one replaces the oldest."""
 
     def __init__(self, capacity: int = 4096) -> None:
         self._capacity = capacity

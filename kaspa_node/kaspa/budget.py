@@ -17,7 +17,7 @@ SESSION = 100.0
 """What an inbound session costs beside its messages: a call, a handshake, and its lines in the log."""
 
 STEP = 10.0
-"""Messages that a peer that is over its budget has to wait for: one pause for all of them."""
+"""Messages of a peer over its budget that must wait: one pause for all of them."""
 
 
 class Budget:

@@ -1,4 +1,4 @@
-"""What a Kaspa node is told once, and what each session is told of the connection under it."""
+"""The settings of a Kaspa node, and what each session knows about its connection."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 KaspaError
 ├── ProtocolError              the peer broke the protocol, or an exchange ran out of time
-├── HandshakeFailed            no session came of a connection; the reason is the peer's or ours
+├── HandshakeFailed            a connection brought no session; the reason is the peer's or ours
 │   └── DuplicateConnection    one of both sides already has a session with the other
-├── PeerUnavailable            the embedded peer's own socket can't be had
+├── PeerUnavailable            the embedded peer's own socket can't be used
 ├── SessionClosed              asked of a session that is not ready, or has ended
 ├── PingTimeout                not all pings were answered in time
 └── StreamEnded                the gRPC stream is over; the end says how
@@ -45,7 +45,7 @@ class ProtocolError(KaspaError):
 
 
 class HandshakeFailed(KaspaError):
-    """No session came of a connection: `reason` is the reject reason of either side, or what ended the stream."""
+    """A connection brought no session: `reason` is the reject reason of either side, or what ended the stream."""
 
     code = "handshake-failed"
 
@@ -83,7 +83,7 @@ class End(StrEnum):
     ENDED = "ended"
     """The peer ended its direction in order."""
     RESET = "reset"
-    """The call was cancelled, or the connection broke under it: gRPC's server can't tell them apart."""
+    """The call was cancelled, or the connection broke under it: gRPC's server can't distinguish the two."""
     UNREACHABLE = "unreachable"
     """Nothing answers, or the connection broke under the call."""
     REFUSED = "refused"
@@ -91,7 +91,7 @@ class End(StrEnum):
     NOT_SERVED = "not-served"
     """The peer's server does not know the call: it is no Kaspa node."""
     OVER_A_LIMIT = "over-a-limit"
-    """A message is longer than its reader takes, or the peer's server has too many calls."""
+    """A message is longer than its reader accepts, or the peer's server has too many calls."""
     BROKEN = "broken"
     """The peer does not speak gRPC as it should."""
     CLOSED_HERE = "closed-here"
@@ -120,7 +120,7 @@ class StreamEnded(KaspaError):
 
 
 class ServerStopped(KaspaNodeError):
-    """The gRPC server has stopped by itself: no session could come in any more, so the process has to end."""
+    """The gRPC server has stopped by itself: it can accept no more sessions, so the process must end."""
 
     def __init__(self) -> None:
         super().__init__("the gRPC server of the embedded Kaspa peer has stopped by itself; restart the node")

@@ -52,7 +52,7 @@ class ReadyReceived:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeDone:
-    """The handshake is done. address: where the peer says that it listens, if anywhere."""
+    """The handshake is done. address: where the peer says that it listens, or None."""
 
     node_id: bytes
     protocol: int
@@ -63,14 +63,14 @@ class HandshakeDone:
 
 @dataclass(frozen=True, slots=True)
 class RejectSent:
-    """We told the peer why the session ends."""
+    """We sent the peer the reason why the session ends."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class RejectReceived:
-    """The peer told us why the session ends. reason: at most 2048 bytes, printable."""
+    """The peer sent the reason why the session ends. reason: at most 2048 bytes, printable."""
 
     reason: str
 

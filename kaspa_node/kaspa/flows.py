@@ -27,7 +27,7 @@ ANSWER_TIMEOUT = 120.0
 
 @dataclass(frozen=True, slots=True)
 class FlowSources:
-    """What flows take from outside. nonce: a fresh 64-bit number; addresses: what to tell a peer that asks."""
+    """What flows need from outside. nonce: a fresh 64-bit number; addresses: the answer to a peer that asks."""
 
     nonce: Callable[[], int]
     addresses: Callable[[], Sequence[NodeAddress]]

@@ -30,7 +30,7 @@ _ENDS: Mapping[grpc.StatusCode, End] = {
 def open_stream(target: str, max_message_bytes: int) -> Link:
     """Call MessageStream of the server at `target` (`unix:PATH`); call it in trio.
 
-    Returns at once: that nobody answers shows as the end of the stream. The link's cancel closes the channel too.
+    Returns at once: if nobody answers, the stream ends. The link's cancel closes the channel too.
     """
     call = _Call(target, max_message_bytes, trio.lowlevel.current_trio_token(), shared())
     call.start()

@@ -1,4 +1,4 @@
-"""What the sessions of one node share: which peers are here, and which addresses they told us (kaspad hub.rs)."""
+"""What the sessions of one node share: the connected peers, and the addresses that they sent (kaspad hub.rs)."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ class Hub:
         return budget
 
     def addresses(self) -> list[NodeAddress]:
-        """What to tell a peer that asks for addresses."""
+        """The answer to a peer that asks for addresses."""
         return self.book.sample(self._random)

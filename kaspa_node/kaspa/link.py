@@ -138,7 +138,7 @@ class Link:
             self._loop.soon(self._outgoing.put_nowait, None)
 
     async def _discard(self) -> None:
-        """Take in what a peer goes on sending: a call whose messages nobody takes has no end."""
+        """Read what a peer continues to send: a call with unread messages never ends."""
         while not self._over:
             try:
                 await self.receive()

@@ -9,7 +9,7 @@ from kaspa_node.kaspa.config import BOUND, Transport
 
 
 class Reporter:
-    """Writes what happens in one session, in kaspad's words where it has some."""
+    """Logs what happens in one session, with kaspad's sentences if there are some."""
 
     def __init__(self, journal: Journal, transport: Transport) -> None:
         self._journal = journal

@@ -33,7 +33,7 @@ class Session:
 
     @property
     def phase(self) -> Phase:
-        """Where the session stands."""
+        """The state of the session."""
         return self._phase
 
     def next_deadline(self) -> float:

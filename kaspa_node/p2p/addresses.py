@@ -106,7 +106,7 @@ def decode_all(raws: Iterable[bytes], peer: str, most: int = 16) -> tuple[Socket
 
 
 def is_public(address: SocketAddress) -> bool:
-    """True where packets from anywhere may reach the address: not private, loopback, link-local or multicast.
+    """True if packets from anywhere may reach the address: not private, loopback, link-local or multicast.
 
     Documentation networks count as public: a laboratory uses them as its Internet.
     """

@@ -1,7 +1,7 @@
-"""How many strangers a host puts up with, from where, and for how long. No socket, no clock.
+"""How many strangers a host accepts, from which addresses, and for how long. No socket, no clock.
 
-Anybody can connect. What a connection costs before its peer is known, or once it is known to be nobody, is bounded in
-number and in time, and each address has its share: who floods a host from one address displaces itself.
+Anybody can connect. The number and the time of connections whose peer is not known yet, or is not served, are bounded,
+and each address has a share. So a flood from one address evicts only its own connections.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Limits:
     """The bounds of one host. Times are in seconds.
 
     upgrade: for the secure channel. connect: for TCP. negotiate: for the protocol of a stream.
-    stranger: for one that is not served to be told so.
+    stranger: for a peer that is not served to be refused.
     connections: of peers that are served; connections_each: of one peer. known: peers whose identify message is kept.
     handshakes, strangers: at a time; …_each: of one address. stranger_streams: that a stranger may have open.
     stranger_bytes: received from a stranger and not read yet.
@@ -58,10 +58,10 @@ class Places(Generic[Holder]):
         return holder in self._held
 
     def take(self, holder: Holder, ip: str) -> Holder | None:
-        """Give `holder` a place; returns who has lost its own to it.
+        """Give `holder` a place; returns the holder that was evicted for it, if any.
 
-        That is the oldest of the same address where it has its share already; else, where every place is taken, the
-        oldest of the address that has the most.
+        Evicts the oldest of the same address if that address has used up its share. Otherwise, if all places are taken,
+        evicts the oldest of the address with the most.
         """
         address = neighbourhood(ip)
         counts: dict[str, int] = {}
@@ -79,7 +79,7 @@ class Places(Generic[Holder]):
         return displaced
 
     def leave(self, holder: Holder) -> None:
-        """Give the place back; nothing happens where it was lost meanwhile."""
+        """Give the place back; does nothing if it was lost already."""
         self._held.pop(holder, None)
 
     def _oldest(self, address: str) -> Holder:

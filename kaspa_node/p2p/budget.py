@@ -1,8 +1,8 @@
 """A budget of work: what a remote may make this host do. No socket, no clock.
 
-Bytes alone say little of what they cost: a frame of 12 bytes can open a stream, start a task and have it ended again.
+The number of bytes says little about their cost: a frame of 12 bytes can open a stream, start a task and end it.
 So each kind of work has a price, in seconds of one core, and is paid before it is done. A budget refills with time.
-Whoever overdraws it waits until the debt is paid, and everybody else goes on; whoever is kept waiting for too long is
+A remote that overdraws it waits until the debt is paid, and all others continue. A remote that would wait too long is
 ended.
 """
 

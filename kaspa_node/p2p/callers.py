@@ -1,4 +1,4 @@
-"""Who may call a host, and what a call has to wait for: each address pays for its calls and its handshakes."""
+"""Which addresses may connect to a host, and how long they wait: each pays for its connections and handshakes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Callers:
         self._offenders = offenders
 
     def may_call(self, caller: SocketAddress) -> bool:
-        """Whether a connection from `caller` is taken in now."""
+        """Whether a connection from `caller` is accepted now."""
         if self._full():
             return False
         now = trio.current_time()
@@ -31,7 +31,7 @@ class Callers:
         return False
 
     async def pay_handshake(self, ip: str) -> None:
-        """Return once a handshake with a caller from `ip` is paid for; whoever gives up while it waits pays nothing."""
+        """Return when a handshake with a caller from `ip` is paid for; one that gives up meanwhile pays nothing."""
         now = trio.current_time()
         budget = self._budgets.of_address(ip, now)
         wait = budget.spend(HANDSHAKE, now)

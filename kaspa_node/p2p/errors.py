@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a peer. Each class is one sentence; the text says where and why."""
+"""Errors of this package. Each class is one sentence; the text says where and why."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ConnectionLost(P2PError):
 
 
 class ConnectionStarved(ConnectionLost):
-    """Nothing comes through the connection any more, and nobody has ended it."""
+    """Nothing arrives over the connection any more, although neither side has ended it."""
 
 
 class StreamReset(P2PError):
@@ -72,7 +72,7 @@ class HandshakeTimeout(DialError):
 
 
 class PunchFailed(DialError):
-    """No direct connection came of a hole punch, or of one attempt.
+    """A hole punch, or one attempt, brought no direct connection.
 
     reason: its code, and the sentence that is the error's text.
     """

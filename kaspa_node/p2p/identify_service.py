@@ -1,4 +1,4 @@
-"""identify as a host serves it: tells remotes what we are, and remembers what they say of themselves."""
+"""The host's side of identify: reports to remotes what we are, and remembers what they report."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kaspa_node.p2p.wire import delimited
 
 
 class IdentifyService:
-    """What this host tells, and what others told.
+    """What this host reports, and what others have reported.
 
-    peer_id, agent, version: of this program. known: by peer id. pushed: called with what peers tell unasked.
+    peer_id, agent, version: of this program. known: by peer id. pushed: called with what peers report unasked.
     connected: whose entries are not forgotten while others can be. most: entries to keep.
     """
 
@@ -37,12 +37,12 @@ class IdentifyService:
         self._most = most
 
     async def tell(self, stream: Stream, protocols: list[str], listen: list[SocketAddress]) -> None:
-        """Answer one question: what is spoken here, and where others reach this host. Raises P2PError."""
+        """Answer one request: the protocols of this host, and its addresses. Raises P2PError."""
         await stream.write(delimited(self._about_us(stream.connection, protocols, listen)))
         stream.dismiss()
 
     async def hear(self, stream: Stream) -> None:
-        """Take what a remote tells unasked (push). Raises P2PError."""
+        """Receive what a remote reports unasked (push). Raises P2PError."""
         info = await self._read(stream)
         self._learn(stream.remote, info)
         stream.dismiss()
@@ -50,7 +50,7 @@ class IdentifyService:
             observer(stream.remote, info)
 
     async def ask(self, connection: Connection, seconds: float) -> None:
-        """Ask the remote who it is; what it does not tell in time stays unknown."""
+        """Ask the remote what it is; what it does not answer in time stays unknown."""
         stream: Stream | None = None
         try:
             stream = connection.open_stream()

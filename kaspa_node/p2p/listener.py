@@ -30,7 +30,7 @@ GATHER_SECONDS = 0.01
 
 
 class Listener:
-    """addresses: where it listens. callers: decides whose connections are taken in.
+    """addresses: where it listens. callers: decides which connections are accepted.
 
     fills_segments: whether handshakes here fill a TCP segment, as those of hole punches do.
     failed: called with the remote's address and the error, or a code of `reasons`, for each connection that came to

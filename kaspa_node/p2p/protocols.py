@@ -38,7 +38,7 @@ class Protocols:
         return sorted(self._served)
 
     def serve(self, protocol: str, handler: Handler, permits: Guard = lambda peer: True, *, price: float = 0.0) -> None:
-        """Answer streams of `protocol` from peers that `permits` (a peer id) lets in; others are told `na`.
+        """Answer streams of `protocol` from peers that `permits` (a peer id) allows; others get `na`.
 
         price: of one request, in seconds of work, beside that of the stream; the remote pays it before it is served.
         """

@@ -1,4 +1,4 @@
-"""Who was not let in: counted always, logged in moderation."""
+"""Refusals: all are counted, some are logged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Moderation:
 
 
 class Refusals:
-    """Decides by a list, counts what it turns away, and tells the log in moderation."""
+    """Decides by the allow list, counts the refusals, and logs some of them."""
 
     def __init__(self, permits: Callable[[str], bool], journal: Journal) -> None:
         self._permits = permits

@@ -1,7 +1,7 @@
 """TCP sockets that share the listening port.
 
-A mapping of the NAT belongs to a local port. Only what leaves from the port on which the peer listens opens the
-mapping that relays have observed and remotes were told of, so every socket here is bound with SO_REUSEPORT.
+A mapping of the NAT belongs to a local port. Only connections from the listening port use the mapping that relays have
+observed and reported to remotes, so every socket here is bound with SO_REUSEPORT.
 """
 
 from __future__ import annotations

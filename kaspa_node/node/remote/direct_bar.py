@@ -22,7 +22,7 @@ class DirectBar:
         self.reason = Reason(PATH_FAILED_UNDER_DATA, why=why, seconds=seconds)
 
     def take_down(self) -> None:
-        """Circumstances have changed: begin anew."""
+        """Circumstances have changed: start again."""
         self.until = float("-inf")
         self.forgive()
 

@@ -1,4 +1,4 @@
-"""What the machine of a remote is told, and what it asks for.
+"""The events and the commands of a remote's machine.
 
 Each command that takes time has a number, `op`; its result names the same number. A result whose number is no longer
 waited for is stale: what it brought is closed. `generation` counts the settings: a command belongs to those under which
@@ -233,7 +233,7 @@ class ClosePath:
 
 @dataclass(frozen=True, slots=True)
 class CloseAll:
-    """Close every connection to the remote, whoever opened it."""
+    """Close every connection to the remote, from either side."""
 
     reason: str
 

@@ -364,7 +364,7 @@ class RemoteKeeper:
         return f"the path is up ({waiter.live.path.kind}), and no local program had an answer over it"
 
     async def direct_within(self, seconds: float) -> None:
-        """Wait for a direct path, as long as there is hope for one, at most so long."""
+        """Wait for a direct path while one is still possible, with a time limit."""
         with trio.move_on_after(seconds):
             self._tell(events.DirectWanted())
             while self.state != DIRECT and self._machine.improving:
@@ -372,7 +372,7 @@ class RemoteKeeper:
 
 
 async def _circuit_gone(circuit: Connection) -> None:
-    """Until the relay has seen the end of the circuit: whoever asked is going to look at the relay's counters."""
+    """Wait until the relay has seen the end of the circuit, because the user will read the relay's counters."""
     await circuit.closed.wait()
     if circuit.under is None:
         return

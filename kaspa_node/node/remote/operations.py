@@ -1,4 +1,4 @@
-"""What the keeper of a remote does that takes time: opening circuits, waiting for hole punches, opening sessions.
+"""The operations of a remote's keeper that take time: opening circuits, waiting for hole punches, opening sessions.
 
 Each returns what came of it, with the errors of libp2p and Kaspa mapped to reasons.
 """

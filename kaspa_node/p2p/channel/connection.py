@@ -50,7 +50,7 @@ class CircuitLimit:
 class Route:
     """How a connection runs.
 
-    path: DIRECT or RELAYED. direction: OUTGOING where this side dialed. local, remote: socket addresses `ip:port`;
+    path: DIRECT or RELAYED. direction: OUTGOING if this side dialed. local, remote: socket addresses `ip:port`;
     of a relayed connection those of the connection to the relay. relay: the relay's peer id, or None. limit: of the
     circuit, or None if the relay has named none.
     """
@@ -72,9 +72,9 @@ class Connection:
     """A connection to one peer.
 
     remote: the peer's id. id: 16 hex digits of the handshake hash, the same on both ends and on no other connection.
-    observed: where the remote sees this side, once `identified` is set, if it has told.
+    observed: where the remote sees this side, when `identified` is set, if the remote has reported it.
     reason: why it has ended. starved: it ended because nothing came through any more.
-    under: of a relayed connection, the connection to the relay over which its circuit runs; else None.
+    under: of a relayed connection, the connection to the relay over which its circuit runs; otherwise None.
     budget: what the work that the remote causes here is paid from; others may share it.
     """
 
@@ -114,7 +114,7 @@ class Connection:
 
     @property
     def mapping(self) -> Mapping | None:
-        """Where the remote sees our port, if it has told."""
+        """Where the remote sees our port, if it has reported that."""
         return None if self.observed is None else Mapping(self.route.local_port, self.observed)
 
     @property
@@ -299,7 +299,7 @@ class Connection:
     # Life and death
 
     def check(self) -> None:
-        """Raise ConnectionLost where the connection has ended."""
+        """Raise ConnectionLost if the connection has ended."""
         if self.closed.is_set():
             raise ConnectionLost(self.reason)
 
@@ -320,7 +320,7 @@ class Connection:
         return self.mux.round_trip
 
     async def _watch(self) -> None:
-        """End a connection whose remote is silent: a NAT that forgot the flow tells nobody."""
+        """End a connection whose remote is silent: a NAT that has forgotten the flow does not report it."""
         try:
             with trio.move_on_after(SILENT_SECONDS):
                 await self.ping()

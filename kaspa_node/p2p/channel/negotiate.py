@@ -48,7 +48,7 @@ class Proposer:
         return token(HEADER) + token(self._left[0])
 
     def receive(self, data: bytes) -> bytes:
-        """Take the remote's bytes; returns what has to be sent. Raises NegotiationError when all is refused."""
+        """Take the remote's bytes; returns what must be sent. Raises NegotiationError when all is refused."""
         self._buffer.feed(data)
         out = b""
         while self.agreed is None and (message := self._buffer.next()) is not None:
@@ -90,10 +90,10 @@ class Answerer:
         self._buffer = DelimitedBuffer(MAX_TOKEN_BYTES)
 
     def receive(self, data: bytes) -> bytes:
-        """Take the remote's bytes; returns what has to be sent. Raises ProtocolError on anything out of order.
+        """Take the remote's bytes; returns what must be sent. Raises ProtocolError on anything out of order.
 
-        A remote that did not wait has sent its first data behind a proposal that is refused. That is no token, and no
-        reason to keep the refusal from it.
+        A remote that did not wait has sent its first data after a proposal that is refused. The data is not a token,
+        and the remote must still get the refusal.
         """
         self._buffer.feed(data)
         out = b""

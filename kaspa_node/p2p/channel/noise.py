@@ -56,7 +56,7 @@ class NoiseHandshake:
 
     filler: bytes by which the second and the third message are longer. Then the handshake does not come to its end on a
     path that drops full-size packets.
-    done: the channel stands; then `remote` (base58 peer id), `muxer` (agreed early, or None), `binding` (the handshake
+    done: the channel is up; then `remote` (base58 peer id), `muxer` (agreed early, or None), `binding` (the handshake
     hash: the same 32 bytes on both ends, and no other connection has them) and `session()` are valid.
     """
 
@@ -83,7 +83,7 @@ class NoiseHandshake:
         return self._write(b"") if self.initiator else b""
 
     def receive(self, data: bytes) -> bytes:
-        """Take the remote's bytes; returns what has to be sent. Raises NoiseError (WrongPeer among them)."""
+        """Take the remote's bytes; returns what must be sent. Raises NoiseError (WrongPeer among them)."""
         self._buffer += data
         out = b""
         while not self.done and (message := self._next_message()) is not None:

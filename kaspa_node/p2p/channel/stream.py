@@ -100,9 +100,9 @@ class Stream:
             raise StreamReset("the stream was reset" if self._state.was_reset else "the stream is closed for writing")
 
     async def read(self, most: int = 1 << 16) -> bytes:
-        """Up to `most` bytes; empty once the remote has ended its side.
+        """Up to `most` bytes; empty when the remote has ended its side.
 
-        Raises StreamReset, ConnectionLost, and NegotiationError where the remote refused the proposed protocol.
+        Raises StreamReset, ConnectionLost, and NegotiationError if the remote refused the proposed protocol.
         """
         while self._proposer is not None:
             await self._confirm(self._proposer)
@@ -121,7 +121,7 @@ class Stream:
         self._ahead = data + self._ahead
 
     async def read_exactly(self, count: int) -> bytes:
-        """`count` bytes. Raises StreamReset also where the stream ends before."""
+        """`count` bytes. Raises StreamReset also if the stream ends before."""
         data = b""
         while len(data) < count:
             more = await self.read(count - len(data))
@@ -146,7 +146,7 @@ class Stream:
             self._ahead = proposer.rest()
 
     async def flush_proposal(self) -> None:
-        """Let the remote know of the stream where nothing was written yet."""
+        """Announce the stream to the remote if nothing was written yet."""
         if self._proposal:
             await self.write(b"")
         elif self._state.syn_due:

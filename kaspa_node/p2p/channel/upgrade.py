@@ -1,7 +1,7 @@
 """From raw bytes to a secured, multiplexed connection: one state machine for the whole of it.
 
-The dialer sends the proposal of Noise and its first handshake message at once; where both ends name yamux in the
-handshake, no round trip is spent on the muxer, else it is proposed inside the channel without waiting for the answer.
+The dialer sends the proposal of Noise and its first handshake message at once; if both ends name yamux in the
+handshake, the muxer costs no round trip; otherwise it is proposed inside the channel without waiting for the answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kaspa_node.p2p.channel.noise import NoiseHandshake, NoiseKeys, NoiseTranspo
 class Upgrade:
     """One upgrade, of the dialer (`initiator`) or of the listener.
 
-    expected: the peer id that has to answer, or None. filler: as in NoiseHandshake.
+    expected: the peer id that must answer, or None. filler: as in NoiseHandshake.
     done: `session`, `remote`, `binding` and `plaintext` (what the remote sent behind it) are valid.
     """
 
@@ -46,7 +46,7 @@ class Upgrade:
         return b""
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes of the wire; returns what has to be sent. Raises NegotiationError, NoiseError, ProtocolError."""
+        """Take bytes of the wire; returns what must be sent. Raises NegotiationError, NoiseError, ProtocolError."""
         out = b""
         if self._security is not None:
             out = self._security.receive(data)

@@ -24,7 +24,7 @@ MAX_INCOMING_STREAMS = 256
 GROWTH_BUDGET = 64 * 1024 * 1024
 # Chunks this small are joined to larger ones.
 SMALL_CHUNK = 4 * 1024
-# Frames that are taken in one go: some milliseconds of work, behind which the owner can give others a turn.
+# Frames that are handled at once: some milliseconds of work, after which the owner can let other tasks run.
 FRAMES_AT_ONCE = 512
 # One frame and its header in one Noise message.
 MAX_FRAME = 65519 - 12
@@ -39,9 +39,9 @@ _MAX_SEND_WINDOW = 0xFFFFFFFF
 class YamuxStream:
     """The state of one stream. Read it freely; change it through `Yamux` only.
 
-    id: odd where the connection's dialer opened it. opened_here: this side opened it.
+    id: odd if the connection's dialer opened it. opened_here: this side opened it.
     readable: bytes received and not yet read. writable: bytes that the remote's window takes.
-    eof: the remote sends no more. was_reset: either side gave the stream up. deaf: what arrives is dropped.
+    eof: the remote sends no more. was_reset: one side has reset the stream. deaf: what arrives is dropped.
     """
 
     __slots__ = (

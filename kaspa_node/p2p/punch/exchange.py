@@ -1,10 +1,11 @@
 """The messages of one hole-punch attempt, and the instant at which each side dials. No socket, no clock.
 
-B, who sees the relayed connection as incoming, sends CONNECT, gets A's CONNECT, sends SYNC and dials half a round trip
-later; A dials when SYNC arrives. Both then dial at the same instant, and each SYN finds the other's NAT open.
+B, the side that sees the relayed connection as incoming, sends CONNECT, gets A's CONNECT, sends SYNC and dials half a
+round trip later; A dials when SYNC arrives. Both then dial at the same instant, and each SYN finds the other's NAT
+open.
 
-Between two of us one message less is needed: where both CONNECTs carry field 27504, B dials when A's CONNECT
-arrives, and A half a relayed round trip after it has sent it, for A has timed the relay in the Noise handshake. Others
+Two of our peers need one message less: if both CONNECTs have field 27504, B dials when A's CONNECT arrives, and A
+dials half a relayed round trip after it has sent it, because A has timed the relay in the Noise handshake. Others
 skip the field as unknown and get the specification's order. Only the first attempt is timed so.
 """
 

@@ -62,7 +62,7 @@ class _Memory:
 
 
 class Puncher:
-    """Runs the punches, and tells how they go.
+    """Runs the hole punches, and reports their progress.
 
     vantage: gives that of first attempts, and of those that the remote begins.
     barred: peers with which attempts go from a spare port from the first on. small: peers on whose path full-size

@@ -1,4 +1,4 @@
-"""One hole punch on trio: does what its machine (attempts.py) says, and tells the machine what came of it."""
+"""One hole punch on trio: does what its machine (attempts.py) says, and reports the results to the machine."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Another port for a hole punch, where the one on which this host listens leads nowhere.
+"""Another port for a hole punch, if the listening port is blocked.
 
-A router remembers the SYNs of a punch that came to nothing (Linux: for two minutes) and drops every later one between
-the same two addresses and ports, whose sequence numbers don't fit what it has seen (nf_conntrack, SYN_SENT2). That
-happens when a program is stopped in the middle of a punch, or when SYNs are lost. A kernel, too, may still hold the
-addresses of a connection that has ended. Nobody has seen anything of a port that was never used.
+A router remembers the SYNs of a failed punch (Linux: for two minutes). It drops later SYNs between the same two
+addresses and ports, because their sequence numbers don't match (nf_conntrack, SYN_SENT2). This happens if a program is
+stopped during a punch, or if SYNs are lost. A kernel may also still hold the addresses of a connection that has ended.
+A port that was never used has none of these problems.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from kaspa_node.p2p.errors import P2PError
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.vantage import Vantage
 
-# For the relay to tell where it sees the port: some four round trips.
+# For the relay to report the mapping of the port: about four round trips.
 OPEN_SECONDS = 3.0
 
 
 @asynccontextmanager
 async def spare_port(host: Host, relay: str) -> AsyncIterator[Vantage | None]:
-    """A vantage that was never used, or None where the relay (a peer id) can't be asked in time where it sees it.
+    """A vantage with a fresh port, or None if the relay (a peer id) does not report its mapping in time.
 
-    The connection to the relay that shows the port's mapping stays for as long as another one from that port does: so
-    long the router has something to map, and the relay can tell who asks where this peer comes from.
+    The connection to the relay stays as long as another one from that port: so long the router keeps the mapping, and
+    the relay can report the mapping to others.
     """
     with trio.CancelScope(deadline=trio.current_time() + OPEN_SECONDS) as opening:
         connection = await _dial(host, relay)
@@ -54,7 +54,7 @@ async def _dial(host: Host, relay: str) -> Connection | None:
 
 
 async def _close_unused(host: Host, connection: Connection) -> None:
-    """Others may have come through the relay on it, too: it stays as long as they do."""
+    """Other circuits may use it too: it stays as long as they do."""
     while others := [*host.connections.over(connection), *host.connections.beside(connection)]:
         await others[0].closed.wait()
     connection.close("nothing else uses its port any more")

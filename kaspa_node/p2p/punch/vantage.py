@@ -1,4 +1,4 @@
-"""From where a hole punch goes: a local port, and what the remote dials to meet it there."""
+"""The local port of a hole punch, and the addresses that the remote dials to reach it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Vantage:
     def best(
         cls, mappings: Sequence[Mapping], announced: Sequence[SocketAddress], listening: Sequence[SocketAddress]
     ) -> Vantage:
-        """The listening port as relays see it, as it is announced, and as it is where the NAT keeps it.
+        """The listening port: its mappings, its announced addresses, and its own number in case the NAT keeps it.
 
-        mappings: what relays see. For a minute after a restart they may see another port only, for their addresses and
-        those of the listening port are still taken by connections that have ended: then it is that one.
+        mappings: what relays see. For up to a minute after a restart the relay may see a different port, because the
+        kernel still holds the old connections in TIME_WAIT. In that case this is the mapping of that port.
         """
         ports = {address.port for address in listening}
         observed = [mapping.seen_at for mapping in mappings if mapping.port in ports]

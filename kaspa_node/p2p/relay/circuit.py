@@ -22,7 +22,7 @@ REQUEST_SECONDS = 15.0
 async def dial(host: Host, relay: Connection, peer: str) -> Connection:
     """A connection to `peer` through the relay at the end of `relay`.
 
-    Raises NoReservation where the relay does not know the peer, RelayRefused, or another P2PError.
+    Raises NoReservation if the relay does not know the peer, RelayRefused, or another P2PError.
     """
     stream = await host.protocols.open(relay, [wire.HOP_PROTOCOL])
     agreed = False
@@ -52,9 +52,9 @@ async def dial(host: Host, relay: Connection, peer: str) -> Connection:
 
 
 class CircuitListener:
-    """Accepts circuits from relays that `is_relay` knows, for peers that `permits` lets in.
+    """Accepts circuits from relays that `is_relay` knows, from peers that `permits` allows.
 
-    refusals: who was not.
+    refusals: of the others.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a relay has promised to whom: reservations, circuits, their limits and their bytes. No socket, no clock."""
+"""What a relay has granted: reservations, circuits, their limits and their bytes. No socket, no clock."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Circuit:
 
 @dataclass(slots=True)
 class PairTotals:
-    """All circuits from one peer to another since the relay started, the standing ones included."""
+    """All circuits from one peer to another since the relay started, including open ones."""
 
     circuits: int = 0
     open: int = 0
@@ -89,7 +89,7 @@ class Ledger:
         return reservation
 
     def release(self, peer: str) -> bool:
-        """Forget a reservation; False where there was none."""
+        """Remove a reservation; False if there was none."""
         return self.reservations.pop(peer, None) is not None
 
     def expire(self, now: float) -> list[str]:

@@ -37,7 +37,7 @@ NO_ROOM = (RESERVATION_REFUSED, RESOURCE_LIMIT_EXCEEDED)
 
 
 def status_name(number: int) -> str:
-    """The specification's name of a status, or its number where it has none."""
+    """The specification's name of a status, or its number if it has none."""
     return next((name for name, value in Status.items() if value == number), f"STATUS_{number}")
 
 

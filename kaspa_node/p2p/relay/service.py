@@ -30,9 +30,9 @@ _IDLE_CHECKS = 5
 
 
 class RelayService:
-    """Reservations and circuits for the peers that `permits` lets in.
+    """Reservations and circuits for the peers that `permits` allows.
 
-    ledger: the books, for status. refusals: who was not on the list. denied: requests beyond a limit.
+    ledger: for status. refusals: of peers that are not on the allow list. denied: requests beyond a limit.
     """
 
     def __init__(self, host: Host, ledger: Ledger, permits: Callable[[str], bool], journal: Journal) -> None:
@@ -103,7 +103,7 @@ class RelayService:
         stream.dismiss()
 
     def _addresses(self, connection: Connection) -> list[bytes]:
-        """Where this relay is reached: what it was told to announce, else the address that the peer has reached."""
+        """This relay's addresses: the announced ones, otherwise the address that the peer has connected to."""
         if self._host.announced:
             return [address.encode() for address in self._host.announced]
         return [SocketAddress.parse(connection.route.local).encode()]
@@ -199,7 +199,7 @@ class RelayService:
         return onward if agreed else None
 
     def _way_to(self, peer: str) -> Connection | None:
-        """The connection over which `peer` has reserved, while it stands: it may have others that it closes soon."""
+        """The connection over which `peer` has reserved, while it is up: it may have others that it closes soon."""
         reservation = self.ledger.reservations.get(peer)
         for connection in self._host.connections.of(peer):
             reserved = reservation is not None and connection.route.remote == reservation.observed

@@ -46,7 +46,7 @@ Action = Connect | Reserve | Wait
 
 
 class ReservationKeeper:
-    """One relay's keeper. Ask `next` what to do, tell it what came of it.
+    """One relay's keeper. Ask `next` what to do, and report the result.
 
     wanted: False keeps only the connection. jitter: gives a number from 0 to 1.
     state: one of the names above. reason: of the last failure. expires: end of the reservation on the caller's clock.

@@ -135,7 +135,7 @@ class RelayLink:
         """Dial once more from the listening port, and leave the connection from another port if that succeeds.
 
         Not while circuits run over it, because they would end with it. Nor shortly after a hole punch from its port,
-        because whoever asked for the punch may be checking where the relay sees this peer.
+        because the user who asked for the punch may be checking where the relay sees this peer.
         """
         now = trio.current_time()
         self._move_at = now + BUSY_SECONDS
