@@ -61,6 +61,7 @@ CORES = (
     "kaspa_node/kaspa/intake.py",
     "kaspa_node/kaspa/session.py",
     "kaspa_node/p2p/admission.py",
+    "kaspa_node/p2p/budget.py",
     "kaspa_node/p2p/relay/messages.py",
     "kaspa_node/p2p/channel/negotiate.py",
     "kaspa_node/p2p/channel/noise.py",

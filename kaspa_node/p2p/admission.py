@@ -21,7 +21,7 @@ class Limits:
     stranger: for a peer that is not served to be refused.
     connections: of peers that are served; connections_each: of one peer. known: peers whose identify message is kept.
     handshakes, strangers: at a time; …_each: of one address. stranger_streams: that a stranger may have open.
-    stranger_bytes: received from a stranger and not read yet.
+    stranger_bytes: that wait here to be read from a stranger, or to be sent to it.
     """
 
     upgrade: float = 10.0

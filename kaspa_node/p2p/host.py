@@ -75,7 +75,7 @@ class Host:
         self.pushed = self._identify.pushed
         self.protocols = Protocols(self.known, limits.negotiate)
         self.protocols.serve(identify.PROTOCOL, self._tell)
-        self.protocols.serve(identify.PUSH_PROTOCOL, self._identify.hear)
+        self.protocols.serve(identify.PUSH_PROTOCOL, self._hear)
         self.protocols.serve(PING_PROTOCOL, _echo)
         self._nursery: trio.Nursery | None = None
 
@@ -113,7 +113,10 @@ class Host:
     async def _run_connection(self, connection: Connection) -> None:
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._identify.ask, connection, self._limits.negotiate)
+                if connection in self.strangers:
+                    connection.identified.set()
+                else:
+                    nursery.start_soon(self._identify.ask, connection, self._limits.negotiate)
                 await connection.run(self.protocols.answer)
                 nursery.cancel_scope.cancel()
         finally:
@@ -134,6 +137,13 @@ class Host:
 
     async def _tell(self, stream: Stream) -> None:
         await self._identify.tell(stream, self.protocols.names(), self.announced)
+
+    async def _hear(self, stream: Stream) -> None:
+        if stream.connection in self.strangers:
+            # What a stranger says of itself helps nobody, and with a new key each time it would fill the memory.
+            stream.dismiss()
+        else:
+            await self._identify.hear(stream)
 
 
 async def _echo(stream: Stream) -> None:

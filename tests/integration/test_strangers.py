@@ -7,8 +7,9 @@ from contextlib import suppress
 
 import pytest
 import trio
+from libp2p.identity.identify.pb.identify_pb2 import Identify
 
-from kaspa_node.p2p import budget
+from kaspa_node.p2p import budget, identify
 from kaspa_node.p2p.admission import Limits
 from kaspa_node.p2p.budget import CALL, HANDSHAKE, Rate
 from kaspa_node.p2p.channel.connection import Connection
@@ -16,6 +17,7 @@ from kaspa_node.p2p.channel.yamux import INITIAL_WINDOW, MAX_INCOMING_STREAMS
 from kaspa_node.p2p.errors import P2PError, StreamReset
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
 from kaspa_node.p2p.refusals import LOGGED_ONE_BY_ONE
+from kaspa_node.p2p.wire import delimited
 from tests.integration.world import ECHO, World, read_all, say, standing, until, world
 from tests.unit.kaspa.shells import RecordingJournal
 from tests.unit.p2p.parties import peer_id
@@ -264,3 +266,21 @@ async def test_who_asks_for_too_much_is_ended_with_one_line(monkeypatch: pytest.
         await until(lambda: a.peer_id not in b.connections)
         lines = [fields for name, fields in journal_of(b).milestones if name == "work.refused"]
         assert lines == [{"what": "a connection", "who": a.peer_id, "count": 1}]
+
+
+async def test_what_strangers_say_of_themselves_is_not_kept() -> None:
+    async with world() as w:
+        b = await w.host(2)
+        refuse(b, {peer_id(1)})
+        for number in range(10, 14):
+            host = await w.host(number)
+            connection = await host.dialer.dial(b.listener.addresses[0], b.peer_id)
+            await connection.identified.wait()
+            stream = await host.protocols.open(connection, [identify.PUSH_PROTOCOL])
+            await stream.write(delimited(Identify(agent_version="stranger").SerializeToString()))
+            stream.close()
+            await connection.ping()
+        served = await w.host(1)
+        await served.dialer.dial(b.listener.addresses[0], b.peer_id)
+        await until(lambda: b.known)
+        assert set(b.known) == {peer_id(1)}

@@ -28,7 +28,8 @@ OUTGOING = "outgoing"
 INCOMING = "incoming"
 
 HIGH_WATER = 512 * 1024
-FLOOD = 8 * 1024 * 1024
+# Writers wait at HIGH_WATER; beyond it there are only answers of a few bytes each.
+FLOOD = 2 * 1024 * 1024
 QUIET_SECONDS = 15.0
 SILENT_SECONDS = 30.0
 
@@ -109,7 +110,7 @@ class Connection:
         self._heard = self.since
         self._pings: dict[int, trio.Event] = {}
         self._next_ping = 0
-        self._most_unread: int | None = None
+        self._most_held: int | None = None
         self._scope: trio.CancelScope | None = None
 
     @property
@@ -122,11 +123,14 @@ class Connection:
         """Seconds to the remote and back, as last measured; a guess before that."""
         return self.mux.round_trip
 
-    def restrict(self, streams: int, unread: int) -> None:
-        """Give the remote no more than `streams` streams, and no window beyond the first; hold `unread` bytes of it."""
+    def restrict(self, streams: int, held: int) -> None:
+        """Give the remote no more than `streams` streams, and no window beyond the first.
+
+        held: bytes that wait here to be read, or to be sent to it; whoever exceeds that is hung up on.
+        """
         self.mux.most_incoming = streams
         self.mux.growth = yamux.Growth(0)
-        self._most_unread = unread
+        self._most_held = held
 
     def share_with(self, other: Connection, streams: Callable[[], int]) -> None:
         """Have one share with another connection of the same remote, in windows and in streams.
@@ -193,7 +197,7 @@ class Connection:
                 if self.mux.waiting:
                     waiting = b""
                     await trio.lowlevel.checkpoint()
-            if self._most_unread is not None and self.mux.unread > self._most_unread:
+            if self._most_held is not None and self.mux.unread > self._most_held:
                 self.close("it sends what nobody reads")
         self.flush()
 
@@ -238,7 +242,7 @@ class Connection:
         self.bytes_sent += len(sealed)
         self._unsent.append(sealed)
         self._unsent_bytes += len(sealed)
-        if self._unsent_bytes > FLOOD:
+        if self._unsent_bytes > (FLOOD if self._most_held is None else self._most_held):
             self.close("the remote asks and does not read the answers")
         elif len(self._unsent) == 1:
             self._push()

@@ -151,7 +151,7 @@ async def test_windows_of_all_connections_of_a_remote_grow_within_one_budget(aut
 
 async def test_what_a_stranger_sends_and_nobody_reads_ends_its_connection(autojump_clock: MockClock) -> None:
     ours, theirs = connected()
-    theirs.restrict(streams=8, unread=100_000)
+    theirs.restrict(streams=8, held=100_000)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(theirs.run, Handlers().serve)
         nursery.start_soon(ours.run, echo)
@@ -163,4 +163,17 @@ async def test_what_a_stranger_sends_and_nobody_reads_ends_its_connection(autoju
         await streams[3].write(bytes(30_000))
         await theirs.closed.wait()
         assert theirs.reason == "it sends what nobody reads"
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_stranger_that_reads_no_answers_is_hung_up_on_early(autojump_clock: MockClock) -> None:
+    ours, theirs = connected()
+    theirs.restrict(streams=8, held=50_000)
+    pipe_of(theirs)._capacity = 1000
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(theirs.run, Handlers().serve)
+        for _ in range(2):
+            pour(ours, b"".join(frame(PING, SYN, 0, number) for number in range(5000)))
+        await theirs.closed.wait()
+        assert theirs.reason == "the remote asks and does not read the answers"
         nursery.cancel_scope.cancel()
