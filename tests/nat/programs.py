@@ -144,7 +144,7 @@ class LabPrograms:
 
     def narrow(self, name: str, size: int | None) -> None:
         """Have a router drop packets of more than `size` bytes to the other one in silence; None: no more."""
-        lab.narrow(self._paths, router(name), size)
+        lab.narrow(self.paths, router(name), size)
 
     def log(self, name: str) -> str:
         """The program's log so far."""
