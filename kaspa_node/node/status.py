@@ -44,7 +44,7 @@ def peer_status(peer: PeerParts) -> dict[str, Any]:
         "since": peer.since,
         "network": peer.network,
         "listen": [address.multiaddr() for address in peer.host.listener.addresses],
-        "relays": [_relay(link) for link in peer.links],
+        "relays": [relay_status(link) for link in peer.links],
         "remotes": [_remote(keeper) for keeper in peer.remotes],
         "backend": peer.backend.status(),
         "sessions": peer.backend.sessions(),
@@ -71,7 +71,8 @@ def _remote(keeper: RemoteKeeper) -> dict[str, Any]:
     }
 
 
-def _relay(link: RelayLink) -> dict[str, Any]:
+def relay_status(link: RelayLink) -> dict[str, Any]:
+    """A relay of a peer, as JSON values."""
     keeper = link.keeper
     return {
         "peer_id": link.peer_id,

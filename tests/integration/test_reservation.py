@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from kaspa_node import milestones
-from kaspa_node.node.status import PeerParts, peer_status
+from kaspa_node.node.status import relay_status
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.relay import messages as wire
 from kaspa_node.p2p.relay import service as service_module
@@ -39,10 +39,8 @@ def lasts(link: RelayLink) -> float:
 
 def shown(party: Party) -> dict[str, Any]:
     """What `kaspa-node status` shows of a party's relay."""
-    backend: Any = SimpleNamespace(status=dict, sessions=list, refusals=SimpleNamespace(count=0))
-    parts = PeerParts("mainnet", 0.0, party.host, party.links, [], party.circuits, backend)
-    [relay] = peer_status(parts)["relays"]
-    return dict(relay)
+    [link] = party.links
+    return relay_status(link)
 
 
 # Clocks
@@ -98,7 +96,7 @@ async def test_many_renewals_make_few_lines(monkeypatch: pytest.MonkeyPatch) -> 
             link.keeper.moved(trio.current_time())
             link.want(True)
             await relay.journal.seen(milestones.RELAY_RESERVED, count=number + 1)
-            await until(lambda: isinstance(link.keeper.next(trio.current_time()), keeper_module.Wait))
+            await until(lambda: isinstance(link.keeper.next(trio.current_time(), connected=True), keeper_module.Wait))
         assert len(b.journal.all(milestones.RESERVATION_ACCEPTED)) == 1 + 3
 
 

@@ -61,7 +61,6 @@ class ReservationKeeper:
         self._wanted = wanted
         self._jitter = jitter
         self._pause = FIRST_PAUSE
-        self._connected = False
         self._pace = Pace()
         self._interval = 0.0
         self._slowed = False
@@ -69,11 +68,11 @@ class ReservationKeeper:
         self._again_at = 0.0
         self._lost_at = float("-inf")
 
-    def next(self, now: float) -> Action:
-        """What to do now."""
+    def next(self, now: float, *, connected: bool) -> Action:
+        """What to do now. connected: whether there is a connection to the relay; its owner alone knows."""
         if now < self._again_at:
             return Wait(self._again_at)
-        if not self._connected:
+        if not connected:
             self.state = CONNECTING
             return Connect()
         if not self._wanted:
@@ -99,7 +98,6 @@ class ReservationKeeper:
 
     def connected(self) -> None:
         """The relay is connected."""
-        self._connected = True
         self.state = CONNECTED
         if not self._wanted:
             self._calm()
@@ -147,7 +145,6 @@ class ReservationKeeper:
     def lost(self, reason: str, now: float) -> bool:
         """The connection is gone; True if a reservation ended with it."""
         had = self.expires is not None
-        self._connected = False
         self.expires = None
         self.clock = None
         self._pace.start_again()

@@ -85,7 +85,7 @@ class RelayLink:
     async def run(self) -> None:
         """Keep the relay until cancelled."""
         while True:
-            action = self.keeper.next(trio.current_time())
+            action = self.keeper.next(trio.current_time(), connected=self._connection is not None)
             if isinstance(action, Connect):
                 await self._connect()
             elif isinstance(action, Reserve):

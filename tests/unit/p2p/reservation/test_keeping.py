@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaspa_node.p2p.reservation.keeper import RESERVED, Connect, ReservationKeeper, Wait
+from kaspa_node.p2p.reservation.keeper import RESERVED, Connect, Wait
 from kaspa_node.p2p.reservation.life import CAUTIOUS_INTERVAL, LONGEST_INTERVAL, SHORTEST_INTERVAL, Grant
+from tests.unit.p2p.reservation.link import LinkedKeeper
 
 EPOCH = 1_800_000_000.0
 """The Unix time at which the simulation begins."""
@@ -51,11 +52,11 @@ class Relay:
         return Grant(expire, EPOCH + requested, int(self.life) if self.tells else None)
 
 
-def keep(relay: Relay, seconds: float, there: float = 0.02, back: float = 0.02) -> ReservationKeeper:
+def keep(relay: Relay, seconds: float, there: float = 0.02, back: float = 0.02) -> LinkedKeeper:
     """Let a keeper keep a reservation on the relay; there, back: what a request and its answer take."""
-    keeper, now = ReservationKeeper(wanted=True, jitter=lambda: 0.0), 0.0
+    keeper, now = LinkedKeeper(wanted=True, jitter=lambda: 0.0), 0.0
     while now < seconds:
-        action = keeper.next(now)
+        action = keeper.ask(now)
         if isinstance(action, Wait):
             assert action.until > now
             now = action.until
