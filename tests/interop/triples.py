@@ -78,7 +78,9 @@ class Triple:
         more = "" if limits is None else f"circuit_bytes = {limits.bytes}\ncircuit_duration = {limits.seconds}\n"
         self.world.configure_relay(more)
         self.world.configure_server(f'backend = "external"\nbackend_address = "unix:{directory}/backend.sock"\n')
-        self.world.configure_client('backend = "external"\n', f'listen = "unix:{self._forward}"\n')
+        # Whether the path is relayed or direct is for the test to say.
+        more = 'backend = "external"\nwait_for_direct = 0\n'
+        self.world.configure_client(more, f'listen = "unix:{self._forward}"\n')
 
     def start(self, *names: str) -> None:
         """Start programs and wait until each is ready: reserved, joined, able to punch unless that comes late."""
