@@ -76,14 +76,14 @@ class Case:
         return taken.get(host.name, Failure(f"snapshot-{label}.json: it was not taken"))
 
     @property
-    def standing(self) -> tuple[str, ...]:
+    def session_labels(self) -> tuple[str, ...]:
         """The labels of the snapshots in which the session must be up."""
         return ("before", "after") if self.run.client.native is None else ("during",)
 
     def labels(self, host: Host) -> list[str]:
         """The labels of all snapshots of the host, in order."""
-        stood = () if host is self.run.relay else self.standing
-        return sorted({"before", *stood, "after"}, key=LABELS.index)
+        during = () if host is self.run.relay else self.session_labels
+        return sorted({"before", *during, "after"}, key=LABELS.index)
 
     def when(self, label: str) -> str:
         """The moment of a snapshot, in words."""

@@ -105,7 +105,7 @@ def _native(case: Case, host: Host) -> list[Line]:
 def _while_watched(case: Case, host: Host, found: list[Line]) -> None:
     """Check that the lines are after the stream's start and before the last snapshot, by the host's own clock."""
     stream = _carrying(case, host)
-    first, last = (measure.complete(case, host, label).time for label in ("before", case.standing[-1]))
+    first, last = (measure.complete(case, host, label).time for label in ("before", case.session_labels[-1]))
     if case.run.client.native is not None and stream.time < first - ROUNDING:
         raise Contradiction(f"{stream.milestone} in the journal of {host.name} is older than the look at it before")
     if not stream.time - ROUNDING <= found[0].time <= found[-1].time <= last + ROUNDING:
@@ -129,7 +129,7 @@ def caller(case: Case, host: Host) -> Endpoint:
 
 def local_forward(case: Case) -> Endpoint:
     """Where the client's native program reaches the server: the local forward of the peer beside it."""
-    client, label = case.run.client, case.standing[0]
+    client, label = case.run.client, case.session_labels[0]
     found = measure.status(case, client, label).local_forwards.get(peer_id(case.run.server))
     if found is None:
         raise Lacking(f"{client.name} does not say where it listens for {case.run.server.name}")

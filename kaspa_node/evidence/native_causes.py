@@ -19,7 +19,7 @@ def _sides(case: Case) -> list[Host]:
 def down(case: Case) -> str | None:
     """The server's native program does not run, or the client's never ran; it ends by itself after a failure."""
     for host in _sides(case):
-        seen = case.snapshot(host, case.standing[-1])
+        seen = case.snapshot(host, case.session_labels[-1])
         native = seen.native if isinstance(seen, Snapshot) else None
         ended = host is case.run.client and len(case.native_lines(host)) > 0
         if native is not None and not native.service.active and not ended:

@@ -1,8 +1,8 @@
-"""Whose handshake the lines in a native program's log are.
+"""Finds the handshake that the lines in a native program's log belong to.
 
-Their Version, Verack and Ready lines name no peer; only the line that a connection is made does, by the address of the
-socket. What stands between two such lines belongs to the second as long as one handshake is over before the next
-begins. Where two of them run at once, nobody can tell whose a line is, and then it is nobody's.
+Version, Verack and Ready lines name no peer. Only the line about the connection does, by the address of the socket. The
+lines between two such lines belong to the second, if one handshake ends before the next begins. If two handshakes run
+at once, it is not known whose a line is, and then it counts for none.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _VERSION_ID = re.compile(r" id: \[((?:[0-9]{1,3}, ){15}[0-9]{1,3})\], ")
 def handshake(lines: Sequence[Line], log: str, direction: str, addr: str) -> list[Line]:
     """Version, Verack, Ready and Connected of the connection at `addr`, in this order.
 
-    log: how to name the log in errors. Lacking where a step is not there; Contradiction where the order is another,
-    the connection was made more than once, or another handshake ran meanwhile.
+    log: how to name the log in errors. Lacking if a step is missing; Contradiction if the order is wrong, the
+    connection was made more than once, or another handshake ran at the same time.
     """
     made = _connected(lines, log, direction, addr)
     steps = [line for line in _steps_before(lines, made, log) if line.milestone in STEPS]
@@ -40,7 +40,7 @@ def handshake(lines: Sequence[Line], log: str, direction: str, addr: str) -> lis
 
 
 def version_ids(lines: Sequence[Line], log: str, direction: str, addr: str) -> tuple[str, str]:
-    """The ids in the Version messages that were sent and received in that handshake; Lacking where one is not there."""
+    """The ids in the Version messages that were sent and received in that handshake; Lacking if one is missing."""
     made = _connected(lines, log, direction, addr)
     found = {line.milestone: _VERSION_ID.search(line.sentence) for line in _steps_before(lines, made, log)}
     ids = [found.get(kind) for kind in (m.VERSION_SENT, m.VERSION_RECEIVED)]

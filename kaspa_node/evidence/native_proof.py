@@ -41,16 +41,16 @@ def _joined(case: Case, host: Host) -> str:
     services = [_running(case, host, label) for label in _labels(case, host)]
     if len({(service.pid, service.invocation) for service in services}) != 1:
         raise Contradiction(f"{program(host)} was started again during the run")
-    if len({tuple(end.cookie for end in _ends(case, host, label)) for label in case.standing}) > 1:
+    if len({tuple(end.cookie for end in _ends(case, host, label)) for label in case.session_labels}) > 1:
         raise Contradiction(f"the socket of {program(host)} was replaced by another between the snapshots")
     moved = carried(case, host)
-    theirs, _ = _ends(case, host, case.standing[-1])
+    theirs, _ = _ends(case, host, case.session_labels[-1])
     return f"{program(host)}: {theirs.local} -> {theirs.remote}, {moved.sent} bytes out and {moved.received} in"
 
 
 def _labels(case: Case, host: Host) -> Iterable[str]:
     """The snapshots between which the program must not restart: a client is started for the run."""
-    return case.standing if host is case.run.client else {"before", *case.standing}
+    return case.session_labels if host is case.run.client else {"before", *case.session_labels}
 
 
 def _native(case: Case, host: Host, label: str) -> tuple[Snapshot, NativeProgram]:
@@ -112,7 +112,7 @@ def carried(case: Case, host: Host) -> Growth:
 
     Both ends of the local socket are counted; the smaller count is used.
     """
-    theirs, ours = _ends(case, host, case.standing[-1])
+    theirs, ours = _ends(case, host, case.session_labels[-1])
     counts = theirs.bytes_acked, ours.bytes_received, ours.bytes_acked, theirs.bytes_received
     if None in counts:
         raise Lacking(f"{host.name}: the socket of {host.native} has no byte counts")
@@ -154,7 +154,7 @@ def counted(case: Case) -> str:
 
 def _stream_bytes(case: Case, host: Host) -> tuple[int, int]:
     session = the_session(case)
-    for row in measure.status(case, host, case.standing[-1]).sessions:
+    for row in measure.status(case, host, case.session_labels[-1]).sessions:
         if row.session == session.session and row.bytes_sent is not None and row.bytes_received is not None:
             return row.bytes_sent, row.bytes_received
     raise Lacking(f"{host.name} does not say how many bytes the session's stream carried")

@@ -94,7 +94,7 @@ def _between(case: Case) -> None:
         for label in ("before", "after")
     )
     for host in (case.run.server, case.run.client):
-        stood = [measure.complete(case, host, label).controller_time for label in case.standing]
+        stood = [measure.complete(case, host, label).controller_time for label in case.session_labels]
         if len(stood) == 1 and not max(first) <= stood[0] <= min(last):
             raise Contradiction(f"the session was seen on {host.name} when not all hosts had been looked at before it")
 
@@ -170,7 +170,7 @@ def alive(case: Case) -> str:
         if ends:
             why = ends[0].fields.get("reason", "no reason given")
             raise Contradiction(f"{host.name} ended the session before it could be judged: {why}")
-        for label in case.standing:
+        for label in case.session_labels:
             when = case.when(label)
             listed = [x for x in measure.status(case, host, label).sessions if x.session == session.session]
             if not listed:
@@ -180,7 +180,7 @@ def alive(case: Case) -> str:
             state = "ready" if host.native is None else "carried"
             if said != (session.conn, peer_id(case.other(host)), direction, session.path, state):
                 raise Contradiction(f"{host.name} lists the session as {' '.join(said)} {when}")
-    return f"listed by both {' and '.join(case.when(label) for label in case.standing)}"
+    return f"listed by both {' and '.join(case.when(label) for label in case.session_labels)}"
 
 
 def the_exercise(case: Case) -> Exercise:

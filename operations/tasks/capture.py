@@ -84,14 +84,14 @@ def _choose(call: Call, session: str, other: str) -> Session | None:
     told: dict[str, dict[str, Any]] = {
         name: status for name, status in statuses.items() if not isinstance(status, OperationProblem)
     }
-    standing = plan.sessions(told)
-    found = plan.between(standing, session, other) if other else plan.named(standing, session)
+    sessions = plan.sessions(told)
+    found = plan.between(sessions, session, other) if other else plan.named(sessions, session)
     if len(found) == 1 or (other and found):
         return found[0]
     if len(told) < len(statuses):
         call.report.problems_of(statuses)
         return None
-    known = "; ".join(each.told for each in standing[:LISTED]) or "none"
+    known = "; ".join(each.told for each in sessions[:LISTED]) or "none"
     if other:
         raise UsageProblem(f"there is no session between {session} and {other}; fab dial makes one; sessions: {known}")
     if session in call.inventory.nodes:

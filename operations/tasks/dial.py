@@ -37,8 +37,8 @@ def dial(call: Call, a: str, b: str, policy: str | None = None) -> None:
     dialer, dialed = dialing(call.inventory, a, b)
 
     def work(node: Node, link: Link) -> dict[str, Any]:
-        standing = ask.status(link, node)
-        for replaced in _with(standing, dialed.name):
+        status = ask.status(link, node)
+        for replaced in _with(status, dialed.name):
             call.report.changed(f"the session {replaced} with {dialed.name} is ended for a fresh one", node.name)
         if call.dry_run:
             return {}

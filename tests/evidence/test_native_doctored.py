@@ -64,7 +64,7 @@ CASES: list[tuple[Doctor, str]] = [
     (doctors.log_lost, "hosts: no log of kaspa-native-client from client: native.log: No such file or directory"),
     (doctors.server_log_lost, "hosts: no log of kaspa-native-server from server: native.log: No such file"),
     (doctors.look_lost, "hosts: no snapshot during the session from server: snapshot-during.json: No such file"),
-    (doctors.look_in_vain, "hosts: the snapshot during the session from server is incomplete: no session stands"),
+    (doctors.look_in_vain, "hosts: the snapshot during the session from server is incomplete: there is no session on"),
     (doctors.journal_lost, "hosts: no journal from client"),
     (doctors.opened_twice, "stream: the journal of client has stream.opened 2 times"),
     (doctors.a_later_stream_of_the_run, "stream: the journal of server has no stream.accepted with session="),

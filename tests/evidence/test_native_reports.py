@@ -67,7 +67,7 @@ CAUSES: list[tuple[Callable[[Evidence], None], str]] = [
     (server_runs, "kaspa-native-server on server can't be reached by the peer beside it: Connection refused"),
     (call_refused, "the call of kaspa-native-client on client was refused: punching"),
     (gave_up, "the Kaspa handshake failed, says kaspa-native-client on client: peer misbehaved"),
-    (never_refused, "there is no session on connection"),
+    (never_refused, "no session stands on connection"),
 ]
 
 

@@ -98,7 +98,7 @@ async def test_circuits_keep_the_connection_from_another_port(monkeypatch: pytes
     class Watched(RelayLink):
         async def _move(self, old: Connection) -> None:
             await super()._move(old)
-            moves.append(self.standing is not old)
+            moves.append(self.live is not old)
 
     monkeypatch.setattr(link_module, "BUSY_SECONDS", 3600.0)
     async with world() as w:
@@ -109,7 +109,7 @@ async def test_circuits_keep_the_connection_from_another_port(monkeypatch: pytes
         await b.journal.seen(milestones.RESERVATION_ACCEPTED)
         a = await w.party(1, relay, reserve=False, punches=False)
         relayed = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
-        old = link.standing
+        old = link.live
         assert old is not None
         await standing(b.host, a.peer_id, RELAYED)
         await link._move(old)
@@ -136,10 +136,10 @@ async def test_a_punch_goes_from_the_port_that_the_relay_sees(monkeypatch: pytes
             route = reached.connection.route
             ends = [SocketAddress.parse(end) for end in (route.local, route.remote)]
             assert ends[busy - 1] == link.mapping.seen_at
-            old = link.standing
+            old = link.live
             assert old is not None
             await link._move(old)
-            assert link.standing is old, "the punch was just now"
+            assert link.live is old, "the punch was just now"
 
 
 async def test_another_relay_at_the_address_is_not_reserved_on() -> None:

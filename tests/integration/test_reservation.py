@@ -135,8 +135,8 @@ async def test_the_second_address_of_a_name_is_dialed_if_the_first_does_not_answ
             relay = await w.relay()
             a, link = await linked(w, at_name(relay))
             await a.journal.seen(milestones.RESERVATION_ACCEPTED)
-            assert link.standing is not None
-            assert link.standing.route.remote == str(relay.host.listener.addresses[0])
+            assert link.live is not None
+            assert link.live.route.remote == str(relay.host.listener.addresses[0])
             assert a.journal.all(milestones.RESERVATION_FAILED) == []
 
 

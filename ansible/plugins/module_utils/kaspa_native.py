@@ -14,7 +14,7 @@ with suppress(ImportError):
     from kaspa_node.evidence.journal_lines import Line, read_journal
     from kaspa_node.evidence.kaspad_lines import read_kaspad_journal
 
-STANDING = ("ready", "carried")
+READY_STATES = ("ready", "carried")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Seen:
 
 def lacking(seen: Seen, conn: str) -> str:
     """What is still missing of a session on the connection `conn`; "" if it is up and every program reported it."""
-    if not any(row.get("conn") == conn and row.get("state") in STANDING for row in seen.sessions):
+    if not any(row.get("conn") == conn and row.get("state") in READY_STATES for row in seen.sessions):
         return f"there is no session on connection {conn}"
     if not seen.unit:
         return ""

@@ -43,7 +43,7 @@ options:
   session:
     type: dict
     description:
-      - "Look once a session stands on the connection C(conn), and the native program says that it is connected."
+      - "Wait until a session is up on the connection C(conn), and the native program says that it is connected."
       - "C(start): whether to start the native program for that; C(timeout): how many seconds to wait at most."
 """
 

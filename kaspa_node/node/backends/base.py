@@ -107,9 +107,9 @@ class SessionObservers:
 
 
 class Backend(ABC):
-    """Opens and accepts Kaspa streams, those of peers that `may_open` lets in.
+    """Opens and accepts Kaspa streams, from peers that `may_open` allows.
 
-    streams: those that are open, by session id. refusals: who was not let in. observers: of Kaspa sessions; an external
+    streams: the open ones, by session id. refusals: of other peers. observers: of Kaspa sessions; an external
     backend has none to report.
     """
 

@@ -160,7 +160,7 @@ class RemoteKeeper:
 
     async def _watch_relay(self, link: RelayLink) -> None:
         while True:
-            if link.standing is None:
+            if link.live is None:
                 self._tell(events.RelayDown(link.peer_id, link.keeper.reason or "not connected yet"))
             connection = await link.connection()
             self._tell(events.RelayUp(link.peer_id, connection.round_trip))

@@ -53,7 +53,7 @@ class Operations:
         self, command: events.OpenCircuit, link: RelayLink | None, take: Take
     ) -> events.CircuitOpened | events.CircuitRefused:
         """A circuit over the relay of `link`."""
-        relay = None if link is None else link.standing
+        relay = None if link is None else link.live
         if link is None or relay is None:
             return _no_circuit(command.op, "the relay is not connected")
         self._puncher.decline(self._peer, not command.punch)

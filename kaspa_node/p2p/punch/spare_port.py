@@ -44,11 +44,11 @@ async def spare_port(host: Host, relay: str) -> AsyncIterator[Vantage | None]:
 
 
 async def _dial(host: Host, relay: str) -> Connection | None:
-    standing = host.connections.to(relay, DIRECT)
-    if standing is None:
+    existing = host.connections.to(relay, DIRECT)
+    if existing is None:
         return None
     try:
-        return await host.dialer.dial(SocketAddress.parse(standing.route.remote), relay, port=0)
+        return await host.dialer.dial(SocketAddress.parse(existing.route.remote), relay, port=0)
     except P2PError:
         return None
 

@@ -56,7 +56,7 @@ class RelayLink:
         return self.address.peer_id
 
     @property
-    def standing(self) -> Connection | None:
+    def live(self) -> Connection | None:
         """The connection to the relay, or None while there is none."""
         connection = self._connection
         return None if connection is None or connection.closed.is_set() else connection
@@ -64,7 +64,7 @@ class RelayLink:
     @property
     def round_trip(self) -> float | None:
         """Seconds for one frame to the relay and back, as last measured; None while there is no connection."""
-        return None if self.standing is None else self.standing.round_trip
+        return None if self.live is None else self.live.round_trip
 
     @property
     def observed(self) -> SocketAddress | None:
@@ -76,9 +76,9 @@ class RelayLink:
     async def connection(self) -> Connection:
         """The connection to the relay, as soon as there is one."""
         while True:
-            standing = self.standing
-            if standing is not None:
-                return standing
+            connection = self.live
+            if connection is not None:
+                return connection
             await self._up.wait()
             await trio.lowlevel.checkpoint()
 
@@ -103,7 +103,7 @@ class RelayLink:
 
         After LEAVE_SECONDS the circuits that are left end with it.
         """
-        connection = self.standing
+        connection = self.live
         if connection is None:
             return
         had = self.keeper.expires is not None
@@ -115,10 +115,6 @@ class RelayLink:
         connection.close(reason)
         if had:
             self._journal.record(milestones.RESERVATION_GIVEN_UP, relay=self.peer_id, reason=reason)
-
-    def carries(self, circuit: Connection) -> bool:
-        """Whether a relayed connection runs over the connection to this relay."""
-        return self.standing is not None and circuit in self._host.connections.over(self.standing)
 
     async def _wait(self, until: float) -> None:
         connection = self._connection
