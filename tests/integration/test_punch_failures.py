@@ -80,6 +80,24 @@ async def test_behind_a_path_that_drops_full_size_packets_the_next_attempt_uses_
         assert a.puncher.progress(again).attempts == 1
 
 
+@pytest.mark.parametrize("told", ["by the socket", "by the session"])
+async def test_after_a_young_direct_connection_that_carried_nothing_segments_are_small(told: str) -> None:
+    async with world() as w:
+        a, b, connection = await relayed(w)
+        direct = await punched(a, connection)
+        assert a.puncher is not None
+        if told == "by the socket":
+            direct.starved = True
+        else:
+            a.puncher.starved(b.peer_id)
+        direct.close("Connection timed out")
+        connection.close("the next one")
+        await until(lambda: a.peer_id not in b.host.connections and b.peer_id not in a.host.connections)
+        again = await circuit.dial(a.host, await a.links[0].connection(), b.peer_id)
+        await punched(a, again)
+        assert (a.puncher.progress(again).attempts, a.puncher.progress(again).segment) == (1, tcp.SMALL_SEGMENT)
+
+
 # Failure
 
 

@@ -15,7 +15,7 @@ from kaspa_node.kaspa.errors import DuplicateConnection, KaspaError
 from kaspa_node.node.backends.base import Backend, Session
 from kaspa_node.node.remote import events
 from kaspa_node.node.remote.events import PathRef
-from kaspa_node.p2p.channel.connection import Connection
+from kaspa_node.p2p.channel.connection import DIRECT, Connection
 from kaspa_node.p2p.errors import ConnectionLost, NoReservation, P2PError, PunchFailed
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.path import Path
@@ -104,14 +104,21 @@ class Operations:
 
     async def is_starved(self, connection: Connection) -> bool:
         """Whether nothing comes through a connection any more, or came when it ended."""
-        if connection.closed.is_set():
-            return connection.starved
-        try:
-            with trio.move_on_after(ALIVE_SECONDS) as waiting:
-                await connection.ping()
-        except ConnectionLost:
-            return connection.starved
-        return waiting.cancelled_caught
+        starved = await _is_starved(connection)
+        if starved and connection.route.path == DIRECT:
+            self._puncher.starved(connection.remote)
+        return starved
+
+
+async def _is_starved(connection: Connection) -> bool:
+    if connection.closed.is_set():
+        return connection.starved
+    try:
+        with trio.move_on_after(ALIVE_SECONDS) as waiting:
+            await connection.ping()
+    except ConnectionLost:
+        return connection.starved
+    return waiting.cancelled_caught
 
 
 def _no_circuit(op: int, problem: str) -> events.CircuitRefused:

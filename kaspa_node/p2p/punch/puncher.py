@@ -26,6 +26,8 @@ from kaspa_node.reasons import Reason
 BARRED_SECONDS = 125.0
 # A path that drops full-size packets goes on doing so. Small segments cost little, a full-size attempt costs 3 s.
 SMALL_SECONDS = 3600.0
+# A direct connection that carries nothing any more this soon after it was opened may have died of full-size packets.
+YOUNG_SECONDS = 60.0
 REMEMBERED = 256
 
 
@@ -111,6 +113,14 @@ class Puncher:
         else:
             self._declined.discard(peer)
 
+    def starved(self, peer: str) -> None:
+        """A young direct connection to `peer` carried nothing: the next punches use small segments.
+
+        Others send no filler in their handshakes, so the handshake alone does not show whether full-size packets of
+        theirs arrive.
+        """
+        self.small.add(peer)
+
     async def direct(self, relayed: Connection) -> Connection:
         """The direct connection that the punch of `relayed` brings. Raises PunchFailed once the punch has failed.
 
@@ -161,6 +171,8 @@ class Puncher:
                 if len(self._ended) > REMEMBERED:
                     del self._ended[next(iter(self._ended))]
             return
+        if connection.starved and trio.current_time() - connection.since < YOUNG_SECONDS:
+            self.starved(connection.remote)
         for punch in self._of(connection.remote):
             punch.direct_down(connection)
 

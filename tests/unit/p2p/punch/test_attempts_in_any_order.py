@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -212,3 +213,4 @@ class Punch(RuleBasedStateMachine):
 
 
 TestPunch = Punch.TestCase
+TestPunch.settings = settings(max_examples=200, stateful_step_count=40)
