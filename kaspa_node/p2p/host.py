@@ -107,6 +107,8 @@ class Host:
         connection.budget = self._budgets.of_peer(peer, trio.current_time())
         if others:
             connection.share_with(others[-1], partial(self.connections.streams_of, peer))
+        for other in others:
+            self._nursery.start_soon(other.prove_alive)
         self._nursery.start_soon(self._run_connection, connection)
         self.connections.add(connection)
 

@@ -32,6 +32,8 @@ HIGH_WATER = 512 * 1024
 FLOOD = 2 * 1024 * 1024
 QUIET_SECONDS = 15.0
 SILENT_SECONDS = 30.0
+# For an answer on a connection whose remote has opened another one: longer than a slow line holds a full queue.
+DOUBT_SECONDS = 5.0
 
 OVERDRAWN = "it asks for more work than its share"
 """The reason of a connection that was ended because its budget of work was overdrawn for too long."""
@@ -108,6 +110,7 @@ class Connection:
         self._writer = trio.lowlevel.ParkingLot()
         self._drained = trio.lowlevel.ParkingLot()
         self._heard = self.since
+        self._doubted = False
         self._pings: dict[int, trio.Event] = {}
         self._next_ping = 0
         self._most_held: int | None = None
@@ -340,6 +343,22 @@ class Connection:
                         await self.ping()
         except ConnectionLost:
             return
+
+    async def prove_alive(self) -> None:
+        """End the connection if nothing comes through any more. Its remote has opened another one, perhaps for that."""
+        if self._doubted:
+            return
+        asked, self._doubted = trio.current_time(), True
+        try:
+            with trio.move_on_after(DOUBT_SECONDS):
+                await self.ping()
+        except ConnectionLost:
+            return
+        finally:
+            self._doubted = False
+        if self._heard < asked:
+            problem = f"nothing heard for {DOUBT_SECONDS:.0f} s while its remote opened another connection"
+            self._fail(ConnectionStarved(problem))
 
     def _fail(self, error: P2PError) -> None:
         if not self.closed.is_set():

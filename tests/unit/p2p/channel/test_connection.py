@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from kaspa_node.p2p.channel import connection as connection_module
-from kaspa_node.p2p.channel.connection import DIRECT, QUIET_SECONDS, RELAYED, SILENT_SECONDS, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, DOUBT_SECONDS, QUIET_SECONDS, RELAYED, SILENT_SECONDS, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.errors import ConnectionLost, StreamReset
 from tests.unit.p2p.frames import PING, SYN, frame
@@ -69,6 +69,53 @@ async def test_a_remote_that_never_says_a_word_is_given_up_in_time(autojump_cloc
     await ours.run(echo)
     assert trio.current_time() - start == pytest.approx(SILENT_SECONDS)
     assert ours.reason == "nothing heard for 30 s"
+
+
+async def test_a_connection_that_is_doubted_has_a_few_seconds_to_answer(autojump_clock: MockClock) -> None:
+    ours, theirs = connected()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ours.run, echo)
+        nursery.start_soon(theirs.run, echo)
+        await trio.sleep(1)
+        await ours.prove_alive()
+        await trio.sleep(DOUBT_SECONDS)
+        assert not ours.closed.is_set()
+        pipe_of(theirs).frozen = True
+        start = trio.current_time()
+        await ours.prove_alive()
+        assert trio.current_time() - start == pytest.approx(DOUBT_SECONDS)
+        assert (ours.starved, ours.reason) == (True, "nothing heard for 5 s while its remote opened another connection")
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_is_heard_while_the_answer_is_due_is_proof_as_well(autojump_clock: MockClock) -> None:
+    ours, theirs = connected()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ours.run, echo)
+        nursery.start_soon(ours.prove_alive)
+        await trio.sleep(DOUBT_SECONDS / 2)
+        # The remote reads nothing and so answers no ping, but it sends.
+        theirs.mux.ping(1)
+        theirs.flush()
+        await trio.sleep(DOUBT_SECONDS)
+        assert not ours.closed.is_set()
+        nursery.cancel_scope.cancel()
+
+
+async def test_many_doubts_at_once_cost_one_ping(autojump_clock: MockClock) -> None:
+    ours, theirs = connected()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ours.run, echo)
+        nursery.start_soon(theirs.run, echo)
+        await trio.sleep(1)
+        sent = ours.bytes_sent
+        await ours.prove_alive()
+        once = ours.bytes_sent - sent
+        async with trio.open_nursery() as doubts:
+            for _ in range(10):
+                doubts.start_soon(ours.prove_alive)
+        assert ours.bytes_sent - sent == 2 * once
+        nursery.cancel_scope.cancel()
 
 
 async def test_what_is_put_back_is_counted_once(autojump_clock: MockClock) -> None:
