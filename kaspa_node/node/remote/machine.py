@@ -48,12 +48,12 @@ _FRESH = "a fresh session was asked for"
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """The session that there is. since: when it was ready. not_direct: why its path is no direct one, or None."""
+    """The session that there is. since: when it was ready. asked: somebody had asked for it."""
 
     session: int
     path: PathRef
     since: float
-    not_direct: Reason | None
+    asked: bool
 
 
 class RemoteMachine:
@@ -172,7 +172,8 @@ class RemoteMachine:
             case events.RemoteSession():
                 self._remote_changed(event.kind, now)
             case events.DirectWanted():
-                if now >= self._improved_at + WANTED_GAP:
+                asked = self.current is not None and self.current.asked
+                if not asked and now >= self._improved_at + WANTED_GAP:
                     self._improve_at = min(self._improve_at, now)
             case events.SessionRetired():
                 if self.current is not None and self.current.session == event.session:
@@ -297,7 +298,7 @@ class RemoteMachine:
         if attempt.replaces is not None:
             where = "direct path" if outcome.path.kind == DIRECT else "relay"
             out.append(events.EndSession(attempt.replaces.session, f"moved to the {where}", retire=True))
-        self.current = Current(outcome.session, outcome.path, now, outcome.not_direct)
+        self.current = Current(outcome.session, outcome.path, now, asked is not None)
         self.reason = outcome.not_direct
         if asked is not None:
             # Whoever asked is going to look at this session, and at what the relay counts: it is left alone longer.

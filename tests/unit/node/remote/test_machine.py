@@ -107,8 +107,7 @@ def test_relay_only_wants_no_punch() -> None:
     world.succeed()
     assert isinstance(world.waiting, events.OpenSession)
     world.succeed()
-    assert world.machine.current is not None
-    assert world.machine.current.not_direct == Reason(POLICY_RELAY_ONLY)
+    assert world.machine.reason == Reason(POLICY_RELAY_ONLY)
     assert world.machine.wake_at == float("inf")
 
 

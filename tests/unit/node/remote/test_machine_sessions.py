@@ -106,6 +106,8 @@ def test_a_session_that_was_asked_for_is_left_alone_longer() -> None:
     world.succeed()
     assert world.machine.state == RELAYED
     assert world.machine.wake_at == world.now + LONGEST_IMPROVE
+    world.tell(events.DirectWanted())
+    assert not world.machine.improving
 
 
 def test_a_punch_that_has_begun_may_come_to_its_end_first() -> None:
