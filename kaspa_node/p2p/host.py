@@ -27,6 +27,7 @@ from kaspa_node.p2p.errors import DialError
 from kaspa_node.p2p.expectations import Expectations
 from kaspa_node.p2p.identify_service import IdentifyService
 from kaspa_node.p2p.listener import Listener
+from kaspa_node.p2p.memory import Tidier
 from kaspa_node.p2p.offenders import Offenders
 from kaspa_node.p2p.protocols import Protocols
 from kaspa_node.p2p.strangers import Strangers
@@ -77,6 +78,7 @@ class Host:
         self.protocols.serve(identify.PROTOCOL, self._tell)
         self.protocols.serve(identify.PUSH_PROTOCOL, self._hear)
         self.protocols.serve(PING_PROTOCOL, _echo)
+        self._tidier = Tidier(self.start_soon)
         self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
@@ -128,6 +130,7 @@ class Host:
                 who = address if connection in self.strangers else connection.remote
                 self.offenders.note(who, "a connection")
             self.strangers.leave(connection)
+            self._tidier.connection_ended()
 
     def start_soon(self, task: Callable[..., Awaitable[None]], *arguments: object) -> None:
         """Run a task as long as the host runs; nothing happens if it is stopping."""

@@ -71,6 +71,11 @@ class Outcome:
         """What the memory may come to, in MiB."""
         return 1.5 * self.idle + 64
 
+    @property
+    def memory_given_back(self) -> float:
+        """What it may come to after a while, in MiB: what the victim had, and a little more."""
+        return 1.1 * self.idle + 8
+
     def faults(self, plain: Outcome) -> list[str]:
         """Which goals of docs/security.md were missed. plain: the same for plain bytes."""
         found = []
@@ -79,7 +84,7 @@ class Outcome:
         # On a busy machine the pings are late without any attack, too.
         if not self.ping["count"] or self.ping["p95"] > max(MOST_PING, 5 * plain.ping["p95"]):
             found.append(f"pings of {self.ping['p95']:.0f} ms")
-        if max(self.peak, self.after) > self.memory_limit:
+        if self.peak > self.memory_limit or self.after > self.memory_given_back:
             found.append(f"{self.peak:.0f} MiB, and {self.after:.0f} later")
         return found
 
@@ -134,7 +139,7 @@ class Scene:
             ping=ping,
             idle=before.memory_mib,
             peak=peak,
-            after=self._memory_later(1.5 * before.memory_mib),
+            after=self._memory_later(1.1 * before.memory_mib),
             lines=len(self.victim.lines) - mark,
             report=report,
         )
