@@ -20,18 +20,18 @@ TOLD_ATTEMPTS = 3
 
 _HOLDS = "reserved"
 _PUNCH = (
-    "To do without the relay, the two told each other over it at which addresses they are seen, and dialed each other "
-    "at one moment, so that each router takes the other's packets for answers: a hole punch."
+    "For a connection without the relay, the two exchanged the addresses at which they are seen, and dialed each other "
+    "at the same moment. Each router then accepts the other's packets as answers: a hole punch."
 )
 _GIST = {
-    "direct": "both journals name one and the same connection, the kernels of both hosts have it as their program's "
-    "own and counted the pings on it, and the relay carried next to nothing meanwhile",
-    "relayed": "both journals name one and the same connection, it is one through the relay, and the relay and the "
-    "kernels counted the pings there",
+    "direct": "both journals name the same connection, it belongs to the programs in the kernels of both hosts, which "
+    "counted the pings on it, and almost nothing went through the relay in that time",
+    "relayed": "both journals name the same connection, it runs through the relay, and the relay and the kernels "
+    "counted the pings there",
 }
 _NATIVE = (
     "{programs} speak Kaspa, unmodified programs that know nothing of relays and punches: each has a socket to the "
-    "peer beside it, which carries what it says."
+    "peer beside it, which forwards the bytes."
 )
 _ALONE = " speaks Kaspa there, an unmodified program that knows nothing"
 
@@ -61,15 +61,15 @@ def _scene(case: Case) -> Iterator[str]:
     if case.run.network_mode == "loopback":
         yield (
             f"{client.name} was to open a Kaspa session with {server.name}, with the help of {relay.name}, the relay. "
-            "All three run on one machine without any NAT, so this run says nothing of NATs."
+            "All three run on one machine without any NAT, so this run says nothing about NATs."
         )
         return
     behind = [host.name for host in (client, server) if host.public is not None and host.public not in host.addresses]
     walls = ""
     if len(behind) == 1:
-        walls = f" {behind[0]} is behind a NAT, a router that lets in answers only."
+        walls = f" {behind[0]} is behind a NAT, a router that accepts only answers."
     elif behind:
-        walls = " Both are behind NATs, routers that let in answers only, so neither can simply dial the other."
+        walls = " Both are behind NATs, routers that accept only answers, so neither can simply dial the other."
     where = " (all on one machine, in network namespaces)" if case.run.network_mode == "namespaces" else ""
     yield (
         f"{client.name} was to open a Kaspa session with {server.name}{where}.{walls} "
@@ -120,10 +120,10 @@ def _reservations(case: Case) -> Iterator[str]:
             why = f", {said.reason}" if said.reason else ""
             yield f"{host.name} had no reservation on {relay.name} ({said.state}{why})."
         elif host.unreachable is None:
-            yield f"Whether {host.name} had a reservation on {relay.name} is not known: it gave no status that says so."
+            yield f"Whether {host.name} had a reservation on {relay.name} is not known: its status does not say so."
     if holders:
         each = f"{holders[0]} had a reservation" if len(holders) == 1 else f"{' and '.join(holders)} had reservations"
-        yield f"{each} on {relay.name}: a connection kept open, over which it can pass on whoever asks for them."
+        yield f"{each} on {relay.name}: a connection that stays open, over which requests of other peers can come."
 
 
 def _addresses(case: Case) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _dial(case: Case, report: dict[str, Any]) -> Iterator[str]:
             "connection: every byte passes through the relay, encrypted so that it can't read it."
         )
         return
-    yield f"{client.name} dialed {server.name} through {relay.name}{times}, and no connection came of it."
+    yield f"{client.name} dialed {server.name} through {relay.name}{times}, but got no connection."
     waiting = case.find(client, m.DIAL_WAITING, run=run)
     if waiting:
         yield f"{relay.name} answered that it has no reservation of {server.name}, {_count(len(waiting), 'time')}."
@@ -189,7 +189,7 @@ def _punch(case: Case, report: dict[str, Any]) -> Iterator[str]:
         else:
             yield f"{name} began, and no journal says how it ended."
     if len(attempts) > TOLD_ATTEMPTS:
-        yield f"{_count(len(attempts) - TOLD_ATTEMPTS, 'further attempt')} stand in the journals."
+        yield f"{_count(len(attempts) - TOLD_ATTEMPTS, 'further attempt')} are in the journals."
     if case.find(client, m.PATH_FALLBACK, run=case.run.run_id):
         yield f"So {client.name} stayed on the relayed connection."
 
@@ -199,7 +199,7 @@ def _session(case: Case, report: dict[str, Any]) -> Iterator[str]:
     if session is None:
         error = case.run.session.error if isinstance(case.run.session, Failure) else client.unreachable
         said = f" {client.name} said: {error}." if error != client.unreachable else ""
-        yield f"No Kaspa session came about.{said}"
+        yield f"There was no Kaspa session.{said}"
         return
     proven = {piece["piece"] for piece in report["proof"]["pieces"] if piece["found"] == "proven"}
     over = f"the {session.path} connection"
@@ -212,7 +212,7 @@ def _session(case: Case, report: dict[str, Any]) -> Iterator[str]:
     since = f", {ready:.2f} s after the dial began" if ready is not None else ""
     logs = "By both journals"
     if case.run.native:
-        logs = f"By the logs of {program(client)} and {program(server)}"
+        logs = f"According to the logs of {program(client)} and {program(server)}"
     yield (
         f"{logs}, Kaspa's handshake (Version, Verack, Ready) went over {over}{within}; {client.name} and "
         f"{server.name} were connected{since}."
@@ -237,9 +237,9 @@ def _traffic(case: Case, report: dict[str, Any]) -> Iterator[str]:
         (proof["relay_bytes"], "between the two peers and the relay"),
     ]
     known = [f"{count:,} bytes {where}" for count, where in counted if count is not None]
-    kernels = f" Meanwhile the hosts counted {' and '.join(known)}." if known else " Nobody counted their bytes."
+    kernels = f" Meanwhile the hosts counted {' and '.join(known)}." if known else " No host counted their bytes."
     if isinstance(exercise, Exercise):
-        yield f"To make its traffic stand out, {_count(exercise.pings, 'ping')} went over it, each answered.{kernels}"
+        yield f"So that its bytes can be found, {_count(exercise.pings, 'ping')} went over it, each answered.{kernels}"
         return
     moved = next((piece["detail"] for piece in proof["pieces"] if piece["piece"] == "native.bytes"), "")
     yield f"The kernels counted what the handshake moved on the native program's own socket: {moved}.{kernels}"

@@ -82,7 +82,7 @@ def test_the_cause_of_a_run_without_a_session(
     assert cause in report["reason"]
     assert report["hint"]
     assert report["punch"]["attempts"] == 1
-    assert "No Kaspa session came about." in report["story"]
+    assert "There was no Kaspa session." in report["story"]
 
 
 def test_where_there_is_no_path_the_programs_are_not_to_blame(workbench: Workbench) -> None:

@@ -34,7 +34,7 @@ def test_a_direct_run_is_told_in_about_a_dozen_lines(judged: Judge) -> None:
     story = judged(complete())["story"]
     assert 8 <= len(story) <= 14
     assert story[0] == (
-        "client was to open a Kaspa session with server. Both are behind NATs, routers that let in answers only, so "
+        "client was to open a Kaspa session with server. Both are behind NATs, routers that accept only answers, so "
         "neither can simply dial the other. relay is a third host that both can reach: the relay."
     )
     assert story[-1] == (
@@ -154,23 +154,23 @@ def uncounted(evidence: Evidence) -> None:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (public_client, "server is behind a NAT, a router that lets in answers only. relay is a third host"),
+        (public_client, "server is behind a NAT, a router that accepts only answers. relay is a third host"),
         (public_client, "client come from 203.0.113.20:4012, its own address."),
         (in_namespaces, "session with server (all on one machine, in network namespaces). Both are behind NATs"),
-        (on_loopback, "All three run on one machine without any NAT, so this run says nothing of NATs."),
+        (on_loopback, "All three run on one machine without any NAT, so this run says nothing about NATs."),
         (unreachable, "client could not be reached for evidence: no route."),
-        (unreachable, "No Kaspa session came about."),
+        (unreachable, "There was no Kaspa session."),
         (stopped, "The program on server (kaspa-peer) was not running."),
         (backing_off, "server had no reservation on relay (backoff, connection refused)."),
         (refused, "server had no reservation on relay (refused)."),
-        (refused, "client had a reservation on relay: a connection kept open"),
-        (silent_server, "Whether server had a reservation on relay is not known: it gave no status that says so."),
-        (another_relay, "Whether client had a reservation on relay is not known: it gave no status that says so."),
+        (refused, "client had a reservation on relay: a connection that stays open"),
+        (silent_server, "Whether server had a reservation on relay is not known: its status does not say so."),
+        (another_relay, "Whether client had a reservation on relay is not known: its status does not say so."),
         (relay_says_nothing, "relay saw server come from 203.0.113.30:4012 and client come from 203.0.113.20:4012."),
         (not_punched, "No hole punch was tried, so there was no direct connection (the journals don't say why)."),
         (unfinished_punch, "Attempt 1 began, and no journal says how it ended."),
         (unnumbered_punch, "An attempt without a number began, and no journal says how it ended."),
-        (many_punches, "2 further attempts stand in the journals."),
+        (many_punches, "2 further attempts are in the journals."),
         (endless_punch, "Attempt 1 worked: server had a direct connection to the other, an unknown address to an un"),
         (endless_punch, "went over the direct connection; client and server were connected."),
         (session_ended, "client then ended the session before it could be judged: reset by peer."),
@@ -180,7 +180,7 @@ def uncounted(evidence: Evidence) -> None:
         (half_a_handshake, "What to do: Run verify again; docs/verdicts.md says what this piece of proof needs."),
         (not_exercised, "No pings went over it to be counted: no answer to ping 3."),
         (one_ping, "1 ping went over it, each answered."),
-        (uncounted, "Nobody counted their bytes."),
+        (uncounted, "No host counted their bytes."),
     ],
 )
 def test_what_is_different_is_told(change: Change, line: str, judged: Judge) -> None:
@@ -234,9 +234,9 @@ def test_a_policy_that_tries_no_punch_is_named(judged: Judge) -> None:
 
 def test_a_run_without_a_session_says_how_far_it_came(judged: Judge) -> None:
     story = judged(no_session())["story"]
-    assert "client dialed server through relay, 2 times, and no connection came of it." in story
+    assert "client dialed server through relay, 2 times, but got no connection." in story
     assert "relay answered that it has no reservation of server, 2 times." in story
-    assert "No Kaspa session came about. client said: no session within 10 s." in story
+    assert "There was no Kaspa session. client said: no session within 10 s." in story
     assert story[-1].startswith("What to do: ")
 
 
