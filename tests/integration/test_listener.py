@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext, suppress
 
 import pytest
 import trio
 
 from kaspa_node import milestones, reasons
+from kaspa_node.p2p import tcp
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits
 from kaspa_node.p2p.channel.connection import INCOMING, OUTGOING
@@ -58,15 +60,17 @@ async def test_two_that_are_expected_at_one_address_may_both_turn_up() -> None:
         assert (theirs.id, theirs.route.direction) == (direct.id, OUTGOING)
 
 
-async def test_one_that_is_not_expected_is_nobody_there() -> None:
+@pytest.mark.parametrize("expected", [(1,), (1, 4)], ids=["one is expected", "two are expected"])
+async def test_one_that_is_not_expected_is_nobody_there(expected: tuple[int, ...]) -> None:
     failures: list[P2PError | str] = []
     async with world() as w:
         b, other = await w.host(2), await w.host(3)
         b.listener.failed.append(lambda remote, why: failures.append(why))
-        expectation = expect(b, other.listener.addresses[0], peer_id(1), opens=True)
+        [expectation, *_] = [expect(b, other.listener.addresses[0], peer_id(n), opens=True) for n in expected]
         plan = exchange.Dial(trio.current_time(), SERVER, (b.listener.addresses[0],), 0.0)
-        with trio.move_on_after(5), pytest.raises(PunchFailed):
+        with suppress(PunchFailed):
             await simultaneous.dial(other, b.peer_id, plan)
+        await until(lambda: failures)
         assert "answered" in str(failures[0])
         assert "answered" in expectation.problem
         assert other.peer_id not in b.connections
@@ -81,6 +85,18 @@ async def test_our_own_dial_may_meet_another_peer_that_is_expected_there() -> No
         with pytest.raises(PunchFailed):
             await simultaneous.dial(b, peer_id(1), plan)
         assert await say(b, honest.peer_id, b"hello") == b"hello"
+
+
+async def test_connections_get_small_segments_as_long_as_an_attempt_wants_them() -> None:
+    async with world() as w:
+        b = await w.host(2)
+        sizes = []
+        for small in (True, False):
+            with b.listener.small_segments() if small else nullcontext():
+                stream = await raw(b)
+            sizes.append(stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+            await stream.aclose()
+        assert sizes[0] <= tcp.SMALL_SEGMENT < sizes[1]
 
 
 # What comes to nothing is counted

@@ -38,9 +38,14 @@ class Punch(RuleBasedStateMachine):
     """A shell that does what the machine says, and a world that brings whatever it may."""
 
     @initialize(
-        role=st.sampled_from((INITIATOR, RESPONDER)), exists=st.booleans(), spare=st.booleans(), small=st.booleans()
+        role=st.sampled_from((INITIATOR, RESPONDER)),
+        exists=st.booleans(),
+        spare=st.booleans(),
+        small=st.booleans(),
+        refuses=st.booleans(),
     )
-    def start(self, role: str, exists: bool, spare: bool, small: bool) -> None:
+    def start(self, role: str, exists: bool, spare: bool, small: bool, refuses: bool) -> None:
+        self.refuses = refuses
         self.now = 0.0
         self.initiates = role == INITIATOR
         self.machine = Attempts(role, spare=spare, small=small)
@@ -194,7 +199,7 @@ class Punch(RuleBasedStateMachine):
             assert self.exchanging or self.dialing or self.checking or self.wake is not None
 
     def teardown(self) -> None:
-        """If everything that runs fails and time goes by, an outcome comes."""
+        """If everything that runs fails, or is refused, and time goes by, an outcome comes."""
         if not hasattr(self, "machine"):
             return
         for _ in range(40):
@@ -202,7 +207,11 @@ class Punch(RuleBasedStateMachine):
                 break
             if self.checking:
                 self.check_ends()
+            if self.refuses and self.own in self.exchanging:
+                self.question_is_refused()
             for attempt in sorted(self.exchanging | self.dialing):
+                if self.refuses and attempt == self.own and attempt in self.exchanging:
+                    continue
                 self.exchanging.discard(attempt)
                 self.dialing.discard(attempt)
                 self.obey(self.machine.failed(attempt, Reason(reasons.EXCHANGE_TIMEOUT, seconds=10.0), self.now))
