@@ -29,7 +29,7 @@ from tests.evidence.test_every_piece import FREE, is_free_line
 from tests.unit.evidence.builder import Evidence
 
 # Some of these judge a run hundreds of times, which takes long on a busy machine.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 passing = pytest.mark.parametrize("name", NATIVE_PASSING)
 
 # Beside what no verdict rests on (test_every_piece): what native programs say of themselves, what only the look while

@@ -16,7 +16,7 @@ from tests.evidence.judging import PASSING, UNUSABLE, Workbench
 from tests.unit.evidence.builder import Evidence
 
 # Each of these judges a run some hundred times, which takes long on a busy machine.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 REAL = recorded(DIRECT)
 EXPECTED = {"relay-only": "RELAYED", "not-punched": "FAIL", "no-server": "FAIL"}
