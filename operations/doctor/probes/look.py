@@ -115,13 +115,20 @@ def log_lines(wanted: dict[str, Any], service: dict[str, Any]) -> list[str]:
     """The lines since the service's last start; the last ones of all starts if it does not run steadily."""
     if wanted["manager"] == "process":
         text = text_of(f"{wanted['directory']}/{wanted['service']}.log") or ""
-        return text.splitlines()[-SEARCHED_LINES:]
+        lines = text.splitlines()[-SEARCHED_LINES:]
+        return since_start(lines) if service["state"] == "active" else lines
     steady = service["state"] == "active" and service["invocation"] and not service["restarts"]
     chosen = f"_SYSTEMD_INVOCATION_ID={service['invocation']}"
     if not steady:
         chosen = f"_SYSTEMD_UNIT={wanted['service']}.service"
     _, out, _ = output(["journalctl", "-q", "-o", "cat", "-n", str(SEARCHED_LINES), chosen])
     return out.splitlines()
+
+
+def since_start(lines: list[str]) -> list[str]:
+    """The lines of the last start; all lines if none of them is a start."""
+    starts = [number for number, line in enumerate(lines) if " milestone=node.started " in line]
+    return lines[starts[-1] :] if starts else lines
 
 
 def worth_sending(lines: list[str], milestones: list[str], count: int) -> list[str]:

@@ -62,6 +62,17 @@ def test_a_unit_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert look.systemd_service("kaspa-peer")["state"] == "not-found"
 
 
+@pytest.mark.parametrize(("state", "count"), [("active", 2), ("inactive", 4)])
+def test_what_a_plain_process_logged_before_its_restart_says_nothing_about_it_now(
+    state: str, count: int, tmp_path: Path
+) -> None:
+    start = "2026-11-23 07:48:34.332+00:00 [INFO ] libp2p peer peer id: 12D3 milestone=node.started kind=peer peer=12D3"
+    lines = [start, "rejected milestone=kaspa.handshake.failed", start, "listening milestone=node.listening addr=/ip4"]
+    (tmp_path / "kaspa-peer.log").write_text("\n".join(lines))
+    wanted = {"manager": "process", "directory": str(tmp_path), "service": "kaspa-peer"}
+    assert look.log_lines(wanted, {"state": state}) == lines[-count:]
+
+
 def test_a_plain_process_whose_number_has_another_now_does_not_run(tmp_path: Path) -> None:
     born = int(look.process_state(os.getpid())[19])
     record = tmp_path / "kaspa-peer.json"
