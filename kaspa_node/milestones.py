@@ -233,7 +233,7 @@ STREAM_CLOSED = _define(
 # The external backend and the programs that it and others are
 PATH_READY = _define("path.ready", (PEER,), _INFO, "Path to {peer} is ready: {path}", "peer conn path run")
 REMOTE_LISTENING = _define(
-    "remote.listening", (PEER,), _INFO, "Connections to {addr} are carried to {name}", "addr name peer"
+    "remote.listening", (PEER,), _INFO, "Connections to {addr} are forwarded to {name}", "addr name peer"
 )
 REMOTE_UNREACHED = _define(
     "remote.unreached", (PEER,), _WARN, "A connection to {name} was refused: {reason}", "name peer reason"

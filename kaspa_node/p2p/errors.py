@@ -102,6 +102,14 @@ class ListenError(P2PError):
         return text if self.remedy is None else f"{text}; {self.remedy}"
 
 
+_STATUS_MEANINGS = {
+    "PERMISSION_DENIED": "this peer is not on its allow list",
+    "CONNECTION_FAILED": "the remote did not accept the circuit; is this peer on the remote's allow list?",
+    "RESERVATION_REFUSED": "it grants no more reservations",
+    "RESOURCE_LIMIT_EXCEEDED": "a limit of the relay is used up",
+}
+
+
 class RelayRefused(P2PError):
     """The relay answered a request with another status than OK.
 
@@ -109,7 +117,8 @@ class RelayRefused(P2PError):
     """
 
     def __init__(self, status: str) -> None:
-        super().__init__(f"the relay answered {status}")
+        meaning = _STATUS_MEANINGS.get(status)
+        super().__init__(f"the relay answered {status}" + (f" ({meaning})" if meaning else ""))
         self.status = status
 
 

@@ -66,7 +66,7 @@ def _forward(pair: Pair) -> str:
     return (
         f"On the router of {one.name} or {other.name}, forward its port ({ports}) to it and "
         "name the public address in kaspa_peer_announce; or use a NAT there that keeps one mapping for all "
-        "destinations. Until then the relay carries the session."
+        "destinations. Until then the session runs over the relay."
     )
 
 

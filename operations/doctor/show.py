@@ -8,6 +8,7 @@ from typing import Any
 from operations.doctor.diagnose import Diagnosis
 from operations.doctor.facts import PEER, Facts, Host
 from operations.doctor.nats import NO_NAT, UNKNOWN, mapping
+from operations.doctor.pair import NOTHING
 
 HEAD = ("host", "service", "clock", "firewall", "reservations", "listening port seen as")
 
@@ -57,8 +58,9 @@ def _seen(facts: Facts, host: Host) -> str:
 
 def lines(diagnosis: Diagnosis) -> Iterator[str]:
     """The pair and its path, then a line for each finding, then the next thing to try."""
-    says = "" if diagnosis.unconfirmed is None or diagnosis.path == "nothing" else "; not confirmed by the other"
-    yield f"{diagnosis.dialer} → {diagnosis.dialed}: {diagnosis.path}{says}"
+    says = "" if diagnosis.unconfirmed is None or diagnosis.path == NOTHING else "; not confirmed by the other"
+    path = "not connected" if diagnosis.path == NOTHING else diagnosis.path
+    yield f"{diagnosis.dialer} → {diagnosis.dialed}: {path}{says}"
     for told in diagnosis.told:
         finding = told.finding
         evidence = f" ({finding.evidence})" if finding.evidence else ""

@@ -174,7 +174,7 @@ async def test_a_remote_that_refuses_is_not_waited_for() -> None:
         async with dialing(a, peer_id(2), PREFER_DIRECT) as dialer:
             refused = await dialer.refused()
             assert refused.startswith("through ")
-            assert refused.endswith(": the relay answered CONNECTION_FAILED")
+            assert ": the relay answered CONNECTION_FAILED (the remote did not accept" in refused
 
 
 # What fails leaves nothing behind

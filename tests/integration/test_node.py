@@ -211,7 +211,7 @@ def test_a_relay_without_a_list_serves_nobody(three: Three) -> None:
     peer = three.more.start("unlisted", "peer", 7, relays=relay.address())
     try:
         failed = peer.seen(milestones.RESERVATION_FAILED)
-        assert failed["reason"] == "the relay answered PERMISSION_DENIED"
+        assert failed["reason"] == "the relay answered PERMISSION_DENIED (this peer is not on its allow list)"
         assert relay.seen(milestones.PEER_REFUSED)["peer"] == peer_id(7)
         assert relay.status()["reservations"] == []
         assert relay.status()["counters"]["refused"] >= 1

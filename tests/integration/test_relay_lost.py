@@ -161,5 +161,5 @@ async def test_a_refused_reservation_is_told_and_tried_again() -> None:
         b = Party(2, (relay,), reserve=True, punches=False, permits=lambda peer: True)
         await w.run(b.host, *(partial(link.run) for link in b.links))
         failed = await b.journal.seen(milestones.RESERVATION_FAILED, count=3)
-        assert failed["reason"] == "the relay answered PERMISSION_DENIED"
+        assert failed["reason"] == "the relay answered PERMISSION_DENIED (this peer is not on its allow list)"
         assert relay.service.refusals.count >= 3

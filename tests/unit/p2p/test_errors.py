@@ -44,6 +44,18 @@ def test_a_listen_error_keeps_address_problem_and_remedy_apart(remedy: str | Non
 
 
 @pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        ("PERMISSION_DENIED", "the relay answered PERMISSION_DENIED (this peer is not on its allow list)"),
+        ("MALFORMED_MESSAGE", "the relay answered MALFORMED_MESSAGE"),
+    ],
+)
+def test_a_refusal_of_the_relay_says_what_its_status_means(status: str, text: str) -> None:
+    error = RelayRefused(status)
+    assert (error.status, str(error)) == (status, text)
+
+
+@pytest.mark.parametrize(
     "error", [ConnectionLost("reset"), RelayRefused("PERMISSION_DENIED"), NoReservation(), WrongPeer("A", "B")]
 )
 def test_every_error_has_its_problem(error: P2PError) -> None:
