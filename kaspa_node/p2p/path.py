@@ -68,10 +68,6 @@ class PathOwner:
         """Somebody else owns the path from now on."""
         self._held.discard(path)
 
-    def holds(self, path: Path) -> bool:
-        """Whether the path was neither handed over nor closed."""
-        return path in self._held
-
     def close(self, path: Path, reason: str) -> None:
         """Close a path; nothing happens if it is not held."""
         if path in self._held:

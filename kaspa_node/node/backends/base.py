@@ -55,11 +55,6 @@ class Session(Protocol):
         ...
 
     @property
-    def path(self) -> str:
-        """DIRECT or RELAYED."""
-        ...
-
-    @property
     def session(self) -> str | None:
         """The id of its Kaspa stream, of the first if there are several; None while there is none."""
         ...

@@ -39,11 +39,6 @@ class EmbeddedSession:
         self._stream = stream
 
     @property
-    def path(self) -> str:
-        """DIRECT or RELAYED."""
-        return self._kaspa.transport.path
-
-    @property
     def reason(self) -> str:
         """Why it is over."""
         return self._kaspa.close_reason or ""

@@ -61,11 +61,6 @@ class RelayChoice:
         if (known := self._relays.get(relay)) is not None:
             known.bad_until, known.bad_seconds = float("-inf"), FIRST_BAD
 
-    @property
-    def any_up(self) -> bool:
-        """Whether a relay is connected."""
-        return any(relay.up for relay in self._relays.values())
-
     def best(self, without: Collection[str], now: float) -> str | None:
         """The best relay that is up and not in `without`, or None."""
         usable = [(peer, relay) for peer, relay in self._relays.items() if relay.up and peer not in without]
