@@ -17,6 +17,9 @@ from typing import TextIO
 
 from kaspa_node.milestones import Milestone
 
+LOGGED_ONE_BY_ONE = 20
+THEN_EVERY = 100
+
 FieldValue = str | int | float | bool | None
 
 _LOGGER_NAME = "kaspa_node"
@@ -145,3 +148,18 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> Journal:
     logger = logging.getLogger(_LOGGER_NAME)
     logger.setLevel(level.upper())
     return Journal(logger)
+
+
+class Moderation:
+    """Which of many events of one kind make a line: the first few, then every hundredth. Others can cause them at will.
+
+    count: events so far.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def due(self) -> bool:
+        """Count one more event; whether it makes a line."""
+        self.count += 1
+        return self.count <= LOGGED_ONE_BY_ONE or self.count % THEN_EVERY == 0

@@ -91,6 +91,8 @@ SENTENCES = {
     EXCHANGE_FAILED: "{problem}",
     DIRECT_LOST: "the direct connection has ended already",
     CIRCUIT_LOST: "the relayed connection has ended: {why}",
+    DISPLACED: "too many handshakes at a time",
+    NO_PLACE: "too many connections",
 }
 """The sentence of a code; the names in braces are its details."""
 

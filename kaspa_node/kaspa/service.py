@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from kaspa_node import milestones
-from kaspa_node.journal import Journal
+from kaspa_node.journal import Journal, Moderation
 from kaspa_node.kaspa.budget import SESSION
 from kaspa_node.kaspa.config import KaspaConfig, Transport
 from kaspa_node.kaspa.errors import HandshakeFailed
@@ -30,9 +30,6 @@ TransportOf = Callable[[str], Transport | None]
 ABSTRACT_CALLER = "unix-abstract:"
 """What grpcio puts before the name of a caller whose socket is bound to an abstract name."""
 
-# A peer may ask for sessions as often as it likes: after the first few refusals, only every hundredth makes a line.
-LOGGED_ONE_BY_ONE, THEN_EVERY = 20, 100
-
 _GRACE = LINGER + 0.5
 """Seconds that a stopping server leaves its sessions to close by themselves."""
 
@@ -40,7 +37,6 @@ _GRACE = LINGER + 0.5
 class KaspaService:
     """Runs sessions. `run` must be running for `serve` and `connect`: it holds their tasks.
 
-    refused: inbound sessions for which there was no room, since the start.
     on_ready: called with a session whose handshake is done.
     on_refused: called with the transport of a call that becomes no session. The caller still gets to know why.
     on_closed: called with a session when nothing is left of it, whether or not it ever was ready, so that what
@@ -63,7 +59,12 @@ class KaspaService:
         self._hub = Hub()
         self._sessions: dict[str, KaspaSession] = {}
         self._nursery: trio.Nursery | None = None
-        self.refused = 0
+        self._refusals = Moderation()
+
+    @property
+    def refused(self) -> int:
+        """Inbound sessions for which there was no room, since the start."""
+        return self._refusals.count
 
     @property
     def sessions(self) -> Mapping[str, KaspaSession]:
@@ -159,8 +160,7 @@ class KaspaService:
         return None
 
     def _refuse(self, transport: Transport, reason: str) -> None:
-        self.refused += 1
-        if self.refused <= LOGGED_ONE_BY_ONE or self.refused % THEN_EVERY == 0:
+        if self._refusals.due():
             self._journal.record(
                 milestones.SESSION_REFUSED,
                 peer=transport.peer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from kaspa_node import milestones, reasons
-from kaspa_node.journal import Journal
+from kaspa_node.journal import Journal, Moderation
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.errors import (
     ConnectionLost,
@@ -15,7 +15,7 @@ from kaspa_node.p2p.errors import (
     ProtocolError,
     WrongPeer,
 )
-from kaspa_node.p2p.refusals import LOGGED_ONE_BY_ONE, THEN_EVERY
+from kaspa_node.reasons import Reason
 
 # The first that fits: some are kinds of others.
 _CODES: tuple[tuple[type[P2PError], str], ...] = (
@@ -25,10 +25,6 @@ _CODES: tuple[tuple[type[P2PError], str], ...] = (
     (HandshakeTimeout, reasons.HANDSHAKE_TIMEOUT),
     (ConnectionLost, reasons.HUNG_UP),
 )
-_TEXTS = {
-    reasons.DISPLACED: "too many handshakes at a time",
-    reasons.NO_PLACE: "too many connections",
-}
 
 
 class FailedUpgrades:
@@ -37,20 +33,20 @@ class FailedUpgrades:
     def __init__(self, journal: Journal) -> None:
         self.counts: Counter[str] = Counter()
         self._journal = journal
+        self._moderation = Moderation()
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.counts.total()
+        return self._moderation.count
 
     def __call__(self, remote: SocketAddress, why: P2PError | str) -> None:
         """A connection from `remote` came to nothing. why: the error, or a code."""
         code = why if isinstance(why, str) else code_of(why)
         self.counts[code] += 1
-        total = self.total
-        if total <= LOGGED_ONE_BY_ONE or total % THEN_EVERY == 0:
-            text = _TEXTS[why] if isinstance(why, str) else why.problem
-            self._journal.record(milestones.UPGRADE_FAILED, addr=str(remote), reason=text, code=code, count=total)
+        if self._moderation.due():
+            text = str(Reason(why)) if isinstance(why, str) else why.problem
+            self._journal.record(milestones.UPGRADE_FAILED, addr=str(remote), reason=text, code=code, count=self.total)
 
 
 def code_of(error: P2PError) -> str:

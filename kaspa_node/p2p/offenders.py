@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from kaspa_node import milestones
-from kaspa_node.journal import Journal
-from kaspa_node.p2p.refusals import Moderation
+from kaspa_node.journal import Journal, Moderation
 
 # Offenders whose number of offences is known; the one that was idle for longest is forgotten first.
 MOST_KNOWN = 1024

@@ -5,25 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kaspa_node import milestones
-from kaspa_node.journal import Journal
-
-LOGGED_ONE_BY_ONE = 20
-THEN_EVERY = 100
-
-
-class Moderation:
-    """Which of many events of one kind make a line in the log: the first few, then every hundredth.
-
-    count: events so far.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def due(self) -> bool:
-        """Count one more event; whether it makes a line."""
-        self.count += 1
-        return self.count <= LOGGED_ONE_BY_ONE or self.count % THEN_EVERY == 0
+from kaspa_node.journal import Journal, Moderation
 
 
 class Refusals:

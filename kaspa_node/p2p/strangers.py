@@ -7,12 +7,11 @@ from collections.abc import Callable
 import trio
 
 from kaspa_node import milestones
-from kaspa_node.journal import Journal
+from kaspa_node.journal import Journal, Moderation
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits, Places
 from kaspa_node.p2p.budget import STRANGER, Budget, Budgets
 from kaspa_node.p2p.channel.connection import DIRECT, OVERDRAWN, Connection
-from kaspa_node.p2p.refusals import Moderation
 
 
 class Strangers:

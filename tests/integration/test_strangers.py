@@ -9,6 +9,7 @@ import pytest
 import trio
 from libp2p.identity.identify.pb.identify_pb2 import Identify
 
+from kaspa_node.journal import LOGGED_ONE_BY_ONE
 from kaspa_node.p2p import budget, identify
 from kaspa_node.p2p.admission import Limits
 from kaspa_node.p2p.budget import CALL, HANDSHAKE, Rate
@@ -16,7 +17,6 @@ from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.yamux import INITIAL_WINDOW, MAX_INCOMING_STREAMS
 from kaspa_node.p2p.errors import P2PError, StreamReset
 from kaspa_node.p2p.host import PING_PROTOCOL, Host
-from kaspa_node.p2p.refusals import LOGGED_ONE_BY_ONE
 from kaspa_node.p2p.wire import delimited
 from tests.integration.world import ECHO, World, read_all, say, standing, until, world
 from tests.unit.kaspa.shells import RecordingJournal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kaspa_node import reasons
+from kaspa_node.journal import LOGGED_ONE_BY_ONE, THEN_EVERY
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.errors import (
     ConnectionLost,
@@ -15,7 +16,6 @@ from kaspa_node.p2p.errors import (
     WrongPeer,
 )
 from kaspa_node.p2p.failed_upgrades import FailedUpgrades
-from kaspa_node.p2p.refusals import LOGGED_ONE_BY_ONE, THEN_EVERY
 from tests.unit.kaspa.shells import RecordingJournal
 
 STRANGER = SocketAddress("198.51.100.7", 50123)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kaspa_node.journal import LOGGED_ONE_BY_ONE
 from kaspa_node.p2p import offenders as offenders_module
 from kaspa_node.p2p.offenders import Offenders
-from kaspa_node.p2p.refusals import LOGGED_ONE_BY_ONE
 from tests.unit.kaspa.shells import RecordingJournal
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kaspa_node.p2p.refusals import LOGGED_ONE_BY_ONE, THEN_EVERY, Refusals
+from kaspa_node.journal import LOGGED_ONE_BY_ONE, THEN_EVERY
+from kaspa_node.p2p.refusals import Refusals
 from tests.unit.kaspa.shells import RecordingJournal
 
 
