@@ -117,3 +117,8 @@ class Reason:
 
     def __hash__(self) -> int:
         return hash((self.code, self._sentence))
+
+
+def as_json(reason: Reason | None) -> dict[str, str | None]:
+    """`code` and `reason` (the sentence), both None if there is no reason."""
+    return {"code": None, "reason": None} if reason is None else {"code": reason.code, "reason": str(reason)}

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from kaspa_node import milestones
 from kaspa_node.journal import Journal
 from kaspa_node.node.backends.base import Backend, KaspaStream
+from kaspa_node.node.common import NO_LONGER_ALLOWED
 from kaspa_node.p2p.channel.connection import DIRECT, INCOMING, Connection
 from kaspa_node.p2p.host import Host
+from kaspa_node.reasons import NO_LONGER_WANTED, Reason
 from kaspa_node.settings import Settings
 from kaspa_node.settings.values import AllowList
 
 NOT_ALLOWED = "not on the allow list"
-NO_LONGER_ALLOWED = "no longer on the allow list"
-NO_LONGER_A_REMOTE = "no longer one of the remotes"
 
 
 class Access:
@@ -70,7 +70,7 @@ class Access:
         if incoming and not self.may_open(peer):
             return NO_LONGER_ALLOWED
         if not incoming and peer not in self._remotes:
-            return NO_LONGER_A_REMOTE
+            return str(Reason(NO_LONGER_WANTED))
         return None
 
     def _up(self, connection: Connection) -> None:

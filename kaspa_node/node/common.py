@@ -25,6 +25,7 @@ from kaspa_node.shutdown import shutdown_on_signal
 AGENT = f"kaspa-node/{__version__}"
 IDENTIFY_VERSION = f"/kaspad/libp2p/{__version__}"
 STOP_SECONDS = 4.0
+NO_LONGER_ALLOWED = "no longer on the allow list"
 
 
 async def open_host(settings: Settings, identity: Identity, journal: Journal) -> Host:

@@ -14,7 +14,16 @@ from kaspa_node.errors import RequestFailed, shown
 from kaspa_node.identity import Identity
 from kaspa_node.journal import Journal
 from kaspa_node.milestones import RELAY
-from kaspa_node.node.common import Answer, announce_start, announced, open_host, run_until_stopped, unix_time, usage
+from kaspa_node.node.common import (
+    NO_LONGER_ALLOWED,
+    Answer,
+    announce_start,
+    announced,
+    open_host,
+    run_until_stopped,
+    unix_time,
+    usage,
+)
 from kaspa_node.node.reload import Commit, Load, Reloader
 from kaspa_node.p2p.channel.connection import DIRECT
 from kaspa_node.p2p.failed_upgrades import FailedUpgrades
@@ -86,7 +95,7 @@ class Relay:
         self.service.ledger.limits = limits(settings)
         for connection in self.host.connections.all():
             if not self._permits(connection.remote):
-                connection.close("no longer on the allow list")
+                connection.close(NO_LONGER_ALLOWED)
 
     # Control
 

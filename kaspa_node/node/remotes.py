@@ -14,6 +14,7 @@ from kaspa_node.node.remote.keeper import RemoteKeeper
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.reservation.link import RelayLink
+from kaspa_node.reasons import NO_LONGER_WANTED, Reason
 from kaspa_node.settings import Settings
 from kaspa_node.settings.values import Remote
 
@@ -95,7 +96,7 @@ class Remotes:
     def progress(self, peer: str) -> str:
         """How far a remote is from a session, as a clause."""
         keeper = self._keepers.get(peer)
-        return "no longer one of the remotes" if keeper is None else keeper.progress()
+        return str(Reason(NO_LONGER_WANTED)) if keeper is None else keeper.progress()
 
     async def direct_within(self, peer: str, seconds: float) -> None:
         """Wait for a direct path to a remote while an attempt runs, at most so many seconds."""

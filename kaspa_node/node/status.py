@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kaspa_node import __version__
+from kaspa_node import __version__, reasons
 from kaspa_node.milestones import PEER
 from kaspa_node.node.backends.base import Backend
 from kaspa_node.node.common import unix_time, usage
@@ -59,13 +59,12 @@ def peer_status(peer: PeerParts) -> dict[str, Any]:
 
 
 def _remote(keeper: RemoteKeeper) -> dict[str, Any]:
-    remote, reason, limit = keeper.remote, keeper.reason, keeper.limit
+    remote, limit = keeper.remote, keeper.limit
     return {
         "name": remote.name,
         "peer_id": remote.peer_id,
         "state": keeper.state,
-        "reason": None if reason is None else str(reason),
-        "code": None if reason is None else reason.code,
+        **reasons.as_json(keeper.reason),
         "limit": None if limit is None else {"seconds": limit.seconds, "bytes": limit.bytes},
         "listen": None if remote.listen is None else str(remote.listen),
     }

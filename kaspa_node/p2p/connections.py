@@ -53,6 +53,10 @@ class Connections:
         """The newest connection to `peer`, on `path` if one is named."""
         return next((c for c in reversed(self.of(peer)) if path in (None, c.route.path)), None)
 
+    def named(self, peer: str, connection_id: str | None) -> Connection | None:
+        """The connection to `peer` with that id."""
+        return next((c for c in self.of(peer) if c.id == connection_id), None)
+
     def streams_of(self, peer: str) -> int:
         """The streams that one peer has opened to us, on all its connections."""
         return sum(connection.incoming_streams for connection in self.of(peer))

@@ -46,12 +46,7 @@ class Dialer:
                 sock = await tcp.connect(address, self.local_for(address, port))
         except trio.TooSlowError as error:
             raise DialError(f"no answer within {self._seconds:.0f} s", address) from error
-        pipe = SocketPipe(sock)
-        try:
-            local, remote = tcp.names(sock)
-        except ConnectionLost:
-            pipe.abort()
-            raise
+        pipe, local, remote = _opened(sock)
         upgrade, round_trip = await self._upgrader.upgrade(pipe, initiator=True, expected=peer)
         return self._run(pipe, upgrade, Route(DIRECT, OUTGOING, str(local), str(remote)), round_trip)
 
@@ -61,12 +56,7 @@ class Dialer:
         opens: this side opens the handshake. seconds: for the handshake.
         The handshake fills TCP segments in both directions: a path that drops full-size packets does not pass it.
         """
-        pipe = SocketPipe(sock)
-        try:
-            local, remote = tcp.names(sock)
-        except ConnectionLost:
-            pipe.abort()
-            raise
+        pipe, local, remote = _opened(sock)
         # Another peer may be expected at the same address, and turn up here.
         alone = self._expectations.peers_at(remote) <= {peer}
         upgrade, round_trip = await self._upgrader.upgrade(
@@ -93,3 +83,13 @@ class Dialer:
         if port is None:
             return listening
         return SocketAddress(listening.ip if listening else "::" if remote.is_ipv6 else "0.0.0.0", port)
+
+
+def _opened(sock: socket.socket) -> tuple[SocketPipe, SocketAddress, SocketAddress]:
+    """The pipe of a connected socket, and its local and remote address. Raises ConnectionLost."""
+    pipe = SocketPipe(sock)
+    try:
+        return pipe, *tcp.names(sock)
+    except ConnectionLost:
+        pipe.abort()
+        raise

@@ -23,6 +23,7 @@ from kaspa_node.node.requests import ExerciseRequest
 from kaspa_node.p2p.channel.connection import DIRECT, Connection
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.host import Host
+from kaspa_node.reasons import NODE_STOPPING, Reason
 from kaspa_node.settings import Settings
 
 # A stream on which gRPC opens no call in this time carries no Kaspa. grpcio has limits of its own, and does not always
@@ -93,7 +94,7 @@ class EmbeddedBackend(Backend):
 
     async def stop(self) -> None:
         """End the sessions, with a reason for the remotes."""
-        await self.end(dict.fromkeys(self._kaspa.sessions, "this node is shutting down"))
+        await self.end(dict.fromkeys(self._kaspa.sessions, str(Reason(NODE_STOPPING))))
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
         """New sessions will use the settings."""

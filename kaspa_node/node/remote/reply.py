@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kaspa_node import reasons
 from kaspa_node.node.backends.base import Session
 from kaspa_node.node.remote.events import Outcome
 from kaspa_node.p2p.channel.connection import DIRECT
@@ -27,8 +28,7 @@ def reply(session: Session, outcome: Outcome, connection: str, peer: str, run: s
         "punch": {
             "attempts": outcome.attempts,
             "succeeded": outcome.direct_at is not None,
-            "reason": None if outcome.not_direct is None else str(outcome.not_direct),
-            "code": None if outcome.not_direct is None else outcome.not_direct.code,
+            **reasons.as_json(outcome.not_direct),
         },
     }
 

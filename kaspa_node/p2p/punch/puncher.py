@@ -133,10 +133,10 @@ class Puncher:
             await punch.changed.park()
         if outcome.reason is not None:
             raise PunchFailed(outcome.reason)
-        for connection in self._host.connections.of(relayed.remote):
-            if connection.id == outcome.connection:
-                return connection
-        raise PunchFailed(Reason(reasons.DIRECT_LOST))
+        direct = self._host.connections.named(relayed.remote, outcome.connection)
+        if direct is None:
+            raise PunchFailed(Reason(reasons.DIRECT_LOST))
+        return direct
 
     def status(self) -> list[dict[str, Any]]:
         """The punches of the relayed connections that are up, as JSON values."""
@@ -217,7 +217,6 @@ def _shown(relayed: Connection, progress: Progress) -> dict[str, Any]:
         "relayed": relayed.id,
         "attempts": progress.attempts,
         "over": progress.over,
-        "code": None if progress.reason is None else progress.reason.code,
-        "reason": None if progress.reason is None else str(progress.reason),
+        **reasons.as_json(progress.reason),
         "segment": progress.segment,
     }

@@ -288,7 +288,7 @@ class Punch:
         attempt.decided.set()
         attempt.dialing.cancel()
         self.segment = tcp.SMALL_SEGMENT if attempt.small else None
-        direct = next((c for c in self._host.connections.of(self.relayed.remote) if c.id == connection), None)
+        direct = self._host.connections.named(self.relayed.remote, connection)
         if direct is None:
             return
         if attempt.plan is not None and not attempt.announced:
