@@ -13,26 +13,26 @@ class Reporter:
 
     def __init__(self, journal: Journal, transport: Transport) -> None:
         self._journal = journal
-        self._carrier = transport
+        self._transport = transport
         self._who = {"peer": transport.peer, "session": transport.session}
 
     def opened(self) -> None:
         """The session begins."""
-        if synthetic.is_synthetic(self._carrier.address):
-            bound = BOUND[self._carrier.direction]
+        if synthetic.is_synthetic(self._transport.address):
+            bound = BOUND[self._transport.direction]
             self._journal.record(
-                milestones.ADDRESS_SYNTHESIZED, direction=bound, addr=self._carrier.address, **self._who
+                milestones.ADDRESS_SYNTHESIZED, direction=bound, addr=self._transport.address, **self._who
             )
 
     def slowed(self, rate: float) -> None:
         """The peer sends more than it may. rate: messages a second."""
         self._journal.info(
-            "P2P, slowing down peer %s: it sends more than %g messages a second", self._carrier.address, rate
+            "P2P, slowing down peer %s: it sends more than %g messages a second", self._transport.address, rate
         )
 
     def event(self, event: events.Event) -> None:
         """Whatever the state machine said; HandshakeDone and Send have no line of their own."""
-        record, debug, addr, who = self._journal.record, self._journal.debug, self._carrier.address, self._who
+        record, debug, addr, who = self._journal.record, self._journal.debug, self._transport.address, self._who
         match event:
             case events.VersionSent(protocol, network):
                 record(milestones.VERSION_SENT, protocol=protocol, network=network, **who)
@@ -62,15 +62,15 @@ class Reporter:
             case events.Ignored(kind, size):
                 debug("P2P Flows, ignored a %s message of %d bytes from peer %s: no flow for it", kind, size, addr)
             case events.Failed(reason):
-                bound = BOUND[self._carrier.direction]
+                bound = BOUND[self._transport.direction]
                 record(milestones.HANDSHAKE_FAILED, bound=bound, addr=addr, reason=reason, **who)
             case events.Closed(reason):
                 record(
                     milestones.PEER_DISCONNECTED,
-                    direction=self._carrier.direction,
+                    direction=self._transport.direction,
                     addr=addr,
                     reason=reason,
-                    path=self._carrier.path,
+                    path=self._transport.path,
                     **who,
                 )
             case _:
@@ -79,15 +79,15 @@ class Reporter:
     def connected(self, established: events.HandshakeDone, count: int, seconds: float) -> None:
         """The handshake is done. count: ready sessions of this direction; seconds: since the stream was opened."""
         self._journal.info(
-            "Registering p2p flows for peer %s for protocol version %d", self._carrier.address, established.applied
+            "Registering p2p flows for peer %s for protocol version %d", self._transport.address, established.applied
         )
         self._journal.record(
             milestones.PEER_CONNECTED,
-            direction=self._carrier.direction,
-            addr=self._carrier.address,
-            bound=BOUND[self._carrier.direction],
+            direction=self._transport.direction,
+            addr=self._transport.address,
+            bound=BOUND[self._transport.direction],
             count=count,
-            path=self._carrier.path,
+            path=self._transport.path,
             seconds=seconds,
             **self._who,
         )

@@ -215,7 +215,7 @@ async def test_a_relay_that_carries_nothing_is_left_for_another_one() -> None:
             await trio.sleep_forever()
             raise AssertionError
 
-        dead.service._carry = swallow  # type: ignore[method-assign]
+        dead.service._forward = swallow  # type: ignore[method-assign]
         a.host.upgrader._seconds = 0.3
         async with dialing(a, b.peer_id, RELAY_ONLY) as dialer:
             for _ in range(3):

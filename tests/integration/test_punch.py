@@ -191,7 +191,7 @@ async def test_who_comes_through_the_relay_meanwhile_stays(monkeypatch: pytest.M
     """A peer has two connections to the relay while it punches from another port; our relay takes the first."""
     attempts = SecondAttempts(monkeypatch)
     if newest:
-        monkeypatch.setattr(RelayService, "_way_to", lambda service, peer: service._host.connections.to(peer))
+        monkeypatch.setattr(RelayService, "_connection_to", lambda service, peer: service._host.connections.to(peer))
     async with world() as w:
         relay = await w.relay()
         a = await w.party(1, relay, reserve=False)

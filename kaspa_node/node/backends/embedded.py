@@ -1,4 +1,4 @@
-"""The embedded Kaspa peer: each stream carries a session of this program's own."""
+"""The embedded Kaspa peer: on each stream this program has a session of its own."""
 
 from __future__ import annotations
 
@@ -196,11 +196,11 @@ class EmbeddedBackend(Backend):
             # The system's text names the socket, which tells nobody anything.
             raise PeerUnavailable((error.strerror or type(error).__name__).lower()) from error
         self.streams[transport.session] = KaspaStream(stream, transport, run, time.time())
-        self._nursery.start_soon(self._carry, offer, transport.session)
+        self._nursery.start_soon(self._run_offer, offer, transport.session)
         self._opened(stream, transport, run, None)
         return EmbeddedSession(await self._kaspa.connect(offer.target, transport), stream)
 
-    async def _carry(self, offer: bridge.Offer, session: str) -> None:
+    async def _run_offer(self, offer: bridge.Offer, session: str) -> None:
         try:
             await offer.run()
         finally:

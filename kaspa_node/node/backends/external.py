@@ -70,7 +70,7 @@ class ExternalBackend(Backend):
     ) -> None:
         super().__init__(host, may_open, journal)
         self._program = ExternalProgram(backend, journal)
-        self._forwards = LocalForwards(self._carry, self._refuse, journal)
+        self._forwards = LocalForwards(self._forward, self._refuse, journal)
         self._remotes = remotes
         self._wait_for_direct = 0.0
         self._nursery: trio.Nursery | None = None
@@ -129,7 +129,7 @@ class ExternalBackend(Backend):
 
     # Streams to remotes
 
-    async def _carry(self, remote: Remote, local: trio.SocketStream) -> None:
+    async def _forward(self, remote: Remote, local: trio.SocketStream) -> None:
         seconds = max(WAIT_SECONDS, self._wait_for_direct)
         try:
             with trio.fail_after(seconds) as waiting:

@@ -118,12 +118,12 @@ class Ledger:
         totals.open += 1
         return circuit
 
-    def carry(self, circuit: Circuit, wanted: int, *, forward: bool) -> int:
-        """Count up to `wanted` bytes; returns how many of them the circuit may still carry."""
+    def count(self, circuit: Circuit, wanted: int, *, forward: bool) -> int:
+        """Count up to `wanted` bytes; returns how many of them the relay may still forward."""
         limit = self.limits.circuit_bytes
-        carried = circuit.bytes_forward if forward else circuit.bytes_backward
-        # What has been carried may exceed a limit that was lowered meanwhile.
-        allowed = min(wanted, max(0, limit - carried)) if limit else wanted
+        so_far = circuit.bytes_forward if forward else circuit.bytes_backward
+        # What was forwarded so far may exceed a limit that was lowered meanwhile.
+        allowed = min(wanted, max(0, limit - so_far)) if limit else wanted
         totals = self._totals(circuit)
         if forward:
             circuit.bytes_forward += allowed

@@ -1,4 +1,4 @@
-"""The relay on trio: answers HOP requests, opens STOP streams, and carries the bytes of circuits."""
+"""The relay on trio: answers HOP requests, opens STOP streams, and forwards the bytes of circuits."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class RelayService:
             answer = HopMessage(type=HopMessage.STATUS, status=wire.status_number(wire.OK))
             self._set_limit(answer)
             await wire.write(stream, answer)
-            reason = await self._carry(circuit, stream, onward)
+            reason = await self._forward(circuit, stream, onward)
         except P2PError as error:
             reason = str(error)
         finally:
@@ -177,7 +177,7 @@ class RelayService:
 
     async def _stop(self, circuit: Circuit) -> Stream | None:
         """The stream to the destination of a circuit, once the destination has agreed."""
-        connection = self._way_to(circuit.dst)
+        connection = self._connection_to(circuit.dst)
         if connection is None:
             return None
         onward: Stream | None = None
@@ -198,7 +198,7 @@ class RelayService:
                 onward.reset()
         return onward if agreed else None
 
-    def _way_to(self, peer: str) -> Connection | None:
+    def _connection_to(self, peer: str) -> Connection | None:
         """The connection over which `peer` has reserved, while it is up: it may have others that it closes soon."""
         reservation = self.ledger.reservations.get(peer)
         for connection in self._host.connections.of(peer):
@@ -207,7 +207,7 @@ class RelayService:
                 return connection
         return self._host.connections.to(peer, DIRECT)
 
-    async def _carry(self, circuit: Circuit, src: Stream, dst: Stream) -> str:
+    async def _forward(self, circuit: Circuit, src: Stream, dst: Stream) -> str:
         """Carry bytes until an end, a limit or the time is over; returns why it ended."""
         duration = self.ledger.limits.circuit_duration
         ends: list[str] = []
@@ -236,7 +236,7 @@ class RelayService:
 
     async def _pump(self, circuit: Circuit, source: Stream, sink: Stream, *, forward: bool) -> str:
         while data := await source.read(1 << 18):
-            allowed = self.ledger.carry(circuit, len(data), forward=forward)
+            allowed = self.ledger.count(circuit, len(data), forward=forward)
             await sink.write(data[:allowed])
             if allowed < len(data):
                 raise StreamReset(f"its {self.ledger.limits.circuit_bytes} bytes are used up")

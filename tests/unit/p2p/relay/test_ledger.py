@@ -77,7 +77,7 @@ def test_a_circuit_outlives_the_reservation_that_it_came_by() -> None:
     found = with_reservations("b", reservation_ttl=100.0)
     opened = circuit(found, "1")
     found.expire(200.0)
-    assert found.carry(opened, 10, forward=True) == 10
+    assert found.count(opened, 10, forward=True) == 10
 
 
 @pytest.mark.parametrize(
@@ -128,30 +128,30 @@ def test_closing_one_circuit_leaves_another_to_the_same_listener() -> None:
 def test_the_byte_limit_is_for_each_direction_by_itself_and_exact() -> None:
     found = with_reservations("b", circuit_bytes=100)
     opened = circuit(found, "1")
-    assert found.carry(opened, 60, forward=True) == 60
-    assert found.carry(opened, 60, forward=True) == 40
-    assert found.carry(opened, 1, forward=True) == 0
-    assert found.carry(opened, 100, forward=False) == 100
-    assert found.carry(opened, 1, forward=False) == 0
+    assert found.count(opened, 60, forward=True) == 60
+    assert found.count(opened, 60, forward=True) == 40
+    assert found.count(opened, 1, forward=True) == 0
+    assert found.count(opened, 100, forward=False) == 100
+    assert found.count(opened, 1, forward=False) == 0
     assert (opened.bytes_forward, opened.bytes_backward) == (100, 100)
 
 
 def test_no_limit_carries_everything() -> None:
     found = with_reservations("b", circuit_bytes=0)
     opened = circuit(found, "1")
-    assert found.carry(opened, 1 << 50, forward=True) == 1 << 50
+    assert found.count(opened, 1 << 50, forward=True) == 1 << 50
 
 
 def test_totals_of_a_pair_hold_what_closed_circuits_carried() -> None:
     found = with_reservations("a", "b")
     first = circuit(found, "1")
-    found.carry(first, 10, forward=True)
-    found.carry(first, 3, forward=False)
+    found.count(first, 10, forward=True)
+    found.count(first, 3, forward=False)
     found.close(first)
     second = circuit(found, "2")
-    found.carry(second, 5, forward=True)
+    found.count(second, 5, forward=True)
     back = circuit(found, "3", "b", "a")
-    found.carry(back, 7, forward=True)
+    found.count(back, 7, forward=True)
     assert found.pairs["a", "b"] == PairTotals(circuits=2, open=1, bytes_forward=15, bytes_backward=3)
     assert found.pairs["b", "a"] == PairTotals(circuits=1, open=1, bytes_forward=7, bytes_backward=0)
 
@@ -162,7 +162,7 @@ def test_only_pairs_without_a_circuit_are_forgotten_and_the_oldest_first(monkeyp
     stays = circuit(found, "1", "first")
     for name in ("second", "third", "fourth"):
         found.close(circuit(found, name, name))
-    assert found.carry(stays, 9, forward=True) == 9
+    assert found.count(stays, 9, forward=True) == 9
     assert list(found.pairs) == [("fourth", "b"), ("first", "b")]
     assert found.pairs["first", "b"].bytes_forward == 9
 
@@ -199,7 +199,7 @@ def test_totals_never_go_down_and_limits_hold(steps: list[tuple[str, object, obj
                 found.close(chosen)
             else:
                 wanted, forward = second  # type: ignore[misc]
-                assert 0 <= found.carry(chosen, wanted, forward=forward) <= wanted
+                assert 0 <= found.count(chosen, wanted, forward=forward) <= wanted
         assert len(found.circuits) <= 4
         for c in found.circuits.values():
             assert not limit or max(c.bytes_forward, c.bytes_backward) <= limit
