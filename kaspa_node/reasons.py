@@ -11,7 +11,7 @@ POLICY_RELAY_ONLY: Final = "policy-relay-only"
 """The path policy wants the relay."""
 
 NO_RELAY_CONFIGURED: Final = "no-relay-configured"
-"""There is not a relay to dial through."""
+"""No relay is configured for the remote."""
 
 NO_RELAY: Final = "no-relay"
 """None of the relays is connected."""
@@ -29,7 +29,7 @@ NO_DIRECT_PATH: Final = "no-direct-path"
 """The path policy wants a direct path, and there is none."""
 
 PATH_FAILED_UNDER_DATA: Final = "path-failed-under-data"
-"""A direct path was opened and then carried nothing: it is not tried for a while."""
+"""Nothing came through a direct path after it was opened: it is not tried for a while."""
 
 NODE_STOPPING: Final = "node-stopping"
 """This node is about to end."""

@@ -23,10 +23,10 @@ BOUND: dict[Direction, str] = {"outgoing": "outbound", "incoming": "inbound"}
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """The connection that carries a session.
+    """What a session knows about the stream under it.
 
-    session: id that both ends' logs carry; peer: the remote's peer id as text; path: `direct` or `relayed`;
-    direction: `outgoing` when this side opened the Kaspa stream; address: socket address text that stands for the
+    session: id in both ends' logs; peer: the remote's peer id as text; path: `direct` or `relayed`;
+    direction: `outgoing` if this side opened the Kaspa stream; address: socket address text that stands for the
     peer, real or synthetic (see synthetic.py).
     """
 
@@ -57,7 +57,7 @@ def _node_id() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class KaspaConfig:
-    """How this node presents itself and what it asks of others; ValueError when a value can't be used.
+    """How this node presents itself and what it asks of others; raises ValueError if a value can't be used.
 
     protocol_version: advertised; a session applies the lower of both sides' versions.
     minimum_protocol_version: a peer below it is rejected with kaspad's text. See networks.py for both.

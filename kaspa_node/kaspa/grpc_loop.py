@@ -1,6 +1,6 @@
 """The one thread in which gRPC's calls live, however many there are.
 
-grpcio's sync API needs two threads for a call and stops serving without a word when it gets none. Its asyncio API needs
+grpcio's sync API needs two threads for a call and stops serving without a word if it gets none. Its asyncio API needs
 none: all calls of the process, in and out, share this loop, and grpcio's own few threads under it.
 """
 

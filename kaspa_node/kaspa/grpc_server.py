@@ -49,7 +49,7 @@ class Server:
         self._stopped = trio.Event()
 
     async def start(self, path: str) -> None:
-        """Listen on the unix socket `path`; ListenError when that can't be."""
+        """Listen on the unix socket `path`; raises ListenError."""
         try:
             # grpcio writes to standard error, in its own format and without the reason in what it raises.
             _try_to_bind(path)

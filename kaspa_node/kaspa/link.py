@@ -94,7 +94,7 @@ class Link:
         self._loop.soon(self._outgoing.put_nowait, data)
 
     async def receive(self) -> Arrival:
-        """The peer's next message; StreamEnded when there is none, ProtocolError when it is unfit."""
+        """The peer's next message; raises StreamEnded if there is none, ProtocolError if it is unfit."""
         try:
             arrival = await self._from.receive()
         except trio.EndOfChannel:

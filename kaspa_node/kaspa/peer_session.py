@@ -88,7 +88,7 @@ class KaspaSession:
         return self._machine.phase
 
     async def run(self) -> None:
-        """The session's task; ends when the session has ended. Cancelled, it closes the session first."""
+        """The session's task; ends when the session has ended. If it is cancelled, it closes the session first."""
         self._report.opened()
         try:
             self._apply(self._machine.start(self._opened))
@@ -104,7 +104,7 @@ class KaspaSession:
             self.closed.set()
 
     async def ready(self) -> None:
-        """Wait for the end of the handshake; HandshakeFailed when it does not get done, or its DuplicateConnection."""
+        """Wait for the end of the handshake. Raises HandshakeFailed, of which DuplicateConnection is one kind."""
         await self._settled.wait()
         if self.applied_protocol is None:
             reason = self.close_reason or "the session was closed"
@@ -113,7 +113,7 @@ class KaspaSession:
     async def ping(self, count: int, timeout: float) -> float:  # noqa: ASYNC109 (the caller gets an error with a count)
         """Have `count` pings answered, each with its own nonce; the seconds it took.
 
-        SessionClosed when the session is not ready or ends meanwhile; PingTimeout after `timeout` seconds.
+        Raises SessionClosed if the session is not ready or ends meanwhile, PingTimeout after `timeout` seconds.
         """
         if self.state != "ready":
             raise SessionClosed(f"the session is in state {self.state}: {self.close_reason or 'not ready yet'}")

@@ -39,8 +39,8 @@ class KaspaService:
 
     on_ready: called with a session whose handshake is done.
     on_refused: called with the transport of a call that becomes no session. The caller still gets to know why.
-    on_closed: called with a session when nothing is left of it, whether or not it ever was ready, so that what
-    carries it can be let go.
+    on_closed: called with a session when nothing is left of it, whether or not it ever was ready, so that its
+    stream can be ended.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class KaspaService:
         *,
         task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Take calls on the unix socket `socket_path` (mode 0600) until cancelled; ListenError when it can't be bound.
+        """Take calls on the unix socket `socket_path` (mode 0600) until cancelled. Raises ListenError.
 
         transport_of: asked once for each call, in the trio thread, with the caller as grpcio names it: for a client
         socket bound to the abstract name `x` that is `unix-abstract:x`. None refuses the call.
@@ -118,7 +118,7 @@ class KaspaService:
     async def connect(self, target: str, transport: Transport) -> KaspaSession:
         """Open a session over the server at `target` (`unix:PATH`) and wait until it is ready.
 
-        HandshakeFailed says why it never was. Cancelled, it closes the session.
+        Raises HandshakeFailed with the reason. If it is cancelled, it closes the session.
         """
         if transport.session in self._sessions:
             raise HandshakeFailed(f"session {transport.session} is open already")

@@ -36,7 +36,8 @@ class RelayLinks:
     def apply(self, settings: Settings) -> None:
         """Have one link to each configured relay.
 
-        A link whose address is the same goes on as it is. One that is left gives its reservation up in order.
+        A link whose address is the same is left alone. A link to a relay that is not configured any more gives up its
+        reservation in order.
         """
         wanted = {relay.peer_id: relay for relay in settings.known_relays}
         for peer, link in list(self._links.items()):

@@ -51,7 +51,7 @@ class Reloader:
     async def reload(self) -> dict[str, Any]:
         """The settings that were applied and those that need a restart; if there is one of these, nothing is applied.
 
-        Raises KaspaNodeError where the configuration can't be used; then nothing is applied either.
+        Raises KaspaNodeError if the configuration can't be used; then nothing is applied either.
         """
         async with self._turn:
             try:

@@ -50,7 +50,7 @@ class Remotes:
     def apply(self, settings: Settings) -> None:
         """Keep the configured remotes. The links must have these settings already.
 
-        A keeper of which nothing changes goes on as it is.
+        A keeper whose settings are the same is left alone.
         """
         aims: dict[str, Aim] = {
             remote.peer_id: (remote, settings.path_policy, self._links.to(remote.addrs or settings.relays))

@@ -40,7 +40,7 @@ class Limits:
 
 
 class Places(Generic[Holder]):
-    """Places of which each address may hold some. Nobody is refused: who comes last displaces another.
+    """Places of which each address may hold some. Nobody is refused: if all are taken, the newest displaces another.
 
     most, each: places in all, and of one address.
     """

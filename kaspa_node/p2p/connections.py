@@ -1,4 +1,4 @@
-"""The connections that a host has now: who is connected, over what, and who hears of it."""
+"""The connections that a host has now, and the observers of those that come and go."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Dialer:
         The handshake fills TCP segments in both directions: a path that drops full-size packets does not pass it.
         """
         pipe, local, remote = _opened(sock)
-        # Another peer may be expected at the same address, and turn up here.
+        # Another peer may be expected at the same address, and may be the one that answers.
         alone = self._expectations.peers_at(remote) <= {peer}
         upgrade, round_trip = await self._upgrader.upgrade(
             pipe,

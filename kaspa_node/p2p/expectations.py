@@ -1,7 +1,7 @@
 """Which remotes may connect from which address, while hole punches with them go on.
 
-A remote names its addresses itself, so it may name another peer's. Several may be expected at one address, and an
-expectation says only how to meet a connection from there, never who it is: the handshake shows that.
+A remote names its addresses itself, so it may name another peer's. Several remotes may be expected at one address. An
+expectation only says how to answer a connection from there. The handshake shows which peer it is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Connections that came in and were not set up: always counted, logged in moderation."""
+"""Connections that came in and were not set up: always counted, some are logged."""
 
 from __future__ import annotations
 

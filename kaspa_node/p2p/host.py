@@ -43,7 +43,7 @@ class Host:
 
     identity: the Ed25519 key pair. agent, version: what identify says of the program.
     limits: how many may come, and how long they may take. announced: where others reach this host, as configured.
-    offenders: those who asked for more work than their share.
+    offenders: peers and addresses that asked for more work than their share.
     """
 
     def __init__(

@@ -152,7 +152,7 @@ class Listener:
         """The upgrade, and the direction of the connection.
 
         The remote of a simultaneous open may meet this listener instead of our own dial. The roles stay as agreed, so
-        this side opens the handshake; unless the remote opens it, who is then another one that dials.
+        this side opens the handshake. If the remote opens it, it is another peer, which dials in the ordinary way.
         """
         expected = self._expectations.at(remote)
         with in_handshake(expected):

@@ -1,4 +1,4 @@
-"""Those who ask for more work than their share: counted always, logged ever more rarely."""
+"""Peers and addresses that ask for more work than their share: always counted, logged ever more rarely."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Offenders:
         self.count = 0
         self._journal = journal
         self._known: dict[str, int] = {}
-        # Addresses are cheap, too: of very many offenders, not each makes a line.
+        # Addresses are cheap: if there are very many offenders, not each of them makes a line.
         self._first = Moderation()
 
     def note(self, who: str, what: str) -> None:

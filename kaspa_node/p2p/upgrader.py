@@ -13,7 +13,7 @@ from kaspa_node.p2p.errors import ConnectionLost, HandshakeTimeout
 
 
 class Upgrader:
-    """keys: who we are. seconds: for one upgrade."""
+    """keys: of this host. seconds: for one upgrade."""
 
     def __init__(self, keys: NoiseKeys, seconds: float) -> None:
         self._keys = keys

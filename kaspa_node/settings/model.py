@@ -33,9 +33,9 @@ _BOTH, _RELAY, _PEER = (RELAY, PEER), (RELAY,), (PEER,)
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One setting: its key in TOML, which programs have it, its kind and meaning, its
-    variables of the first proof of concept.
+    """One setting: its key in TOML, the programs that have it, its kind and meaning.
 
+    seed: the variables of the first proof of concept for it.
     live: whether a running node applies a new value without ending a session that it still allows.
     """
 

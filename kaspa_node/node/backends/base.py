@@ -85,8 +85,8 @@ class Session(Protocol):
 STREAMS_PER_PEER = 16
 """Streams that one remote may have opened at a time.
 
-That is more than it may have sessions with the embedded peer, so that one too many still hears why it is refused. Each
-stream has a local socket before anything is known of what it carries.
+The embedded peer accepts fewer sessions than that, so that a remote with too many still learns why one is refused. Each
+stream has a local socket before anything of it was read.
 """
 
 Observer = Callable[[str], None]

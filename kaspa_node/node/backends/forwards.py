@@ -34,7 +34,8 @@ class _LocalForward:
 class LocalForwards:
     """One local forward for each `listen` address of a remote.
 
-    serve: forwards a local connection; refuse: ends one with a reason."""
+    serve: forwards a local connection. refuse: ends one with a reason.
+    """
 
     def __init__(self, serve: Serve, refuse: Refuse, journal: Journal) -> None:
         self._serve = serve

@@ -48,7 +48,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It has not. duplicate: the remote has a session with us. starved: a direct path that carries nothing."""
+    """It has not. duplicate: the remote has a session with us. starved: nothing came through a direct path."""
 
     reason: Reason
     duplicate: bool = False
@@ -57,7 +57,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class NotBetter:
-    """What there is already is as good as anything that could be had."""
+    """The session that exists already is as good as a new one would be."""
 
     reason: Reason
 
@@ -71,10 +71,11 @@ class Replaced:
 
 
 class Attempt:
-    """policy, run: of the session that is wanted. replaces: what there is already, or None.
+    """policy, run: of the session that is wanted. replaces: the session that exists already, or None.
 
     barred: why no hole punch is to be tried, or None. phase: one of the names above. reason: why it waits, or None.
-    wake_at: when `advance` has something to do. result: set once it is over.
+    wake_at: when `advance` has something to do. path: the one for the session, once it is chosen.
+    result: set once it is over.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Attempt:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it has opened nothing, and waits for somebody else to come up."""
+        """Whether it serves no request, has opened nothing, and waits for a relay or for the remote."""
         return self.phase in (SELECT, WAIT) and self.request is None
 
     def advance(self, now: float) -> list[Command]:

@@ -1,4 +1,4 @@
-"""A direct path that stopped to carry data soon after it was opened is not taken again for a while that grows."""
+"""A direct path that failed under data soon after it was opened is not used for a while. The while grows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FIRST_SECONDS, LONGEST_SECONDS = 60.0, 3600.0
 
 
 class DirectBar:
-    """until: when it ends. reason: why it is there, or was last."""
+    """Bars direct paths. until: the end of the last bar. reason: of the last bar."""
 
     def __init__(self) -> None:
         self.until = float("-inf")

@@ -94,7 +94,7 @@ class SessionOpened:
 
 @dataclass(frozen=True, slots=True)
 class SessionRefused:
-    """There is no session on the path. duplicate: the remote has one with us. starved: the path carried nothing."""
+    """No session came about. duplicate: the remote has one with us. starved: nothing came through the path."""
 
     op: int
     reason: Reason
@@ -104,7 +104,7 @@ class SessionRefused:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """A session is over, and its path closed. starved: its path had stopped to carry anything."""
+    """A session is over, and its path is closed. starved: nothing came through the path any more."""
 
     session: int
     reason: Reason

@@ -29,7 +29,7 @@ from kaspa_node.p2p.reservation.link import RelayLink
 from kaspa_node.reasons import NODE_STOPPING, PATH_LOST, SESSION_ENDED, Reason
 from kaspa_node.settings.values import Remote
 
-# For the remote to take note of the end of a session.
+# Time for the remote to notice the end of a session.
 DISCONNECT_SECONDS = 2.0
 
 
@@ -43,7 +43,7 @@ class _Live:
 
 
 class _Waiter:
-    """Somebody who waits for a fresh session. answer: set with `done`. circuit: the one over which it was dialed."""
+    """A request that waits for a fresh session. answer: set with `done`. circuit: the one over which it was dialed."""
 
     def __init__(self) -> None:
         self.done = trio.Event()
@@ -106,7 +106,7 @@ class RemoteKeeper:
         return None if live is None else live.path.limit
 
     def progress(self) -> str:
-        """How far the way to the remote is, as a clause."""
+        """How far the remote is from a session, as a clause."""
         return self.state if self.reason is None else f"{self.state} ({self.reason})"
 
     # Settings

@@ -36,7 +36,7 @@ STEADY_SECONDS = 60.0
 # A relayed session is worth another punch: soon, because packets get lost and machines are slow, and then now and then,
 # because NAT and firewall rules change, and laptops move.
 FIRST_IMPROVE, LONGEST_IMPROVE = 10.0, 300.0
-# Somebody who waits for a direct path brings the next try forward, but not more often than this.
+# If a direct path is waited for, the next try comes earlier, but not more often than this.
 WANTED_GAP = 5.0
 # A punch that is broken off costs the next one its first attempt (p2p/punch/spare_port.py); most take a moment only.
 PUNCH_PATIENCE = 2.0
@@ -48,7 +48,7 @@ _FRESH = "a fresh session was asked for"
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """The session that there is. since: when it was ready. asked: somebody had asked for it."""
+    """The present session. since: when it was ready. asked: a request asked for it."""
 
     session: int
     path: PathRef

@@ -22,7 +22,7 @@ from kaspa_node.p2p.punch.spare_port import spare_port
 from kaspa_node.p2p.punch.vantage import Vantage
 from kaspa_node.reasons import Reason
 
-# For so long routers may drop what goes the way of an attempt that has failed (spare_port.py).
+# After a failed attempt, routers may drop packets between the same ports for this long (spare_port.py).
 BARRED_SECONDS = 125.0
 # A path that drops full-size packets goes on doing so. Small segments cost little, a full-size attempt costs 3 s.
 SMALL_SECONDS = 3600.0

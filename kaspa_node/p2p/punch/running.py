@@ -82,7 +82,7 @@ class Punch:
         self._means = means
         self._on_failure = failed
         self._running: dict[int, _Attempt] = {}
-        # Dials must not get into the way of those of the next relayed connection: they end with this one.
+        # They end with the relayed connection, so that its dials do not disturb those of the next one.
         self._scopes: set[trio.CancelScope] = set()
 
     @property

@@ -27,8 +27,8 @@ OPEN_SECONDS = 3.0
 async def spare_port(host: Host, relay: str) -> AsyncIterator[Vantage | None]:
     """A vantage with a fresh port, or None if the relay (a peer id) does not report its mapping in time.
 
-    The connection to the relay stays as long as another one from that port: so long the router keeps the mapping, and
-    the relay can report the mapping to others.
+    The connection to the relay stays while another connection uses the port. Until then the router keeps the mapping,
+    and the relay can report it to others.
     """
     with trio.CancelScope(deadline=trio.current_time() + OPEN_SECONDS) as opening:
         connection = await _dial(host, relay)

@@ -39,7 +39,7 @@ async def dial(host: Host, relay: Connection, peer: str) -> Connection:
     except trio.TooSlowError as error:
         raise DialError(f"the relay did not answer within {REQUEST_SECONDS:.0f} s") from error
     finally:
-        # Given up meanwhile, too: a circuit without an end here would hold a place at the relay.
+        # Also if the dial was given up: a circuit that nobody uses would hold a place at the relay.
         if not agreed:
             stream.reset()
     pipe = StreamPipe(stream)
