@@ -18,7 +18,7 @@ from kaspa_node.p2p.admission import Limits, neighbourhood
 from kaspa_node.p2p.budget import Budgets
 from kaspa_node.p2p.callers import Callers
 from kaspa_node.p2p.channel import yamux
-from kaspa_node.p2p.channel.connection import OVERDRAWN, Connection
+from kaspa_node.p2p.channel.connection import Connection
 from kaspa_node.p2p.channel.noise import NoiseKeys
 from kaspa_node.p2p.channel.stream import Stream
 from kaspa_node.p2p.connections import Connections
@@ -125,7 +125,7 @@ class Host:
                 nursery.cancel_scope.cancel()
         finally:
             self.connections.remove(connection)
-            if connection.reason == OVERDRAWN:
+            if connection.overdrawn:
                 address = neighbourhood(SocketAddress.parse(connection.route.remote).ip)
                 who = address if connection in self.strangers else connection.remote
                 self.offenders.note(who, "a connection")

@@ -11,7 +11,7 @@ from kaspa_node.journal import Journal, Moderation
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import Limits, Places
 from kaspa_node.p2p.budget import STRANGER, Budget, Budgets
-from kaspa_node.p2p.channel.connection import DIRECT, OVERDRAWN, Connection
+from kaspa_node.p2p.channel.connection import DIRECT, Connection
 
 
 class Strangers:
@@ -60,7 +60,7 @@ class Strangers:
         if connection not in self._here:
             return
         self._here.remove(connection)
-        if connection.reason != OVERDRAWN and self._moderation.due():
+        if not connection.overdrawn and self._moderation.due():
             self._journal.record(
                 milestones.CONNECTION_REFUSED,
                 peer=connection.remote,

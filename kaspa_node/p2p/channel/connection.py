@@ -36,7 +36,6 @@ SILENT_SECONDS = 30.0
 DOUBT_SECONDS = 5.0
 
 OVERDRAWN = "it asks for more work than its share"
-"""The reason of a connection that was ended because its budget of work was overdrawn for too long."""
 
 StreamHandler = Callable[[Stream], Awaitable[None]]
 
@@ -76,7 +75,7 @@ class Connection:
 
     remote: the peer's id. id: 16 hex digits of the handshake hash, the same on both ends and on no other connection.
     observed: where the remote sees this side, when `identified` is set, if the remote has reported it.
-    reason: why it has ended. starved: it ended because nothing came through any more.
+    reason: why it has ended. starved: because nothing came through any more. overdrawn: because of its budget.
     under: of a relayed connection, the connection to the relay over which its circuit runs; otherwise None.
     budget: what the work that the remote causes here is paid from; others may share it.
     """
@@ -94,7 +93,7 @@ class Connection:
         self.identified = trio.Event()
         self.observed: SocketAddress | None = None
         self.reason = ""
-        self.starved = False
+        self.starved = self.overdrawn = False
         self.bytes_sent = 0
         self.bytes_received = 0
         self.since = trio.current_time()
@@ -228,6 +227,7 @@ class Connection:
         wait = self.budget.spend(work, trio.current_time())
         while wait:
             if self.budget.overdrawn:
+                self.overdrawn = self.overdrawn or not self.closed.is_set()
                 self.close(OVERDRAWN)
             self.check()
             self.flush()
