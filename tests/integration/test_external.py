@@ -222,6 +222,7 @@ def test_a_backend_that_is_down_is_told_once_and_tried_again(world: World) -> No
     backend = world.server.status()["backend"]
     assert (backend["address"], backend["state"]) == (world.backend, "refusing")
     assert backend["reason"] == "Connection refused"
+    world.server.seen(milestones.BACKEND_REFUSED, since)
     assert len(world.server.all(milestones.BACKEND_REFUSED, since)) == 1
     echo = Echo(world.backend)
     try:
