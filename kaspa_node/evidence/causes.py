@@ -186,7 +186,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "service down",
         "The relay or a peer is not running.",
-        "Start it. Its journal says why it stopped: systemctl status, journalctl -u.",
+        "Start it: fab start. Its log says why it stopped: fab logs.",
         _inactive,
     ),
     Cause(
