@@ -60,6 +60,17 @@ async def test_after_a_restart_of_the_relay_peers_reserve_again_by_themselves() 
             assert (await dialer.reach()).connection.route.path == DIRECT
 
 
+async def test_the_remote_names_the_latest_reason_of_a_relay_that_is_down() -> None:
+    async with world() as w:
+        relay = await w.relay()
+        a = await w.party(1, relay, reserve=False)
+        async with dialing(a, peer_id(2), PREFER_DIRECT) as dialer:
+            await until(lambda: dialer.keeper.state == "waiting")
+            await w.stop(relay.host)
+            await until(lambda: "Connection refused" in str(a.links[0].keeper.reason))
+            await until(lambda: "Connection refused" in str(dialer.keeper.reason))
+
+
 @pytest.fixture
 def busy_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first dial from a listening port finds it busy, and the next try is due at once."""

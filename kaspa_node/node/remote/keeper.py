@@ -160,8 +160,9 @@ class RemoteKeeper:
 
     async def _watch_relay(self, link: RelayLink) -> None:
         while True:
-            if link.live is None:
+            while link.live is None:
                 self._tell(events.RelayDown(link.peer_id, link.keeper.reason or "not connected yet"))
+                await link.changed()
             connection = await link.connection()
             self._tell(events.RelayUp(link.peer_id, connection.round_trip))
             await connection.closed.wait()

@@ -44,6 +44,7 @@ class RelayLink:
         self._journal = journal
         self._connection: Connection | None = None
         self._up = trio.Event()
+        self._news = trio.lowlevel.ParkingLot()
         self._move_at = float("inf")
         self._nap = trio.CancelScope()
         self._renewals = 0
@@ -81,6 +82,10 @@ class RelayLink:
                 return connection
             await self._up.wait()
             await trio.lowlevel.checkpoint()
+
+    async def changed(self) -> None:
+        """Wait until the relay is connected, is lost, or refuses once more: `keeper.reason` may be another one then."""
+        await self._news.park()
 
     async def run(self) -> None:
         """Keep the relay until cancelled."""
@@ -157,10 +162,12 @@ class RelayLink:
         self._up = trio.Event()
         if self.keeper.lost(connection.reason, trio.current_time()):
             self._journal.record(milestones.RESERVATION_LOST, relay=self.peer_id, reason=connection.reason)
+        self._news.unpark_all()
 
     def _failed(self, reason: str, *, no_room: bool = False) -> None:
         delay = self.keeper.failed(reason, trio.current_time(), no_room=no_room)
         self._journal.record(milestones.RESERVATION_FAILED, relay=self.peer_id, reason=reason, delay=round(delay, 1))
+        self._news.unpark_all()
 
     async def _connect(self) -> None:
         try:
@@ -173,6 +180,7 @@ class RelayLink:
         self._connection = connection
         self._up.set()
         self.keeper.connected()
+        self._news.unpark_all()
         await self._learn_mapping(connection)
 
     async def _learn_mapping(self, connection: Connection) -> None:
