@@ -37,6 +37,9 @@ NODE_STOPPING: Final = "node-stopping"
 PATH_LOST: Final = "path-lost"
 """The connection under a session has ended."""
 
+NO_SESSION_YET: Final = "no-session-yet"
+"""The path is up, and the Kaspa handshake on it is not done."""
+
 SESSION_REFUSED: Final = "session-refused"
 """The Kaspa handshake has failed."""
 
@@ -76,6 +79,7 @@ SENTENCES = {
     PATH_FAILED_UNDER_DATA: "the direct path failed under data ({why}); it is not tried for {seconds:.0f} s",
     NODE_STOPPING: "this node is shutting down",
     PATH_LOST: "{problem}",
+    NO_SESSION_YET: "the {path} path is up, and the Kaspa handshake is not done yet",
     SESSION_REFUSED: "{problem}",
     SESSION_ENDED: "{problem}",
     BACKEND_FAILED: "{problem}",

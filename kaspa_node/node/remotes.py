@@ -70,6 +70,9 @@ class Remotes:
         keeper = RemoteKeeper(
             *aim, host=self._host, puncher=self._puncher, backend=self._backend, journal=self._journal
         )
+        if (path := self._backend.incoming_path(peer)) is not None:
+            # The remote opened a session before it was configured here.
+            keeper.tell_remote_session(path)
         if self._nursery is not None:
             self._nursery.start_soon(keeper.run)
         return keeper

@@ -64,3 +64,20 @@ def test_there_is_one_session_and_peace(first_waits: bool) -> None:
         b.start()
         b.seen(milestones.PEER_CONNECTED, since)
         until(lambda: states(a, b) == ["direct", "direct"])
+
+
+def test_a_remote_that_has_a_session_when_it_is_added_is_not_dialed() -> None:
+    with programs() as more:
+        relay = more.start("relay", "relay", RELAY, allow="any")
+        file: dict[str, object] = {"relays": [relay.address()], "allow": [peer_id(B)]}
+        a = more.configured("a", "peer", A, {"network": "simnet"}, file)
+        a.seen(milestones.RESERVATION_ACCEPTED)
+        start(more, "b", B, A, relay)
+        a.seen(milestones.PEER_CONNECTED)
+        with a.file.open("a") as more_settings:
+            more_settings.write(f'\n[[remotes]]\nname = "other"\npeer_id = "{peer_id(B)}"\n')
+        assert a.ask("reload")["applied"] == ["remotes"]
+        assert [(row["state"], row["reason"]) for row in a.status()["remotes"]] == [("direct", None)]
+        # A reload that changes nothing for the remote comes after what the first one began.
+        a.ask("reload")
+        assert a.all(milestones.DIAL_STARTED) == []

@@ -26,6 +26,7 @@ from kaspa_node.reasons import (
     NO_RELAY,
     NO_RELAY_CONFIGURED,
     NO_RESERVATION,
+    NO_SESSION_YET,
     POLICY_RELAY_ONLY,
     RELAY_REFUSED,
     Reason,
@@ -239,6 +240,7 @@ class Attempt:
         if self.path == self._circuit:
             self._circuit = None
         self.phase, self._op = OPEN, next(self._numbers)
+        self.reason = Reason(NO_SESSION_YET, path=self.path.kind)
         return [events.OpenSession(self._op, self._generation, self.path, self._run)]
 
     def _opened_session(self, session: int, now: float) -> list[Command]:

@@ -26,7 +26,7 @@ from kaspa_node.node.remote.direct_bar import DirectBar
 from kaspa_node.node.remote.events import Command, Event, Outcome, PathRef
 from kaspa_node.node.remote.relay_choice import RelayChoice
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED
-from kaspa_node.reasons import NO_LONGER_WANTED, Reason
+from kaspa_node.reasons import NO_LONGER_WANTED, SESSION_ENDED, Reason
 
 WAITING, DIALING, PUNCHING, BACKOFF = "waiting", "dialing", "punching", "backoff"
 
@@ -103,7 +103,12 @@ class RemoteMachine:
 
     @property
     def waits_for(self) -> Reason | None:
-        """What the attempt that runs waits for, if it is known; else why there is nothing better."""
+        """What the attempt that runs waits for, if it is known; else why there is nothing better.
+
+        None while the remote has a session with us, because the remote decides on its path.
+        """
+        if self.current is None and self._remote_session is not None:
+            return None
         return (self._attempt.reason if self._attempt is not None else None) or self.reason
 
     @property
@@ -381,6 +386,7 @@ class RemoteMachine:
         self._requests = deque(each for each in self._requests if each.request != request)
         if self._asked is None or self._asked.request != request:
             return []
+        self.reason = self.waits_for
         self._failures += 1
         self._next_at = now + self._pause()
         return self._cancel_attempt("nobody waits for the session any more")
@@ -388,4 +394,6 @@ class RemoteMachine:
     def _remote_changed(self, kind: str | None, now: float) -> None:
         if self._remote_session is not None and kind is None:
             self._next_at = max(self._next_at, now + self._pause())
+            if self.current is None:
+                self.reason = Reason(SESSION_ENDED, problem="the session that the remote had opened has ended")
         self._remote_session = kind

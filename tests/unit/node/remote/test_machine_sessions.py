@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kaspa_node.constants import RELAY_ONLY
+import pytest
+
+from kaspa_node.constants import PREFER_DIRECT, RELAY_ONLY
 from kaspa_node.node.remote import events
 from kaspa_node.node.remote.machine import FIRST_IMPROVE, LONGEST_IMPROVE, PUNCH_PATIENCE
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED
@@ -150,6 +152,20 @@ def test_a_request_that_nobody_waits_for_any_more_is_given_up() -> None:
     assert world.machine.state == DIRECT
 
 
+@pytest.mark.parametrize(("policy", "path"), [(PREFER_DIRECT, DIRECT), (RELAY_ONLY, RELAYED)])
+def test_a_remote_that_does_not_answer_the_handshake_is_named_as_what_is_waited_for(policy: str, path: str) -> None:
+    world = ready(policy)
+    while not isinstance(world.waiting, events.OpenSession):
+        world.succeed()
+    said = f"the {path} path is up, and the Kaspa handshake is not done yet"
+    assert str(world.machine.waits_for) == said
+    world.tell(events.Requested(1, policy, None))
+    while not isinstance(world.waiting, events.OpenSession):
+        world.succeed()
+    world.tell(events.Abandoned(1))
+    assert (world.machine.state, str(world.machine.waits_for)) == ("backoff", said)
+
+
 def test_settings_that_change_meanwhile_begin_the_request_anew() -> None:
     world = ready()
     world.tell(events.Requested(1, None, "run-1"))
@@ -171,6 +187,18 @@ def test_a_remote_that_has_a_session_with_us_is_not_dialed() -> None:
     assert world.waiting is None
     world.tell(events.RemoteSession(None))
     assert isinstance(world.waiting, events.OpenCircuit)
+
+
+def test_a_refusal_for_the_session_of_the_remote_is_no_reason_while_that_session_lasts() -> None:
+    world = ready()
+    world.succeed()
+    world.succeed()
+    world.tell(events.RemoteSession(DIRECT))
+    world.fail(duplicate=True)
+    assert (world.machine.state, world.machine.waits_for) == (DIRECT, None)
+    world.tell(events.RemoteSession(None))
+    assert world.machine.state == "backoff"
+    assert str(world.machine.waits_for) == "the session that the remote had opened has ended"
 
 
 def test_of_two_that_dial_each_other_at_once_one_waits_longer() -> None:
