@@ -53,8 +53,9 @@ def test_there_is_one_session_and_peace(first_waits: bool) -> None:
         for peer in (a, b):
             peer.seen(milestones.PEER_CONNECTED)
         until(lambda: states(a, b) == ["direct", "direct"])
-        dialed = [len(peer.all(milestones.DIAL_STARTED)) for peer in (a, b)]
-        assert max(dialed) <= 3
+        # Dials that find no reservation do not count: how many there are is a matter of how fast the programs start.
+        opened = [len(peer.all(milestones.CIRCUIT_OUTBOUND)) for peer in (a, b)]
+        assert max(opened) <= 3
         ours, theirs = (ready(peer) for peer in (a, b))
         assert ours == theirs
         assert len(ours) == 1
