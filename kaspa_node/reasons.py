@@ -43,6 +43,9 @@ NO_SESSION_YET: Final = "no-session-yet"
 SESSION_REFUSED: Final = "session-refused"
 """The Kaspa handshake has failed."""
 
+CIRCUIT_LIMITED: Final = "circuit-limited"
+"""The circuit under a session has ended, and the relay limits circuits."""
+
 SESSION_ENDED: Final = "session-ended"
 """The session is over, and its path was in order."""
 
@@ -79,6 +82,7 @@ SENTENCES = {
     PATH_FAILED_UNDER_DATA: "the direct path failed under data ({why}); it is not tried for {seconds:.0f} s",
     NODE_STOPPING: "this node is shutting down",
     PATH_LOST: "{problem}",
+    CIRCUIT_LIMITED: "{problem}; the relay limits a circuit to {limit}",
     NO_SESSION_YET: "the {path} path is up, and the Kaspa handshake is not done yet",
     SESSION_REFUSED: "{problem}",
     SESSION_ENDED: "{problem}",

@@ -14,6 +14,12 @@ from kaspa_node.p2p.channel.connection import CircuitLimit, Connection
 IsUsed = Callable[[Connection], bool]
 
 
+def in_words(limit: CircuitLimit) -> str:
+    """The limit of a circuit, as `3 s, 4096 bytes each way`."""
+    seconds = [f"{limit.seconds} s"] if limit.seconds else []
+    return ", ".join([*seconds, f"{limit.bytes} bytes each way"] if limit.bytes else seconds)
+
+
 class Path:
     """A connection to a remote that was opened from here. is_used: whether streams still run on a connection."""
 

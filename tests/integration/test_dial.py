@@ -223,6 +223,19 @@ async def test_a_relay_that_carries_nothing_is_left_for_another_one() -> None:
         assert len(a.journal.all(milestones.DIAL_STARTED, addr=dead.address.circuit_to(b.peer_id))) == 1
 
 
+async def test_a_session_that_ended_with_a_limited_circuit_names_the_limit() -> None:
+    async with world() as w:
+        relay = await w.relay(RelayLimits(circuit_duration=1.0))
+        a, b = await w.party(1, relay, reserve=False), await w.party(2, relay)
+        async with dialing(a, b.peer_id, RELAY_ONLY) as dialer:
+            reached = await dialer.reach()
+            await until(lambda: dialer.keeper.reason is not None and dialer.keeper.reason.code == "circuit-limited")
+            assert str(dialer.keeper.reason) == (
+                "the circuit was broken off (the stream was reset); the relay limits a circuit to 1 s"
+            )
+            assert reached.connection.closed.is_set()
+
+
 async def test_the_limit_of_a_circuit_is_read() -> None:
     async with world() as w:
         relay = await w.relay(RelayLimits(circuit_duration=7.0, circuit_bytes=4096))

@@ -23,10 +23,10 @@ from kaspa_node.node.requests import SessionRequest
 from kaspa_node.p2p.channel.connection import DIRECT, CircuitLimit, Connection
 from kaspa_node.p2p.errors import ConnectionLost, P2PError
 from kaspa_node.p2p.host import Host
-from kaspa_node.p2p.path import Path, PathOwner
+from kaspa_node.p2p.path import Path, PathOwner, in_words
 from kaspa_node.p2p.punch.puncher import Puncher
 from kaspa_node.p2p.reservation.link import RelayLink
-from kaspa_node.reasons import NODE_STOPPING, PATH_LOST, SESSION_ENDED, Reason
+from kaspa_node.reasons import CIRCUIT_LIMITED, NODE_STOPPING, PATH_LOST, SESSION_ENDED, Reason
 from kaspa_node.settings.values import Remote
 
 # Time for the remote to notice the end of a session.
@@ -279,7 +279,9 @@ class RemoteKeeper:
             nursery.start_soon(until, live.session.closed)
             nursery.start_soon(until, connection.closed)
         starved = not live.ending and await self._operations.is_starved(connection)
-        if connection.closed.is_set():
+        if connection.closed.is_set() and live.path.limit is not None:
+            reason = Reason(CIRCUIT_LIMITED, problem=connection.reason, limit=in_words(live.path.limit))
+        elif connection.closed.is_set():
             reason = Reason(PATH_LOST, problem=connection.reason)
         else:
             reason = Reason(SESSION_ENDED, problem=live.session.reason or "the session has ended")

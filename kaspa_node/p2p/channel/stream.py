@@ -219,21 +219,21 @@ class StreamPipe:
         try:
             return await self._stream.read()
         except StreamReset as error:
-            raise ConnectionLost(f"circuit: {error}") from error
+            raise ConnectionLost(f"the circuit was broken off ({error})") from error
 
     def try_send(self, data: bytes | memoryview) -> int:
         """Send what goes out without waiting."""
         try:
             return self._stream.try_write(data)
         except StreamReset as error:
-            raise ConnectionLost(f"circuit: {error}") from error
+            raise ConnectionLost(f"the circuit was broken off ({error})") from error
 
     async def wait_writable(self) -> None:
         """Return once the stream takes more."""
         try:
             await self._stream.wait_writable()
         except StreamReset as error:
-            raise ConnectionLost(f"circuit: {error}") from error
+            raise ConnectionLost(f"the circuit was broken off ({error})") from error
 
     def abort(self) -> None:
         """Reset the stream."""
