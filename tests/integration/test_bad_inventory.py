@@ -51,6 +51,10 @@ def test_an_inventory_without_the_groups_is_no_success(tmp_path: Path, playbook:
     [
         ({"a": {"kaspa_peer_dials": ["b"]}}, "a dials b, which is not in the group peers"),
         ({"a": {"kaspa_peer_dials": ["a"]}}, "a dials itself"),
+        (
+            {"a": {"kaspa_peer_dials": ["b"]}, "b": {"kaspa_peer_network": "simnet"}},
+            "a dials b, but their kaspa_peer_network is mainnet and simnet; set one value for both",
+        ),
         ({"a": {"kaspa_peer_dials": "b"}, "b": {}}, "a: kaspa_peer_dials is 'b', which is not a list; write [b]"),
         ({"a": {"kaspa_peer_port": 70000}}, "a: kaspa_peer_port is 70000, which is not a port"),
         ({"a": {"kaspa_peer_port": "many"}}, "a: kaspa_peer_port is 'many', which is not a whole number"),
@@ -60,7 +64,16 @@ def test_an_inventory_without_the_groups_is_no_success(tmp_path: Path, playbook:
             "a dials b for an external backend, and no program could reach it there; say where to listen for them",
         ),
     ],
-    ids=["unknown remote", "itself", "no list", "a port too high", "no port", "a slip in a name", "no forward"],
+    ids=[
+        "unknown remote",
+        "itself",
+        "two networks",
+        "no list",
+        "a port too high",
+        "no port",
+        "a slip in a name",
+        "no forward",
+    ],
 )
 def test_an_inventory_that_can_not_work(tmp_path: Path, peers: dict[str, object], said: str) -> None:
     code, errors = play(tmp_path, "deploy.yml", relays=RELAYS, peers={"hosts": peers})

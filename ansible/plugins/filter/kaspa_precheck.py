@@ -10,6 +10,7 @@ ARCHITECTURES = ("x86_64", "aarch64")
 LEAST_DISK = 700
 LEAST_MEMORY = 200
 LARGEST_SKEW = 10.0
+DEFAULT_NETWORK = "mainnet"
 # sun_path holds 108 bytes on Linux and 104 on macOS, a final zero included.
 LONGEST_SOCKET_PATH = 103
 
@@ -108,10 +109,23 @@ def kaspa_inventory_problems(groups: Mapping[str, Any], hostvars: Mapping[str, A
                 found.append(
                     f"{name} dials {other}, which is not in the group peers; its kaspa_peer_dials names hosts of it"
                 )
+            else:
+                found += _networks(name, other, hostvars)
         for other in hostvars[name].get("kaspa_peer_relays") or []:
             if other not in relays:
                 found.append(f"{name} uses {other}, which is not in the group relays; correct its kaspa_peer_relays")
     return found
+
+
+def _networks(dialer: str, dialed: str, hostvars: Mapping[str, Any]) -> list[str]:
+    """Embedded peers on different Kaspa networks reject each other; an external backend has a network of its own."""
+    pair = [hostvars[dialer], hostvars[dialed]]
+    if any(host.get("kaspa_peer_backend", "embedded") != "embedded" for host in pair):
+        return []
+    ours, theirs = (host.get("kaspa_peer_network", DEFAULT_NETWORK) for host in pair)
+    if ours == theirs:
+        return []
+    return [f"{dialer} dials {dialed}, but their kaspa_peer_network is {ours} and {theirs}; set one value for both"]
 
 
 class FilterModule:

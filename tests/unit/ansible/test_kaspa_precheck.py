@@ -118,3 +118,20 @@ def test_a_relay_that_is_none() -> None:
     hostvars: dict[str, dict[str, Any]] = {"a": {"kaspa_peer_relays": ["x"]}}
     (problem,) = kaspa_precheck.kaspa_inventory_problems({"relays": ["r"], "peers": ["a"]}, hostvars)
     assert "a uses x, which is not in the group relays" in problem
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "differ"),
+    [
+        ({"kaspa_peer_network": "testnet-10"}, {}, True),
+        ({"kaspa_peer_network": "testnet-10"}, {"kaspa_peer_network": "testnet-10"}, False),
+        ({"kaspa_peer_network": "mainnet"}, {}, False),
+        ({"kaspa_peer_network": "testnet-10"}, {"kaspa_peer_backend": "external"}, False),
+    ],
+    ids=["differ", "the same", "the default", "an external backend has its own"],
+)
+def test_peers_on_different_networks(client: dict[str, Any], server: dict[str, Any], differ: bool) -> None:
+    hostvars = {"a": {"kaspa_peer_dials": ["b"], **client}, "b": server}
+    problems = kaspa_precheck.kaspa_inventory_problems({"relays": ["r"], "peers": ["a", "b"]}, hostvars)
+    said = "a dials b, but their kaspa_peer_network is testnet-10 and mainnet; set one value for both"
+    assert problems == [said] * differ
