@@ -6,6 +6,7 @@ import errno
 import fcntl
 import grp
 import os
+import select
 import socket
 import stat
 from collections.abc import Iterator
@@ -43,6 +44,16 @@ def listening(path: Path, group: str = "") -> Iterator[socket.socket]:
                 path.unlink(missing_ok=True)
     finally:
         os.close(lock)
+
+
+def hung_up(descriptor: int) -> bool:
+    """Whether the other end of a connection is gone. One that has only ended its sending half is not.
+
+    The end of a TCP connection looks like that of its sending half, until something is sent: only a reset shows here.
+    """
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
 
 
 def _lock(descriptor: int, path: Path) -> None:

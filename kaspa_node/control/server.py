@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import select
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Protocol
 import trio
 
 from kaspa_node.control import protocol
-from kaspa_node.control.endpoint import listening
+from kaspa_node.control.endpoint import hung_up, listening
 from kaspa_node.errors import EXIT_FAILED, KaspaNodeError, LayerError, first_error, shown
 
 Handler = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -125,14 +124,8 @@ async def _watch(stream: trio.SocketStream, request: trio.CancelScope) -> None:
         more = b""
     # `nc -N` and similar programs close their sending half and wait for the answer: they are not gone. If such a
     # client leaves later, its request still runs to its end, and nobody reads the answer.
-    if more or _hung_up(stream):
+    if more or hung_up(stream.socket.fileno()):
         request.cancel()
-
-
-def _hung_up(stream: trio.SocketStream) -> bool:
-    poll = select.poll()
-    poll.register(stream.socket.fileno(), 0)
-    return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
 
 
 async def _read_line(stream: trio.SocketStream) -> bytes:

@@ -249,6 +249,9 @@ def test_a_caller_waits_for_a_remote_that_is_on_its_way(world: World) -> None:
         forward = f"unix:{relay.home.parent}/forward.sock"
         client = more.start("client", "peer", CLIENT, **common, remotes=f"server={peer_id(SERVER)}@{forward}")
         client.seen(milestones.DIAL_WAITING)
+        for _ in range(20):
+            # These hang up before the remote is there.
+            call(forward).close()
         echo = Echo(f"127.0.0.1:{free_port()}")
         found: list[bytes] = []
         caller = threading.Thread(target=lambda: found.append(exchange(forward, b"early")))
@@ -257,6 +260,7 @@ def test_a_caller_waits_for_a_remote_that_is_on_its_way(world: World) -> None:
         more.start("server", "peer", SERVER, **common, allow=peer_id(CLIENT), backend_address=f"{host}:{port}")
         caller.join(30)
         assert found == [b"early"]
+        assert len(echo.callers) == len(client.all(milestones.STREAM_OPENED)) == 1
         echo.stop()
 
 

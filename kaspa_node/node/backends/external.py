@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import trio
 
 from kaspa_node import bridge, milestones
+from kaspa_node.control import endpoint
 from kaspa_node.errors import RequestFailed
 from kaspa_node.journal import Journal
 from kaspa_node.node.backends import local_sockets
@@ -133,12 +134,12 @@ class ExternalBackend(Backend):
         seconds = max(WAIT_SECONDS, self._wait_for_direct)
         try:
             with trio.fail_after(seconds) as waiting:
-                session, stream = await self._stream_to(remote.peer_id, waiting.deadline)
+                session, stream = await self._stream_to(remote.peer_id, local, waiting.deadline)
         except trio.TooSlowError:
             waited = f"not reached within {seconds:.0f} s: {self._remotes().progress(remote.peer_id)}"
             self._refuse(remote, local, waited)
             return
-        except P2PError as error:
+        except (P2PError, BrokenPipeError) as error:
             self._refuse(remote, local, str(error))
             return
         transport = transport_of(stream, "outgoing")
@@ -152,8 +153,8 @@ class ExternalBackend(Backend):
         finally:
             session.give_back(stream)
 
-    async def _stream_to(self, peer: str, deadline: float) -> tuple[ExternalSession, Stream]:
-        """A stream on the session to `peer`, once there is one. Raises P2PError.
+    async def _stream_to(self, peer: str, local: trio.SocketStream, deadline: float) -> tuple[ExternalSession, Stream]:
+        """A stream on the session to `peer`, once there is one. Raises P2PError, BrokenPipeError if `local` hung up.
 
         HTTP/2 can't be moved: what begins on the relay stays there. So a direct path is waited for, if that is wanted.
         """
@@ -167,6 +168,9 @@ class ExternalBackend(Backend):
                 patience = float("-inf")
                 await self._remotes().direct_within(peer, left)
                 continue
+            if endpoint.hung_up(local.socket.fileno()):
+                # The remote allows a number of streams: none of them is for a program that is gone.
+                raise BrokenPipeError("the local program hung up while it waited")
             try:
                 return session, await self._host.protocols.open(session.connection, STREAM_PROTOCOLS)
             except ConnectionLost:
