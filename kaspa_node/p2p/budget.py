@@ -35,8 +35,8 @@ REQUEST = 20e-3
 # A receive that brings less than this is paid for by everybody: smaller ones hold no useful data.
 SMALL_RECEIVE = 64
 
-# Nobody waits for a debt as small as this: the timer would cost as much.
-TRIFLE = 10e-6
+# Nobody waits for a debt as small as this: to wait for each message of a flood would cost more than the messages.
+TRIFLE = 0.5e-3
 
 # Budgets that are kept; what was forgotten is full again, so the one unused for longest goes first.
 MOST_KEPT = 4096
@@ -63,8 +63,8 @@ class Rate:
 STRANGER = Rate(share=0.1, saved=0.15, patience=2.0, all_receives=True)
 # One peer that is served, in all its connections. Useful data is free, and so is the receive that brings it: what a
 # peer may send through a service is the service's to bound. The rest is overhead: at 7,000 round trips of 100 bytes a
-# second, more than this program does, it is 0.05 of a core.
-SERVED = Rate(share=0.2, saved=0.5, patience=20.0, all_receives=False)
+# second, about what one connection does at most, it is 0.07 of a core.
+SERVED = Rate(share=0.2, saved=0.25, patience=20.0, all_receives=False)
 
 
 class Budget:

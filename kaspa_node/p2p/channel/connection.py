@@ -185,7 +185,7 @@ class Connection:
         nursery.cancel_scope.cancel()
 
     async def _take_all(self, messages: list[bytes], nursery: trio.Nursery, serve: StreamHandler) -> None:
-        for plaintext in messages:
+        for number, plaintext in enumerate(messages, 1):
             waiting: bytes | None = plaintext
             while waiting is not None:
                 before = self.mux.frames
@@ -195,9 +195,8 @@ class Connection:
                 # What follows from the frames, above all the handlers of streams, is paid for before it begins.
                 await self.pay(work + budget.STREAM * opened)
                 self._follow(events, nursery, serve)
-                waiting = None
-                if self.mux.waiting:
-                    waiting = b""
+                waiting = b"" if self.mux.waiting else None
+                if waiting is not None or number % yamux.FRAMES_AT_ONCE == 0:
                     await trio.lowlevel.checkpoint()
             if self._most_held is not None and self.mux.unread > self._most_held:
                 self.close("it sends what nobody reads")

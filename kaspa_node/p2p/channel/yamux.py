@@ -25,7 +25,7 @@ GROWTH_BUDGET = 64 * 1024 * 1024
 # Chunks this small are joined to larger ones.
 SMALL_CHUNK = 4 * 1024
 # Frames that are handled at once: some milliseconds of work, after which the owner can let other tasks run.
-FRAMES_AT_ONCE = 512
+FRAMES_AT_ONCE = 64
 # One frame and its header in one Noise message.
 MAX_FRAME = 65519 - 12
 

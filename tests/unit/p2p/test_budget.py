@@ -21,8 +21,8 @@ def test_what_was_saved_up_is_spent_without_waiting() -> None:
 def test_a_debt_is_paid_by_waiting_as_long_as_was_said() -> None:
     purse = Budget(RATE, 0.0)
     wait = purse.spend(1.5, 0.0)
-    assert not purse.afford(0.1, wait - 0.001)
-    assert purse.afford(0.1, wait + 0.001)
+    assert not purse.afford(0.1, wait - 0.1)
+    assert purse.afford(0.1, wait)
 
 
 def test_time_refills_no_more_than_can_be_saved() -> None:
