@@ -172,9 +172,13 @@ class ExternalBackend(Backend):
                 # The remote allows a number of streams: none of them is for a program that is gone.
                 raise BrokenPipeError("the local program hung up while it waited")
             try:
-                return session, await self._host.protocols.open(session.connection, STREAM_PROTOCOLS)
+                stream = await self._host.protocols.open(session.connection, STREAM_PROTOCOLS)
             except ConnectionLost:
                 continue
+            if session.is_open:
+                return session, stream
+            # The session has moved meanwhile, and this path ends.
+            stream.reset()
 
     def _refuse(self, remote: Remote, local: trio.SocketStream, reason: str) -> None:
         self._journal.record(milestones.REMOTE_UNREACHED, name=remote.name, peer=remote.peer_id, reason=reason)

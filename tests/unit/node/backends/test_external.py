@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trio
@@ -77,6 +79,44 @@ async def test_a_caller_is_turned_away_when_the_remote_is_not_reached_in_time(
         "reason": "not reached within 15 s: waiting (no reservation)",
     }
     assert not path.exists()
+
+
+class MovingProtocols:
+    """Opens streams. While it opens the first one, the session moves. opened: the paths of the streams."""
+
+    def __init__(self, move: Callable[[], Awaitable[None]]) -> None:
+        self.opened: list[str] = []
+        self.reset: list[str] = []
+        self._move = move
+
+    async def open(self, connection: Any, protocols: Sequence[str]) -> Any:
+        name = connection.route.path
+        self.opened.append(name)
+        if len(self.opened) == 1:
+            await self._move()
+        return SimpleNamespace(reset=lambda: self.reset.append(name))
+
+
+def path(kind: str) -> Any:
+    """Stands in for a connection."""
+    route = SimpleNamespace(path=kind)
+    return SimpleNamespace(remote=REMOTE, id="c", route=route, closed=trio.Event())
+
+
+async def test_a_stream_does_not_begin_on_a_path_that_the_session_is_leaving() -> None:
+    async def move() -> None:
+        await first.retire("moved to the direct path")
+        await backend.open(path("direct"), None)
+
+    protocols = MovingProtocols(move)
+    host = SimpleNamespace(protocols=SimpleNamespace(serve=lambda *arguments: None, open=protocols.open))
+    backend = ExternalBackend(host, None, lambda peer: True, Remotes, RecordingJournal())  # type: ignore[arg-type]
+    first = await backend.open(path("relayed"), None)
+    local: Any = SimpleNamespace(socket=SimpleNamespace(fileno=lambda: 0))
+    session, _ = await backend._stream_to(REMOTE, local, trio.current_time() + 5)
+    assert session.path == "direct"
+    assert protocols.opened == ["relayed", "direct"]
+    assert protocols.reset == ["relayed"]
 
 
 async def test_one_caller_too_many_is_turned_away_at_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
