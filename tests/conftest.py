@@ -36,7 +36,7 @@ settings.load_profile("busy")
 TIME_LIMITS = {
     "unit": 180,
     "network": 180,
-    "hostile": 120,
+    "hostile": 180,
     "interop": 180,
     "nat": 240,
     "local": 300,
