@@ -21,6 +21,16 @@ class PathRef:
     relay: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The present session. since: when it was ready. asked: a request asked for it."""
+
+    session: int
+    path: PathRef
+    since: float
+    asked: bool
+
+
 # Events
 
 

@@ -8,14 +8,14 @@
         └──────── time ────────┘              └─── not better ─────┴───── direct ──▶ session, direct
 
 At most one attempt runs at a time. A request for a fresh session ends what there is and comes before everything else.
-New settings end an attempt of old ones. While the remote has a session with us that it opened, it is not dialed.
+New settings end an attempt of old ones. While the remote has a session with us that it opened, it is not dialed; and a
+relayed session of ours ends if that of the remote is direct.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import count
 
 from kaspa_node.constants import RELAY_ONLY
@@ -23,7 +23,7 @@ from kaspa_node.node.remote import attempt as attempts
 from kaspa_node.node.remote import events
 from kaspa_node.node.remote.attempt import Attempt, Replaced
 from kaspa_node.node.remote.direct_bar import DirectBar
-from kaspa_node.node.remote.events import Command, Event, Outcome, PathRef
+from kaspa_node.node.remote.events import Command, Current, Event, Outcome
 from kaspa_node.node.remote.relay_choice import RelayChoice
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED
 from kaspa_node.reasons import NO_LONGER_WANTED, SESSION_ENDED, Reason
@@ -44,16 +44,6 @@ PUNCH_PATIENCE = 2.0
 FOREVER = float("inf")
 _GONE = Reason(NO_LONGER_WANTED)
 _FRESH = "a fresh session was asked for"
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """The present session. since: when it was ready. asked: a request asked for it."""
-
-    session: int
-    path: PathRef
-    since: float
-    asked: bool
 
 
 class RemoteMachine:
@@ -250,6 +240,8 @@ class RemoteMachine:
             if self._remote_session is not None or now < self._next_at:
                 return []
             return self._start(self._policy, now)
+        if self._remote_session == DIRECT != self.current.path.kind and self._policy != RELAY_ONLY:
+            return self._end_current("the remote has a direct session with us")
         if not self._misplaced(self.current) or now < self._improve_at:
             return []
         if self._bar.holds(now) and self._policy != RELAY_ONLY:

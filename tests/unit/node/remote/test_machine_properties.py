@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kaspa_node.constants import PATH_POLICIES, PREFER_DIRECT
+from kaspa_node.constants import PATH_POLICIES, PREFER_DIRECT, RELAY_ONLY
 from kaspa_node.node.remote import events
 from kaspa_node.p2p.channel.connection import DIRECT, RELAYED
 from tests.unit.node.remote.world import RELAYS, World
@@ -22,6 +23,7 @@ class RemoteLife(RuleBasedStateMachine):
         self.world = World(yields=yields, jitter=jitter)
         self.world.aim()
         self.asked = 0
+        self.remote_session: str | None = None
 
     @rule(policy=st.sampled_from(PATH_POLICIES), relays=st.sets(st.sampled_from(RELAYS)))
     def other_settings(self, policy: str, relays: set[tuple[str, str]]) -> None:
@@ -85,6 +87,7 @@ class RemoteLife(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from([None, DIRECT, RELAYED]))
     def the_remote_has_a_session(self, kind: str | None) -> None:
+        self.remote_session = kind
         self.world.tell(events.RemoteSession(kind))
 
     @rule()
@@ -109,6 +112,12 @@ class RemoteLife(RuleBasedStateMachine):
         else:
             assert len(kinds) == (0 if current is None else 1)
 
+    @invariant()
+    def there_is_no_relayed_session_beside_a_direct_one_of_the_remote(self) -> None:
+        world, current = self.world, self.world.machine.current
+        if self.remote_session == DIRECT and current is not None and not world.machine.improving:
+            assert current.path.kind == DIRECT or world.policy == RELAY_ONLY
+
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
@@ -127,5 +136,7 @@ class RemoteLife(RuleBasedStateMachine):
         assert (world.paths, world.sessions, world.waiting) == ({}, {}, None)
 
 
+# It takes a few seconds, but far more than a unit test has on a busy machine.
+pytestmark = pytest.mark.timeout(180)
 RemoteLife.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 TestRemoteLife = RemoteLife.TestCase

@@ -201,6 +201,41 @@ def test_a_refusal_for_the_session_of_the_remote_is_no_reason_while_that_session
     assert str(world.machine.waits_for) == "the session that the remote had opened has ended"
 
 
+def test_a_relayed_session_ends_if_the_remote_has_a_direct_one_with_us() -> None:
+    """Two that dial each other at once may both succeed, because Kaspa knows a remote by its address."""
+    world = relayed()
+    world.tell(events.RemoteSession(DIRECT))
+    world.finish_ending()
+    assert (world.sessions, world.paths, world.waiting) == ({}, {}, None)
+    assert (world.machine.state, world.machine.waits_for) == (DIRECT, None)
+    world.sleep(3600)
+    assert world.waiting is None
+    world.tell(events.RemoteSession(None))
+    assert isinstance(world.waiting, events.OpenCircuit)
+
+
+def test_it_ends_as_well_if_the_remote_was_faster_with_its_direct_one() -> None:
+    world = relayed()
+    world.sleep(FIRST_IMPROVE)
+    world.succeed()
+    world.tell(events.RemoteSession(DIRECT))
+    world.succeed()
+    world.fail(duplicate=True)
+    world.finish_ending()
+    assert (world.sessions, world.paths, world.waiting) == ({}, {}, None)
+
+
+def test_a_session_that_is_where_the_policy_wants_it_stays_beside_one_of_the_remote() -> None:
+    world = ready(RELAY_ONLY)
+    world.succeed()
+    world.succeed()
+    world.tell(events.RemoteSession(DIRECT))
+    assert (world.machine.state, world.ending) == (RELAYED, [])
+    world = direct()
+    world.tell(events.RemoteSession(RELAYED))
+    assert (world.machine.state, world.ending) == (DIRECT, [])
+
+
 def test_of_two_that_dial_each_other_at_once_one_waits_longer() -> None:
     waits = []
     for yields in (False, True):

@@ -27,6 +27,7 @@ class World:
         self.now = 1000.0
         self.machine = RemoteMachine(jitter=lambda: jitter, yields=yields)
         self.generation = 0
+        self.policy = PREFER_DIRECT
         self.waiting: Operation | None = None
         self.late: list[Operation] = []
         self.paths: dict[int, PathRef] = {}
@@ -46,6 +47,7 @@ class World:
     def aim(self, policy: str = PREFER_DIRECT, relays: tuple[tuple[str, str], ...] = RELAYS) -> None:
         """Other settings."""
         self.generation += 1
+        self.policy = policy
         self.tell(events.Aimed(self.generation, policy, relays))
 
     def up(self, *relays: str) -> None:
