@@ -44,7 +44,7 @@ def test_each_thing_that_is_left_over_is_said(after: Snapshot, said: str) -> Non
 
 def test_memory_that_has_grown_is_said() -> None:
     after = with_use(memory=60_001 + MEMORY_KIB)
-    assert grown(BEFORE, after) == ["client has 82.6 MiB, before 58.6"]
+    assert grown(BEFORE, after) == ["client has 66.6 MiB, before 58.6"]
 
 
 def test_a_direct_connection_from_a_spare_port_has_one_to_a_relay_and_no_more() -> None:
