@@ -99,7 +99,8 @@ def _count(status: dict[str, Any], what: str, peer: str) -> int:
 
 def _spares(status: dict[str, Any]) -> int:
     """The ports of direct connections other than the one on which the peer listens."""
-    ends = {row["local"] for row in status["sessions"] if row["path"] == "direct"}
+    # A session whose stream has just ended has no address any more.
+    ends = {row["local"] for row in status["sessions"] if row["path"] == "direct" and row["local"] is not None}
     return sum(1 for end in ends if not end.endswith(f":{PEER_PORT}"))
 
 
