@@ -28,6 +28,9 @@ STREAM = 300e-6
 CALL = 0.2e-3
 # One connection: the Noise handshake with its signatures, the identify exchange, and its end.
 HANDSHAKE = 2e-3
+# One connection of a peer that is served: its tasks, what follows from it, and two lines in the log. Like a request, it
+# is dearer than its work.
+CONNECTION = 10e-3
 # A request that changes what this host does for others, and makes a line in its log: a reservation, a circuit. It is
 # dearer than its work, because a log that fills up is a cost, too: a peer makes ten such lines a second at most.
 REQUEST = 20e-3

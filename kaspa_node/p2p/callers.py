@@ -8,7 +8,7 @@ import trio
 
 from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.admission import neighbourhood
-from kaspa_node.p2p.budget import CALL, HANDSHAKE, Budgets
+from kaspa_node.p2p.budget import CALL, CONNECTION, HANDSHAKE, Budget, Budgets
 from kaspa_node.p2p.offenders import Offenders
 
 
@@ -19,6 +19,11 @@ class Callers:
         self._budgets = budgets
         self._full = full
         self._offenders = offenders
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody is taken in now."""
+        return self._full()
 
     def may_call(self, caller: SocketAddress) -> bool:
         """Whether a connection from `caller` is accepted now."""
@@ -32,13 +37,18 @@ class Callers:
 
     async def pay_handshake(self, ip: str) -> None:
         """Return when a handshake with a caller from `ip` is paid for; one that gives up meanwhile pays nothing."""
-        now = trio.current_time()
-        budget = self._budgets.of_address(ip, now)
-        wait = budget.spend(HANDSHAKE, now)
+        await self._pay(self._budgets.of_address(ip, trio.current_time()), HANDSHAKE)
+
+    async def pay_connection(self, peer: str) -> None:
+        """Return once one more connection of `peer` is paid for."""
+        await self._pay(self._budgets.of_peer(peer, trio.current_time()), CONNECTION)
+
+    async def _pay(self, budget: Budget, work: float) -> None:
+        wait = budget.spend(work, trio.current_time())
         waited = False
         try:
             await trio.sleep(wait)
             waited = True
         finally:
             if not waited:
-                budget.refund(HANDSHAKE)
+                budget.refund(work)

@@ -128,7 +128,8 @@ class Listener:
             nursery.start_soon(self._accept, sock, caller)
         else:
             tcp.refuse(sock)
-            self._tell(caller, NO_PLACE)
+            if self._callers.full:
+                self._tell(caller, NO_PLACE)
         return admitted
 
     async def _accept(self, sock: socket.socket, remote: SocketAddress) -> None:
@@ -139,6 +140,7 @@ class Listener:
                     displaced.cancel()
                 local, _ = tcp.names(sock)
                 upgrade, direction = await self._upgrade(pipe, sock, remote)
+                await self._pay(pipe, upgrade.remote)
                 self._adopt(Connection(pipe, upgrade, Route(DIRECT, direction, str(local), str(remote))))
             except P2PError as error:
                 pipe.abort()
@@ -147,6 +149,15 @@ class Listener:
                 self._handshakes.leave(handshake)
         if handshake.cancelled_caught:
             self._tell(remote, DISPLACED)
+
+    async def _pay(self, pipe: SocketPipe, peer: str) -> None:
+        paid = False
+        try:
+            await self._callers.pay_connection(peer)
+            paid = True
+        finally:
+            if not paid:
+                pipe.abort()
 
     async def _upgrade(self, pipe: SocketPipe, sock: socket.socket, remote: SocketAddress) -> tuple[Upgrade, str]:
         """The upgrade, and the direction of the connection.
