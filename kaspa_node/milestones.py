@@ -22,7 +22,7 @@ class Milestone:
     roles: which programs write it, of `relay` and `peer`.
     level: a level of the standard logging module.
     sentence: a str.format template; every name in it is one of `fields`.
-    fields: what a line of this kind carries, in the order in which it is written.
+    fields: the fields of a line of this kind, in the order in which it is written.
     """
 
     name: str

@@ -338,7 +338,7 @@ def test_no_package_host_is_named() -> None:
 
 
 FORMER_NAMES = re.compile(
-    r"\b(?:Doors?|Guests?|Way|Carriage\w*|Carried|Carriers?|Standing|Reached|show_out|turn_away)\b"
+    r"\b(?:Doors?|Guests?|Way|Carriage\w*|Carried|Carriers?|Standing|Reached|carries|show_out|turn_away)\b"
 )
 
 

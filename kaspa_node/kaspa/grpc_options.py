@@ -38,7 +38,7 @@ def common(max_message_bytes: int) -> list[Option]:
 
 
 def client(max_message_bytes: int) -> list[Option]:
-    """Options of a channel that carries one call over one connection."""
+    """Options of a channel for one call over one connection."""
     return [
         *common(max_message_bytes),
         # gRPC's servers allow a ping each five minutes by default, and only while a call is open. After the third that

@@ -66,7 +66,7 @@ class PathBackend:
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class Fresh:
     """What a request has brought. relayed_id: the connection through the relay."""
 
     connection: Connection
@@ -93,10 +93,10 @@ class Dialer:
             journal=party.journal,
         )
 
-    async def reach(self, run: str | None = None, policy: str | None = None) -> Reached:
+    async def reach(self, run: str | None = None, policy: str | None = None) -> Fresh:
         """A fresh session. Raises RequestFailed."""
         answer = await self.keeper.fresh(SessionRequest("remote", run, policy, PATIENCE))
-        return Reached(self.backend.opened[-1].connection, answer)
+        return Fresh(self.backend.opened[-1].connection, answer)
 
     async def refused(self, run: str | None = None, policy: str | None = None) -> str:
         """Why there is none."""

@@ -204,7 +204,7 @@ async def test_nonsense_in_the_grpc_stream_ends_that_stream(standing: Session, w
 async def test_whatever_is_said_a_stream_without_a_call_ends_in_its_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: bytes
 ) -> None:
-    """grpcio has time limits for that, and misses some: so has what carries its bytes."""
+    """grpcio has time limits for that, and misses some: so has the bridge under it."""
     monkeypatch.setattr(embedded, "CALL_SECONDS", 0.2)
     async with world() as w:
         a, b, connection = await w.pair()

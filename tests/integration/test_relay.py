@@ -107,7 +107,7 @@ async def test_a_full_relay_denies_and_says_so() -> None:
 
 
 async def test_the_answer_tells_where_the_relay_is_and_no_limit_where_there_is_none() -> None:
-    # go-libp2p refuses ordinary streams on a circuit that carries a Limit; 0.8.1 sends one always.
+    # go-libp2p refuses ordinary streams on a circuit with a Limit; 0.8.1 sends one always.
     async with world() as w:
         relay, a, b = await joined(w)
         _, answer = await hop(a, HopMessage(type=HopMessage.RESERVE))

@@ -26,8 +26,8 @@ from kaspa_node.p2p.host import Host
 from kaspa_node.reasons import NODE_STOPPING, Reason
 from kaspa_node.settings import Settings
 
-# A stream on which gRPC opens no call in this time carries no Kaspa. grpcio has limits of its own, and does not always
-# keep them: of bytes that are no HTTP/2 it may read on without an end.
+# A stream on which gRPC opens no call in this time is given up. grpcio has limits of its own, and does not always keep
+# them: it may read on without an end if the bytes are no HTTP/2.
 CALL_SECONDS = 15.0
 
 

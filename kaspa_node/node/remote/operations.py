@@ -32,7 +32,7 @@ from kaspa_node.reasons import (
     Reason,
 )
 
-# A path that does not answer a ping within this carries nothing.
+# A path that does not answer a ping within this is dead.
 ALIVE_SECONDS = 2.0
 
 Take = Callable[[Connection], PathRef]

@@ -20,7 +20,7 @@ WRITE_STEP = 256 * 1024
 class Stream:
     """A stream. One task may read while another writes.
 
-    connection: what carries it. protocol: the agreed id, or the one that was proposed. remote: the peer's id.
+    connection: the one under it. protocol: the agreed id, or the one that was proposed. remote: the peer's id.
     first_byte_at: when the first byte of the remote arrived here (trio's clock), or None; heard is set then.
     """
 
@@ -209,7 +209,7 @@ class Stream:
 
 
 class StreamPipe:
-    """A stream as the pipe under another connection: how a circuit carries the end-to-end channel."""
+    """A stream as the pipe under another connection: the end-to-end channel of a circuit runs over it."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream

@@ -240,7 +240,7 @@ class Yamux:
         stream.take(stream.readable)
 
     def ping(self, nonce: int) -> None:
-        """Ask the remote for a sign of life; a Pong event carries the nonce back."""
+        """Ask the remote for a sign of life; a Pong event has the nonce."""
         self._control(_PING, _SYN, 0, nonce)
 
     def go_away(self, code: int = 0) -> None:
@@ -337,7 +337,7 @@ class Yamux:
         stream = YamuxStream(stream_id, opened_here=False)
         self.incoming += 1
         self.streams[stream_id] = stream
-        # The acknowledgement carries the first growth of the window: no round trip is lost to it.
+        # The acknowledgement includes the first growth of the window: no round trip is lost to it.
         extra = self.growth.take(FIRST_WINDOW - INITIAL_WINDOW)
         stream.window += extra
         stream.credit += extra

@@ -26,7 +26,7 @@ from kaspa_node.reasons import Reason
 BARRED_SECONDS = 125.0
 # A path that drops full-size packets goes on doing so. Small segments cost little, a full-size attempt costs 3 s.
 SMALL_SECONDS = 3600.0
-# A direct connection that carries nothing any more this soon after it was opened may have died of full-size packets.
+# A direct connection that stops to work this soon after it was opened may have died of full-size packets.
 YOUNG_SECONDS = 60.0
 REMEMBERED = 256
 

@@ -109,7 +109,7 @@ class RelayService:
         return [SocketAddress.parse(connection.route.local).encode()]
 
     def _set_limit(self, message: HopMessage | StopMessage) -> None:
-        """Name the limits, if there are any: go-libp2p refuses ordinary streams on a circuit that carries a Limit."""
+        """Name the limits, if there are any: go-libp2p refuses ordinary streams on a circuit with a Limit."""
         limits = self.ledger.limits
         if limits.circuit_duration or limits.circuit_bytes:
             message.limit.duration = int(limits.circuit_duration)
