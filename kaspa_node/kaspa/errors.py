@@ -21,9 +21,7 @@ from kaspa_node.errors import KaspaNodeError, LayerError
 
 
 class KaspaError(LayerError):
-    """Base of this layer's errors. code: what happened, for programs; reason: one line for people."""
-
-    code = "kaspa"
+    """Base of this layer's errors. reason: one line for people; the class says what happened."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -37,8 +35,6 @@ class ProtocolError(KaspaError):
     finds, and closes without a word on what its router finds (common.rs, router.rs).
     """
 
-    code = "protocol"
-
     def __init__(self, reason: str, *, tell_peer: bool = True) -> None:
         super().__init__(reason)
         self.tell_peer = tell_peer
@@ -47,19 +43,13 @@ class ProtocolError(KaspaError):
 class HandshakeFailed(KaspaError):
     """A connection brought no session: `reason` is the reject reason of either side, or what ended the stream."""
 
-    code = "handshake-failed"
-
 
 class DuplicateConnection(HandshakeFailed):
     """One of both sides already has a session with the other, of either direction, and keeps that one."""
 
-    code = "duplicate-connection"
-
 
 class PeerUnavailable(KaspaError):
     """The embedded Kaspa peer can't be reached over its local socket: a matter of this host, not of the remote."""
-
-    code = "peer-unavailable"
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"this host's own Kaspa peer can't be reached: {problem}")
@@ -68,13 +58,9 @@ class PeerUnavailable(KaspaError):
 class SessionClosed(KaspaError):
     """The session is not ready or has ended, or it ended before what was asked of it was done."""
 
-    code = "session-closed"
-
 
 class PingTimeout(KaspaError):
     """Not all pings of an exercise were answered in time."""
-
-    code = "ping-timeout"
 
 
 class End(StrEnum):
@@ -116,7 +102,6 @@ class StreamEnded(KaspaError):
     def __init__(self, end: End) -> None:
         super().__init__(_SENTENCES[end])
         self.end = end
-        self.code = f"stream-{end}"
 
 
 class ServerStopped(KaspaNodeError):

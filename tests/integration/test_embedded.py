@@ -75,9 +75,8 @@ async def test_two_peers_that_dial_each_other_have_one_session() -> None:
         await left.backend.open(connection, None)
         await until(lambda: right.seen)
         back = await standing(right.host, left.host.peer_id)
-        with pytest.raises(DuplicateConnection) as caught:
+        with pytest.raises(DuplicateConnection):
             await right.backend.open(back, None)
-        assert caught.value.code == "duplicate-connection"
         assert right.backend.incoming_path(left.host.peer_id) == DIRECT
         assert right.seen == [("ready", left.host.peer_id)]
 
