@@ -31,6 +31,8 @@ from kaspa_node.reasons import NO_LONGER_WANTED, SESSION_ENDED, Reason
 WAITING, DIALING, PUNCHING, BACKOFF = "waiting", "dialing", "punching", "backoff"
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+# As many are counted as make the pause the longest.
+MOST_FAILURES = 7
 # A session that lasted this long (seconds) was a good one: the next attempt after its end begins at once.
 STEADY_SECONDS = 60.0
 # A relayed session is worth another punch: soon, because packets get lost and machines are slow, and then now and then,
@@ -317,7 +319,7 @@ class RemoteMachine:
             out.append(events.Answer(asked.request, failed.reason))
         if attempt.replaces is not None:
             self._improve_later(now)
-        self._failures += 1
+        self._failures = min(self._failures + 1, MOST_FAILURES)
         pause = self._pause()
         if failed.duplicate and self._yields:
             pause = max(pause, 2 * FIRST_PAUSE) * 2
@@ -325,8 +327,8 @@ class RemoteMachine:
         return out
 
     def _pause(self) -> float:
-        pause = 0.0 if self._failures == 0 else min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)
-        return pause * (1 + self._jitter() / 5)
+        pause = 0.0 if self._failures == 0 else FIRST_PAUSE * 2 ** (self._failures - 1)
+        return min(pause, LONGEST_PAUSE) * (1 + self._jitter() / 5)
 
     def _improve_later(self, now: float) -> None:
         self._improve_at = now + self._improve_pause
@@ -357,7 +359,7 @@ class RemoteMachine:
         elif ended.starved and current.path.relay is not None:
             self._choice.failed(current.path.relay, now)
         self._next_at = now + self._pause()
-        self._failures += 1
+        self._failures = min(self._failures + 1, MOST_FAILURES)
         return out
 
     def _end_current(self, reason: str) -> list[Command]:
@@ -379,7 +381,7 @@ class RemoteMachine:
         if self._asked is None or self._asked.request != request:
             return []
         self.reason = self.waits_for
-        self._failures += 1
+        self._failures = min(self._failures + 1, MOST_FAILURES)
         self._next_at = now + self._pause()
         return self._cancel_attempt("nobody waits for the session any more")
 
