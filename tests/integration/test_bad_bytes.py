@@ -34,6 +34,8 @@ pytestmark = [pytest.mark.trio, pytest.mark.timeout(120)]
 CLIENT, SERVER, GUEST, STRANGER, RELAY = 1, 2, 3, 4, 9
 KASPA = "/kaspad/transport/1.0.0"
 MEBIBYTE = 1 << 20
+# Each kind of caller has an address of its own: whoever owes work for one flood waits longer in the next.
+TALKERS, SILENT = "127.0.0.8", "127.0.0.9"
 # What an allocator may keep of a flood that is over; each flood below sends or holds a multiple of it.
 SLACK = 24 * MEBIBYTE
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -96,6 +98,11 @@ def memory_stays(*names: Program) -> Iterator[None]:
     assert max(grown) < SLACK, f"grown by {[f'{size / MEBIBYTE:.0f} MiB' for size in grown]}"
 
 
+async def call(program: Program, address: str) -> trio.SocketStream:
+    """A TCP connection to a program from this loopback address."""
+    return await trio.open_tcp_stream(*place(program), local_address=address)
+
+
 @asynccontextmanager
 async def guest(number: int, program: Program) -> AsyncIterator[tuple[Host, Connection]]:
     """A host of our own with a connection to a program."""
@@ -121,7 +128,7 @@ async def test_a_stream_of_nonsense_ends_and_nothing_else(standing: Session, wha
     for program in (standing.relay, standing.server):
         with memory_stays(standing.relay, standing.server), trio.fail_after(PATIENCE):
             for _ in range(20):
-                stream = await trio.open_tcp_stream(*place(program))
+                stream = await call(program, TALKERS)
                 await pour(stream, TOO_LONG[what])
                 await end_of(stream)
             await standing.answers()
@@ -132,7 +139,7 @@ async def test_callers_that_go_silent_block_nobody(standing: Session, first: byt
     """Of two hundred from one address only the last few are waited for, and a newcomer is served meanwhile."""
     for program in (standing.relay, standing.server):
         with memory_stays(standing.relay, standing.server), trio.fail_after(PATIENCE):
-            held = [await trio.open_tcp_stream(*place(program)) for _ in range(200)]
+            held = [await call(program, SILENT) for _ in range(200)]
             for stream in held[:150]:
                 await pour_some(stream, first)
                 await end_of(stream)
