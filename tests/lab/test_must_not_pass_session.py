@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from kaspa_node.networks import PROTOCOL_VERSION
 from lab.waiting import until
 from tests.lab import scenes
 from tests.lab.scenes import BEFORE_SESSION, DIRECT, NO_SESSION, PATIENCE, on, settings, since_start, stopped, verify
@@ -75,7 +76,7 @@ def test_a_server_that_is_frozen() -> None:
                 "server": {"KASPA_NODE_MINIMUM_PROTOCOL_VERSION": "10"},
                 "client": {"KASPA_NODE_PROTOCOL_VERSION": "6"},
             },
-            "server rejected the Kaspa handshake: P2P protocol version mismatch - local: 10, remote: 6",
+            f"server rejected the Kaspa handshake: P2P protocol version mismatch - local: {PROTOCOL_VERSION}, remote: 6",
             id="protocol version 6",
         ),
     ],
