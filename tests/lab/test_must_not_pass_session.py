@@ -76,7 +76,8 @@ def test_a_server_that_is_frozen() -> None:
                 "server": {"KASPA_NODE_MINIMUM_PROTOCOL_VERSION": "10"},
                 "client": {"KASPA_NODE_PROTOCOL_VERSION": "6"},
             },
-            f"server rejected the Kaspa handshake: P2P protocol version mismatch - local: {PROTOCOL_VERSION}, remote: 6",
+            "server rejected the Kaspa handshake: "
+            f"P2P protocol version mismatch - local: {PROTOCOL_VERSION}, remote: 6",
             id="protocol version 6",
         ),
     ],
