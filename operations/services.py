@@ -132,7 +132,8 @@ def act(link: Link, node: Node, action: Action, *, timeout: float, dry_run: bool
         _process(link, node, action)
     else:
         ran = link.run(["systemctl", action, f"{node.service}.service"], timeout=STOP_SECONDS + timeout)
-        if not ran.ok:
+        # A node that can't start is systemd's failure, too. What its log says is the better reason, and comes below.
+        if not ran.ok and (action == "stop" or state(link, node).state not in _BROKEN):
             raise OperationProblem(f"{node.service} can't be {past}: {ran.complaint}; {_last(link, node)}", node.name)
     after = state(link, node) if action == "stop" else answering(link, node, timeout=timeout)
     pid = f" (pid {after.pid})" if after.pid else ""

@@ -73,7 +73,7 @@ def test_a_dry_backup_writes_nothing(tmp_path: Path) -> None:
 def test_a_backup_overwrites_nothing_and_needs_a_passphrase(backup: Path, tmp_path: Path) -> None:
     refused(fab("backup-keys", "--to", str(backup), more=WITH_PASSPHRASE), "is there already")
     refused(fab("backup-keys", "--to", str(tmp_path)), "no passphrase: name a file (--passphrase-file)")
-    refused(fab("backup-keys"), "say where the backup goes")
+    refused(fab("backup-keys"), "name the file of the backup")
     refused(fab("backup-keys", "--to", str(tmp_path), "--host", "moon", more=WITH_PASSPHRASE), "no host 'moon'")
     assert list(tmp_path.iterdir()) == []
 
@@ -140,7 +140,7 @@ def test_a_rotation_is_told_to_everybody_and_leaves_nothing_of_the_old_id(backup
     )
     done = well(fab("restore-keys", "--from", str(backup), "--host", "client", "--replace", more=WITH_PASSPHRASE))
     assert f"client: runs as {old}" in done.out
-    assert "Others may know these hosts by other keys" in done.out  # the next test's deploy tells them
+    assert "Other hosts may have other keys of these hosts on record" in done.out  # the next test's deploy tells them
 
 
 @pytest.mark.usefixtures("backup")
