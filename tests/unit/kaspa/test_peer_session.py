@@ -55,6 +55,15 @@ async def lone_session(node: Node, nursery: trio.Nursery) -> tuple[KaspaSession,
     return session, theirs
 
 
+async def ready_session(node: Node, nursery: trio.Nursery) -> tuple[KaspaSession, MemoryLink]:
+    """The same, with its handshake done."""
+    session, theirs = await lone_session(node, nursery)
+    for message in (version(), messages.verack(), messages.ready()):
+        theirs.send(message.SerializeToString())
+    await session.ready()
+    return session, theirs
+
+
 async def test_the_milestones_of_a_handshake(autojump_clock: trio.testing.MockClock) -> None:
     pair = Pair()
     async with trio.open_nursery() as nursery:
@@ -216,10 +225,7 @@ async def test_pings_are_counted_and_timed(autojump_clock: trio.testing.MockCloc
 async def test_pings_that_are_not_answered_in_time(autojump_clock: trio.testing.MockClock) -> None:
     node = Node()
     async with trio.open_nursery() as nursery:
-        session, theirs = await lone_session(node, nursery)
-        for message in (version(), messages.verack(), messages.ready()):
-            theirs.send(message.SerializeToString())
-        await session.ready()
+        session, theirs = await ready_session(node, nursery)
         with pytest.raises(PingTimeout, match="^0 of 100 pings were answered within 5 s$"):
             await session.ping(100, 5.0)
         unanswered = [(await theirs.receive()).message for _ in range(theirs._from.statistics().current_buffer_used)]
@@ -287,10 +293,7 @@ async def test_bytes_that_are_no_message_end_the_session(autojump_clock: trio.te
 async def test_a_peer_that_does_not_read_is_not_read(autojump_clock: trio.testing.MockClock) -> None:
     node = Node()
     async with trio.open_nursery() as nursery:
-        session, theirs = await lone_session(node, nursery)
-        for message in (version(), messages.verack(), messages.ready()):
-            theirs.send(message.SerializeToString())
-        await session.ready()
+        session, theirs = await ready_session(node, nursery)
         await trio.testing.wait_all_tasks_blocked()
         link = theirs.other
         link.congested = True

@@ -10,9 +10,8 @@ from kaspa_node.kaspa import messages
 from kaspa_node.kaspa.budget import BURST, RATE
 from kaspa_node.kaspa.errors import DuplicateConnection, SessionClosed
 from kaspa_node.kaspa.protowire.messages_pb2 import KaspadMessage
-from tests.unit.kaspa.machines import version
 from tests.unit.kaspa.shells import Node, wire
-from tests.unit.kaspa.test_peer_session import lone_session
+from tests.unit.kaspa.test_peer_session import ready_session
 
 pytestmark = pytest.mark.trio
 
@@ -20,10 +19,7 @@ pytestmark = pytest.mark.trio
 async def test_a_flood_is_slowed_down_and_nothing_of_it_is_lost(autojump_clock: trio.testing.MockClock) -> None:
     node = Node()
     async with trio.open_nursery() as nursery:
-        session, theirs = await lone_session(node, nursery)
-        for message in (version(), messages.verack(), messages.ready()):
-            theirs.send(message.SerializeToString())
-        await session.ready()
+        session, theirs = await ready_session(node, nursery)
         flood = int(BURST) + 10 * int(RATE)
         started = trio.current_time()
         for nonce in range(flood):
@@ -42,10 +38,7 @@ async def test_an_exercise_whose_session_ends_between_two_pings(autojump_clock: 
     """More pings than are sent at once: the session ends after an answer, before the next ping goes out."""
     node = Node()
     async with trio.open_nursery() as nursery:
-        session, theirs = await lone_session(node, nursery)
-        for message in (version(), messages.verack(), messages.ready()):
-            theirs.send(message.SerializeToString())
-        await session.ready()
+        session, theirs = await ready_session(node, nursery)
 
         async def answer_once_and_leave() -> None:
             while messages.kind(ping := (await theirs.receive()).message) != "Ping":
