@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import trio
+from multiaddr import Multiaddr
 
 from kaspa_node import __version__, milestones
 from kaspa_node.errors import ListenError
@@ -28,10 +29,9 @@ STOP_SECONDS = 4.0
 NO_LONGER_ALLOWED = "no longer on the allow list"
 
 
-async def open_host(settings: Settings, identity: Identity, journal: Journal) -> Host:
+def open_host(settings: Settings, identity: Identity, journal: Journal) -> Host:
     """A host that listens at the configured addresses. Raises ListenError."""
     host = Host(identity.key_pair, identity.peer_id, journal, agent=AGENT, version=IDENTIFY_VERSION)
-    host.announced = await announced(settings)
     try:
         host.listener.bind(SocketAddress(address.host, address.port) for address in settings.listen)
     except p2p_errors.ListenError as error:
@@ -40,8 +40,13 @@ async def open_host(settings: Settings, identity: Identity, journal: Journal) ->
     return host
 
 
-async def announced(settings: Settings) -> list[SocketAddress]:
-    """The addresses to announce; of a name, all its addresses. Raises ListenError."""
+def announced(settings: Settings) -> list[bytes]:
+    """The binary multiaddrs to announce. A name stays a name, so nothing waits for a resolver."""
+    return [Multiaddr(address.addr).to_bytes() for address in settings.announce]
+
+
+async def dialable(settings: Settings) -> list[SocketAddress]:
+    """The announced addresses for a hole punch; of a name, all its addresses. Raises ListenError."""
     found = [await _resolved(address) for address in settings.announce]
     return list(dict.fromkeys(address for addresses in found for address in addresses))
 

@@ -17,12 +17,13 @@ from kaspa_node.node.access import Access
 from kaspa_node.node.backends.base import Backend
 from kaspa_node.node.backends.embedded import EmbeddedBackend
 from kaspa_node.node.backends.external import ExternalBackend
-from kaspa_node.node.common import Answer, announce_start, announced, open_host, run_until_stopped
+from kaspa_node.node.common import Answer, announce_start, announced, dialable, open_host, run_until_stopped
 from kaspa_node.node.links import RelayLinks
 from kaspa_node.node.reload import Commit, Load, Reloader
 from kaspa_node.node.remotes import Remotes
 from kaspa_node.node.requests import ExerciseRequest, SessionRequest
 from kaspa_node.node.status import PeerParts, peer_status
+from kaspa_node.p2p.addresses import SocketAddress
 from kaspa_node.p2p.failed_upgrades import FailedUpgrades
 from kaspa_node.p2p.host import Host
 from kaspa_node.p2p.punch.puncher import Puncher
@@ -34,17 +35,21 @@ from kaspa_node.settings.model import EXTERNAL
 
 async def run_peer(settings: Settings, identity: Identity, journal: Journal, load: Load) -> None:
     """Run a peer until SIGTERM. load: reads the settings anew. Raises KaspaNodeError if it can't start."""
-    peer = Peer(settings, await open_host(settings, identity, journal), journal, load)
+    addresses = await dialable(settings)
+    peer = Peer(settings, open_host(settings, identity, journal), addresses, journal, load)
     await run_until_stopped(journal, peer.start, peer.stop)
 
 
 class Peer:
-    """A peer's parts, put together."""
+    """A peer's parts, put together. dialable: its announced addresses."""
 
-    def __init__(self, settings: Settings, host: Host, journal: Journal, load: Load) -> None:
+    def __init__(
+        self, settings: Settings, host: Host, dialable: list[SocketAddress], journal: Journal, load: Load
+    ) -> None:
         self.host = host
         self.since = time.time()
         self._journal = journal
+        self._dialable = dialable
         self._nursery: trio.Nursery | None = None
         self.reloader = Reloader(settings, host.peer_id, load, self._prepare, journal)
         self.links = RelayLinks(host, journal)
@@ -71,7 +76,7 @@ class Peer:
         return EmbeddedBackend(self.host, config, may_open, settings.control.parent, self._journal)
 
     def _vantage(self) -> Vantage:
-        return Vantage.best(self.links.mappings(), self.host.announced, self.host.listener.addresses)
+        return Vantage.best(self.links.mappings(), self._dialable, self.host.listener.addresses)
 
     # Running
 
@@ -105,11 +110,11 @@ class Peer:
 
     async def _prepare(self, settings: Settings) -> Commit:
         """Prepare for other settings; returns a function that applies them. Raises ListenError."""
-        addresses = await announced(settings)
+        addresses = await dialable(settings)
         switch_backend = self.backend.prepare(settings)
 
         def commit() -> None:
-            self.host.announced = addresses
+            self._dialable = addresses
             switch_backend()
             self._apply(settings)
             if self._nursery is not None:
@@ -118,6 +123,7 @@ class Peer:
         return commit
 
     def _apply(self, settings: Settings) -> None:
+        self.host.announced = announced(settings)
         self.access.apply(settings)
         self.links.apply(settings)
         self.remotes.apply(settings)

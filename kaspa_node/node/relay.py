@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import Any
 
 import trio
@@ -35,7 +36,7 @@ from kaspa_node.settings import AllowList, Settings
 
 async def run_relay(settings: Settings, identity: Identity, journal: Journal, load: Load) -> None:
     """Run a relay until SIGTERM. load: reads the settings anew. Raises KaspaNodeError if it can't start."""
-    relay = Relay(settings, await open_host(settings, identity, journal), journal, load)
+    relay = Relay(settings, open_host(settings, identity, journal), journal, load)
     await run_until_stopped(journal, relay.start, relay.stop)
 
 
@@ -78,20 +79,15 @@ class Relay:
     # Settings
 
     async def _prepare(self, settings: Settings) -> Commit:
-        """Prepare for other settings; returns a function that applies them. Raises ListenError."""
-        addresses = await announced(settings)
-
-        def commit() -> None:
-            self.host.announced = addresses
-            self._apply(settings)
-
-        return commit
+        """Prepare for other settings; returns a function that applies them."""
+        return partial(self._apply, settings)
 
     def _apply(self, settings: Settings) -> None:
         """A peer that is no longer allowed loses its connection, and with it its reservation and circuits."""
         if settings.allow.any and not self._allow.any:
             self._journal.record(milestones.NODE_OPEN, what="reservations and circuits")
         self._allow = settings.allow
+        self.host.announced = announced(settings)
         self.service.ledger.limits = limits(settings)
         for connection in self.host.connections.all():
             if not self._permits(connection.remote):

@@ -76,6 +76,7 @@ def relay_status(link: RelayLink) -> dict[str, Any]:
     return {
         "peer_id": link.peer_id,
         "addr": link.address.addr,
+        "connected": None if link.live is None else link.live.route.remote,
         "state": keeper.state,
         "expires": None if keeper.expires is None else unix_time(keeper.expires),
         "observed": None if link.observed is None else str(link.observed),

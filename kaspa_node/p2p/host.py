@@ -42,7 +42,8 @@ class Host:
     """A libp2p host on trio.
 
     identity: the Ed25519 key pair. agent, version: what identify says of the program.
-    limits: how many may come, and how long they may take. announced: where others reach this host, as configured.
+    limits: how many may come, and how long they may take. announced: where others reach this host, as configured, in
+    binary multiaddrs, names included.
     offenders: peers and addresses that asked for more work than their share.
     """
 
@@ -57,7 +58,7 @@ class Host:
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.peer_id = peer_id
-        self.announced: list[SocketAddress] = []
+        self.announced: list[bytes] = []
         self.running = trio.Event()
         self.connections = Connections()
         self.offenders = Offenders(journal)

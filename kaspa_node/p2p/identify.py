@@ -37,13 +37,13 @@ def encode(
     agent: str,
     version: str,
     protocols: list[str],
-    listen: list[SocketAddress],
+    listen: list[bytes],
     observed: bytes,
 ) -> bytes:
     """The Identify message of this host, for a remote that is seen at the multiaddr `observed`."""
     message = Identify(protocol_version=version, agent_version=agent, public_key=key.serialize())
     message.protocols.extend(protocols)
-    message.listen_addrs.extend(address.encode() for address in listen)
+    message.listen_addrs.extend(listen)
     message.observed_addr = observed
     return bytes(message.SerializeToString())
 

@@ -36,8 +36,8 @@ class IdentifyService:
         self._connected = connected
         self._most = most
 
-    async def tell(self, stream: Stream, protocols: list[str], listen: list[SocketAddress]) -> None:
-        """Answer one request: the protocols of this host, and its addresses. Raises P2PError."""
+    async def tell(self, stream: Stream, protocols: list[str], listen: list[bytes]) -> None:
+        """Answer one request: the protocols of this host, and its binary multiaddrs. Raises P2PError."""
         await stream.write(delimited(self._about_us(stream.connection, protocols, listen)))
         stream.dismiss()
 
@@ -70,7 +70,7 @@ class IdentifyService:
         raw = await select.read_message(stream, identify.MAX_BYTES)
         return identify.decode(raw, remote=stream.remote, us=self._peer_id)
 
-    def _about_us(self, connection: Connection, protocols: list[str], listen: list[SocketAddress]) -> bytes:
+    def _about_us(self, connection: Connection, protocols: list[str], listen: list[bytes]) -> bytes:
         route = connection.route
         seen = SocketAddress.parse(route.remote)
         # As go-libp2p does. rust-libp2p reads a field that is left out as an empty multiaddr, and keeps it.

@@ -113,6 +113,10 @@ async def test_the_answer_tells_where_the_relay_is_and_no_limit_where_there_is_n
         _, answer = await hop(a, HopMessage(type=HopMessage.RESERVE))
         assert list(answer.reservation.addrs) == [relay.host.listener.addresses[0].encode()]
         assert not answer.HasField("limit")
+        # Behind a 1:1 NAT its sockets have a private address. Nothing looks a name up.
+        relay.host.announced = [Multiaddr("/dns/relay.invalid/tcp/4011").to_bytes()]
+        _, answer = await hop(a, HopMessage(type=HopMessage.RESERVE))
+        assert list(answer.reservation.addrs) == relay.host.announced
         _, answer = await hop(a, connect_to(b.peer_id))
         assert not answer.HasField("limit")
 

@@ -153,12 +153,16 @@ def described(part: str, steps: Steps, public: Mapping[str, str]) -> dict[str, A
     # Not from the status, because the judge compares it with the status.
     peer_id = facts.get("peer_id") or None
     role = "relay" if part == "relay" else "peer"
+    addresses = facts.get("addresses", [])
+    seen_at = public.get(peer_id) if peer_id else None
+    if role == "relay" and seen_at in addresses:
+        seen_at = None
     return {
         "role": role,
         "peer_id": peer_id,
         "service": f"kaspa-{role}",
-        "addresses": facts.get("addresses", []),
-        "public": public.get(peer_id) if peer_id else None,
+        "addresses": addresses,
+        "public": seen_at,
         "unreachable": _first(why(look) for look in looks if look.get("unreachable")),
         "os": facts.get("os") or None,
         "version": status.get("version"),
@@ -170,14 +174,14 @@ def _first(values: Iterable[T]) -> T | None:
 
 
 def observed(collected: Mapping[str, Steps]) -> dict[str, str]:
-    """Peer id → the address of that peer as a relay sees it."""
+    """Peer id → the address at which others see it: a peer as a relay sees it, a relay as a peer has dialed it."""
     found: dict[str, str] = {}
     for steps in collected.values():
         for step in reversed(LOOKS):
             status = (steps[step].get("snapshot") or {}).get("status") or {}
-            for reservation in status.get("reservations", []):
-                if reservation.get("observed"):
-                    found[reservation["peer_id"]] = reservation["observed"].rpartition(":")[0].strip("[]")
+            seen = [(each["peer_id"], each.get("observed")) for each in status.get("reservations", [])]
+            seen += [(each["peer_id"], each.get("connected")) for each in status.get("relays", [])]
+            found |= {peer: address.rpartition(":")[0].strip("[]") for peer, address in seen if address}
     return found
 
 

@@ -46,11 +46,12 @@ def _value(key: str, value: Any) -> str:
 
 
 def kaspa_multiaddr(address: str, port: int, peer_id: str = "") -> str:
-    """`/ip4/203.0.113.10/tcp/4011`, with `/p2p/ID` if an id is given; a name becomes /dns4."""
+    """`/ip4/203.0.113.10/tcp/4011`, with `/p2p/ID` if an id is given; a name becomes /dns, with the
+    addresses of both families."""
     try:
         kind = f"ip{ipaddress.ip_address(address).version}"
     except ValueError:
-        kind = "dns4"
+        kind = "dns"
     return f"/{kind}/{address}/tcp/{int(port)}" + (f"/p2p/{peer_id}" if peer_id else "")
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import socket
 import sys
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ description:
 options:
   packages: {type: list, elements: str, default: [], description: Debian packages to look for.}
   key: {type: path, required: true, description: "The node's key file, of which only inode and time are looked at."}
+  names: {type: list, elements: str, default: [], description: "Names that this host looks up, those of relays."}
   venv: {type: path, required: true, description: The link to the virtual environment in use.}
   facts: {type: path, required: true, description: "The directory that an earlier deploy left its C(kaspa_*.fact) in."}
 """
@@ -46,6 +48,7 @@ ansible_facts:
   description: >-
     C(kaspa_host), with root, os, debian, arch, python, python_tag, systemd, missing (packages), venv (what the link
     points to), key, recorded (facts of an earlier deploy), groups (their names), ufw, listening (port to program),
+    ipv6 (whether the kernel has it), resolved (of each name its addresses),
     ssh_port, free (MiB of disk), memory (MiB), resolver, time (of the host's clock)
 """
 
@@ -100,6 +103,20 @@ def ssh_port() -> int:
     """The port of this SSH connection; 22 if it is another kind of connection."""
     words = os.environ.get("SSH_CONNECTION", "").split()
     return int(words[3]) if len(words) == 4 and words[3].isdigit() else 22
+
+
+def ipv6() -> bool:
+    """Whether an interface of this host has an IPv6 address, be it only that of the loopback."""
+    return bool(read("/proc/net/if_inet6").strip())
+
+
+def resolved(name: str) -> list[str]:
+    """The addresses of a name; none if it can't be looked up."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def free(path: str) -> int:
@@ -159,6 +176,8 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
         "groups": sorted(group.gr_name for group in grp.getgrall()),
         "ufw": ufw(root),
         "listening": {str(port): owner for port, owner in kaspa_listeners.parse(output(["ss", "-Htlnpe"])).items()},
+        "ipv6": ipv6(),
+        "resolved": {name: resolved(name) for name in wanted["names"]},
         "ssh_port": ssh_port(),
         "free": free(wanted["venv"]),
         "memory": memory(),
@@ -171,6 +190,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "packages": {"type": "list", "elements": "str", "default": []},
+            "names": {"type": "list", "elements": "str", "default": []},
             "key": {"type": "path", "required": True, "no_log": False},
             "venv": {"type": "path", "required": True},
             "facts": {"type": "path", "required": True},

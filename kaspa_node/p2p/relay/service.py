@@ -104,9 +104,7 @@ class RelayService:
 
     def _addresses(self, connection: Connection) -> list[bytes]:
         """This relay's addresses: the announced ones, otherwise the address that the peer has connected to."""
-        if self._host.announced:
-            return [address.encode() for address in self._host.announced]
-        return [SocketAddress.parse(connection.route.local).encode()]
+        return self._host.announced or [SocketAddress.parse(connection.route.local).encode()]
 
     def _set_limit(self, message: HopMessage | StopMessage) -> None:
         """Name the limits, if there are any: go-libp2p refuses ordinary streams on a circuit with a Limit."""

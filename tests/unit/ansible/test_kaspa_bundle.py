@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import kaspa_bundle
+import pytest
 
 RUN = {
     "run_id": "20261123T101500Z-4f2a",
@@ -122,6 +123,16 @@ def test_an_ipv6_address_is_seen_without_its_brackets() -> None:
     hosts = collected()
     hosts["relay"] = steps(look("12D3R", reservations=[{"peer_id": "12D3S", "observed": "[2001:db8::1]:4012"}]))
     assert run_json(hosts)["hosts"]["server"]["public"] == "2001:db8::1"
+
+
+@pytest.mark.parametrize(("dialed", "public"), [("203.0.113.10:4011", "203.0.113.10"), ("10.3.0.2:4011", None)])
+def test_a_relay_behind_a_nat_is_seen_where_its_peers_have_dialed_it(dialed: str, public: str | None) -> None:
+    hosts = collected()
+    relay = look("12D3R")
+    relay["facts"]["addresses"] = ["10.3.0.2"]
+    hosts["relay"] = steps(relay)
+    hosts["client"] = steps(look("12D3C", relays=[{"peer_id": "12D3R", "connected": dialed}]))
+    assert run_json(hosts)["hosts"]["relay"]["public"] == public
 
 
 def test_a_native_program_is_named_by_its_unit() -> None:

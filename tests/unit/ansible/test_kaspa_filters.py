@@ -44,7 +44,7 @@ def test_toml_refuses_what_has_no_place_in_it() -> None:
     [
         ("203.0.113.10", "/ip4/203.0.113.10/tcp/4011/p2p/12D3"),
         ("2001:db8::1", "/ip6/2001:db8::1/tcp/4011/p2p/12D3"),
-        ("relay.example.org", "/dns4/relay.example.org/tcp/4011/p2p/12D3"),
+        ("relay.example.org", "/dns/relay.example.org/tcp/4011/p2p/12D3"),
     ],
 )
 def test_an_address_becomes_a_multiaddr(address: str, expected: str) -> None:

@@ -36,8 +36,11 @@ def test_the_port_that_ssh_came_in_by(monkeypatch: pytest.MonkeyPatch, connectio
 
 def test_all_facts_of_this_machine_can_be_had(tmp_path: Path) -> None:
     wanted = {"packages": [], "venv": str(tmp_path / "venv"), "facts": str(tmp_path), "key": str(tmp_path / "key")}
+    wanted["names"] = ["localhost", "relay.invalid"]
     facts = kaspa_host_facts.gather(wanted)
     assert facts["venv"] == ""
+    assert "127.0.0.1" in facts["resolved"]["localhost"]
+    assert facts["resolved"]["relay.invalid"] == []
     assert facts["free"] > 0
     assert facts["python_tag"].startswith("cp3")
     (tmp_path / "venv").mkdir()

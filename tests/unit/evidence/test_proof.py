@@ -22,6 +22,20 @@ def test_complete_evidence_proves_every_piece_of_its_path(path: str, tmp_path: P
     assert {type(finding) for finding in findings.values()} == {Proven}
 
 
+@pytest.mark.parametrize("path", ["direct", "relayed"])
+def test_a_relay_behind_a_nat_has_another_address_than_its_peers_dial(path: str, tmp_path: Path) -> None:
+    evidence = complete(path)
+    evidence.run["hosts"]["relay"]["addresses"] = ["10.3.0.2"]
+    for snapshot in evidence.both("relay"):
+        for entry in snapshot["sockets"]:
+            entry["local"] = "10.3.0.2:4011"
+    findings = look_for_all(case(evidence, tmp_path), path)
+    assert {type(finding) for finding in findings.values()} == {Proven}
+    evidence.run["hosts"]["relay"]["public"] = None
+    findings = look_for_all(case(evidence, tmp_path / "unknown"), path)
+    assert isinstance(findings["bytes.relay" if path == "direct" else "bytes.carried"], Missing)
+
+
 @pytest.mark.parametrize("piece", PIECES, ids=[piece.key for piece in PIECES])
 def test_without_a_session_no_piece_about_it_is_proven(piece: Piece, tmp_path: Path) -> None:
     evidence = complete()
