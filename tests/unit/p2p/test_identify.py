@@ -24,7 +24,7 @@ def message(observed: bytes = THERE.encode()) -> bytes:
         agent="kaspa-node/1",
         version="/kaspad/libp2p/1",
         protocols=["/a", "/b"],
-        listen=[HERE],
+        listen=[HERE.encode()],
         observed=observed,
     )
 
