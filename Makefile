@@ -37,8 +37,8 @@ test-evidence: setup-python ## the judge alone, doctored evidence included; fail
 	$(PYTEST) -q tests/unit/evidence tests/evidence --cov=kaspa_node.evidence --cov-branch \
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
 
-test: setup ## all tests except the runbooks
-	$(PYTEST) tests -m "not runbook"
+test: setup ## all tests; of the runbooks two pages, drawn anew; without the programs of `make oracle` not theirs
+	$(PYTEST) tests --runbook-pages=2 $(TEST_OPTIONS)
 
 test-loopback: setup-python ## the node on this machine's loopback
 	$(PYTEST) tests -m network

@@ -34,6 +34,7 @@ TOOLS = {
 MEMORY_KIB = 1_000_000
 DISK_BYTES = 2_000_000_000
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
+PRIVILEGED = "start the container with --privileged"
 NFT_PROBE = """table ip probe {
   chain translate { type nat hook postrouting priority srcnat; oifname "x" masquerade fully-random
   }
@@ -46,11 +47,15 @@ NFT_PROBE = """table ip probe {
 
 @dataclass(frozen=True)
 class Probe:
-    """One condition: whether it is met, and what to do if not."""
+    """One condition: whether it is met, and what to do if not.
+
+    of_machine: nothing that is installed or ended on this machine would help; it is what it is.
+    """
 
     name: str
     ok: bool
     remedy: str
+    of_machine: bool = False
 
     @property
     def line(self) -> str:
@@ -96,12 +101,14 @@ def require(probes: list[Probe]) -> None:
 
 
 def _privileges() -> Iterator[Probe]:
-    yield Probe("root", os.geteuid() == 0, "run as root, or use -i inventory/local, which does not need root")
+    no_root = "run as root, or use -i inventory/local, which does not need root"
+    yield Probe("root", os.geteuid() == 0, no_root, of_machine=True)
     if os.geteuid() != 0:
         return
-    yield Probe("the machine's own user namespace", _init_user_namespace(), "a rootless container can't boot hosts")
+    rootless = "a rootless container can't boot hosts"
+    yield Probe("the machine's own user namespace", _init_user_namespace(), rootless, of_machine=True)
     for name, bit in (("CAP_SYS_ADMIN", CAP_SYS_ADMIN), ("CAP_NET_ADMIN", CAP_NET_ADMIN)):
-        yield Probe(name, bool(_capabilities() >> bit & 1), "start the container with --privileged")
+        yield Probe(name, bool(_capabilities() >> bit & 1), PRIVILEGED, of_machine=True)
 
 
 def _init_user_namespace() -> bool:
@@ -118,9 +125,8 @@ def _capabilities() -> int:
 
 def _kernel() -> list[Probe]:
     veth = ("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
-    privileged = "start the container with --privileged"
     checks: list[tuple[str, Callable[[], bool], str]] = [
-        ("network namespaces", lambda: in_new_network("true"), privileged),
+        ("network namespaces", lambda: in_new_network("true"), PRIVILEGED),
         ("veth", lambda: in_new_network(*veth), "kernel CONFIG_VETH"),
         (
             "nft NAT and counters",
@@ -132,7 +138,7 @@ def _kernel() -> list[Probe]:
         ("overlay mount", _overlay, "kernel OVERLAY_FS, or a container runtime that forbids mounts"),
         ("cgroup2 with cgroup.kill", _cgroup, "mount cgroup2 writable; kernel 5.14 or newer"),
     ]
-    return [Probe(name, check(), remedy) for name, check, remedy in checks]
+    return [Probe(name, check(), remedy, of_machine=True) for name, check, remedy in checks]
 
 
 def _overlay() -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-import oracle
 from kaspa_node import milestones
 from kaspa_node.evidence.journal_lines import Line
 from kaspa_node.milestones import Milestone
@@ -20,7 +19,7 @@ from tests.interop.oracle_programs import ADDRESS, OracleProgram, Wire, journal,
 from tests.nat.nodes import Nodes, nodes
 
 # Time for a fixture that starts three programs behind NATs, then for programs that live some ten seconds each.
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.native, pytest.mark.timeout(180)]
 
 RUN = "20261123T101500Z-4f2a"
 EXTERNAL = f'backend = "external"\nbackend_address = "{ADDRESS}"\n'
@@ -32,10 +31,7 @@ Start = Callable[[str, str], OracleProgram]
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[Nodes]:
-    flaw = oracle.flaw()
-    if flaw is not None:
-        pytest.skip(f"the seed's own programs: {flaw}; {oracle.obstacle() or 'build them: make oracle'}")
+def world(native_programs: None) -> Iterator[Nodes]:
     reason = lab.obstacle()
     if reason is not None:
         pytest.skip(f"no NATs without root here: {reason}")

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-import oracle
 from lab import booted
 from lab.lock import exclusive
 from tests.lab.footprint import PATHS, on, states
 from tests.playbooks import play, report, well
+
+pytestmark = pytest.mark.native
 
 NATIVE = {"server": "kaspa-native-server", "client": "kaspa-native-client"}
 NOTHING = dict.fromkeys(("relay", *NATIVE), 0)
@@ -40,11 +41,8 @@ def backend() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def before() -> dict[str, set[str]]:
+def before(native_programs: None) -> dict[str, set[str]]:
     """The state of each host, freshly booted."""
-    flaw = oracle.flaw()
-    if flaw is not None:
-        pytest.skip(f"the seed's own programs: {flaw}; {oracle.obstacle() or 'build them: make oracle'}")
     with exclusive():
         booted.up(PATHS, fresh=True)
     return states()

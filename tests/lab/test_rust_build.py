@@ -107,14 +107,8 @@ def lab() -> Iterator[None]:
         )
 
 
-@pytest.fixture
-def built() -> None:
-    flaw = oracle.flaw()
-    if flaw is not None:
-        pytest.skip(f"the seed's own programs: {flaw}; {oracle.obstacle() or 'build them: make oracle'}")
-
-
-@pytest.mark.usefixtures("built")
+@pytest.mark.native
+@pytest.mark.usefixtures("native_programs")
 def test_what_the_controller_built_is_brought_once() -> None:
     well(role())
     said = provenance()
@@ -154,7 +148,8 @@ def test_a_program_of_another_machine_is_not_pushed(tmp_path: Path) -> None:
     assert "foreign is for machine 8, and the machine is" in played.output
 
 
-@pytest.mark.usefixtures("built")
+@pytest.mark.native
+@pytest.mark.usefixtures("native_programs")
 def test_too_little_memory_is_told_before_a_build() -> None:
     played = role(rust_build_version="0.14.1", rust_build_memory=99_999_999)
     assert played.exit_code != 0
