@@ -81,10 +81,9 @@ def load_or_create(state_dir: str | Path) -> Identity:
     """
     directory = Path(state_dir)
     path = directory / KEY_FILE
-    try:
-        return load(path)
-    except FileNotFoundError:
-        pass
+    found = load_if_there(directory)
+    if found is not None:
+        return found
     try:
         _create(directory, path)
     except FileExistsError as error:
@@ -97,6 +96,14 @@ def load_or_create(state_dir: str | Path) -> Identity:
         return load(path)
     except FileNotFoundError as error:
         raise _system_error(path, error) from error
+
+
+def load_if_there(state_dir: str | Path) -> Identity | None:
+    """The identity in that directory, None if there is none; raises IdentityError if it can't be trusted or read."""
+    try:
+        return load(Path(state_dir) / KEY_FILE)
+    except FileNotFoundError:
+        return None
 
 
 def load(path: Path) -> Identity:

@@ -37,7 +37,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     for role, text in (("relay", "run a relay until it is stopped"), ("peer", "run a peer until it is stopped")):
-        _config(_command(commands, role, text))
+        program = _command(commands, role, text)
+        _config(program)
+        text = f"start nothing; exit code 2 and the reason if a {role} can't run with this configuration"
+        program.add_argument("--check", action="store_true", help=text)
 
     identity = _command(commands, "identity", "print the peer id; makes the key at first use")
     _config(identity)

@@ -30,12 +30,12 @@ Environ = Mapping[str, str]
 
 def relay(arguments: Namespace, environ: Environ) -> int:
     """Run a relay until it is stopped."""
-    return _run("relay", arguments.config, environ)
+    return _run("relay", arguments, environ)
 
 
 def peer(arguments: Namespace, environ: Environ) -> int:
     """Run a peer until it is stopped."""
-    return _run("peer", arguments.config, environ)
+    return _run("peer", arguments, environ)
 
 
 def identity(arguments: Namespace, environ: Environ) -> int:
@@ -102,21 +102,25 @@ COMMANDS: Mapping[str, Callable[[Namespace, Environ], int]] = {
 }
 
 
-def _run(role: str, config: str | None, environ: Environ) -> int:
+def _run(role: str, arguments: Namespace, environ: Environ) -> int:
     from kaspa_node import journal
-    from kaspa_node.identity import load_or_create
+    from kaspa_node.identity import load_if_there, load_or_create
     from kaspa_node.settings import load_settings
 
-    load = partial(load_settings, role, config, environ)
+    load = partial(load_settings, role, arguments.config, environ)
     settings = load()
-    own = load_or_create(settings.state_dir)
-    settings.check(own.peer_id)
+    # A check changes nothing, so it makes no key.
+    own = load_if_there(settings.state_dir) if arguments.check else load_or_create(settings.state_dir)
+    if own is not None:
+        settings.check(own.peer_id)
 
     # Last, because it takes longest: an error in the configuration is then reported at once.
     import trio
 
     from kaspa_node.node import run_peer, run_relay
 
+    if arguments.check or own is None:
+        return _show(f"A {role} can run with this configuration.")
     log = journal.configure(settings.log_level)
     trio.run(run_relay if role == "relay" else run_peer, settings, own, log, load)
     return EXIT_OK

@@ -46,8 +46,9 @@ ansible_facts:
   type: dict
   returned: always
   description: >-
-    C(kaspa_host), with root, os, debian, arch, python, python_tag, systemd, missing (packages), venv (what the link
-    points to), key, recorded (facts of an earlier deploy), groups (their names), ufw, listening (port to program),
+    C(kaspa_host), with root, os, debian, arch, python, interpreter (its path), python_tag, systemd, missing (packages),
+    venv (what the link points to), key, recorded (facts of an earlier deploy), groups (their names), ufw,
+    listening (port to program),
     ipv6 (whether the kernel has it), resolved (of each name its addresses),
     ssh_port, free (MiB of disk), memory (MiB), resolver, time (of the host's clock)
 """
@@ -78,6 +79,11 @@ def os_release() -> dict[str, str]:
         for name, separator, value in (line.partition("=") for line in read("/etc/os-release").splitlines())
         if separator
     }
+
+
+def base_interpreter() -> str:
+    """The Python that runs this; if that is one of a virtual environment, the Python that it was made from."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
 
 
 def missing_packages(wanted: list[str]) -> list[str]:
@@ -167,6 +173,7 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
         "debian": "debian" in (release.get("ID"), *release.get("ID_LIKE", "").split()),
         "arch": platform.machine(),
         "python": platform.python_version(),
+        "interpreter": base_interpreter(),
         "python_tag": f"cp{sys.version_info.major}{sys.version_info.minor}",
         "systemd": Path("/run/systemd/system").is_dir(),
         "missing": missing_packages(wanted["packages"]),

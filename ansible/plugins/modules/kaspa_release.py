@@ -19,7 +19,8 @@ description:
   - The link that names the release in use is changed at once, never missing in between.
   - The files that the release before ran with are copied into its own directory C(kept), so that they go and stay with
     it. C(kaspa_release.fact) says which release is in use, and which was before it.
-  - Releases beyond C(keep) are removed, the oldest first; never the one in use nor the one before it.
+  - Releases beyond C(keep) are removed, the oldest first; never the one in use nor the one before it. Directories
+    without the file C(complete) are removed too.
 options:
   link: {type: path, required: true, description: The link that names the release in use.}
   release: {type: path, required: true, description: "The release's directory, beside the link."}
@@ -45,6 +46,7 @@ removed: {type: list, elements: str, returned: always, description: Releases tha
 """
 
 KEPT = "kept"
+COMPLETE = "complete"
 FACT = "kaspa_release.fact"
 
 
@@ -77,11 +79,13 @@ def change_link(link: Path, release: Path) -> None:
 
 
 def superfluous(link: Path, needed: list[Path], keep: int) -> list[Path]:
-    """The releases that may be removed, the oldest first."""
+    """The releases that may be removed, the oldest first; what an interrupted installation left is no release."""
     found = [path for path in link.parent.glob(f"{link.name}-*") if path.is_dir() and not path.is_symlink()]
     others = sorted((path for path in found if path not in needed), key=lambda path: path.stat().st_ctime)
+    partial = [path for path in others if not (path / COMPLETE).exists()]
+    whole = [path for path in others if path not in partial]
     room = max(0, keep - len(needed))
-    return others[: len(others) - room]
+    return partial + whole[: max(0, len(whole) - room)]
 
 
 def write_fact(directory: Path, fact: dict[str, Any]) -> None:
@@ -124,6 +128,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    # Others read the link and the facts, whatever umask root's login has.
+    os.umask(0o022)
     wanted = module.params
     before = in_use(Path(wanted["link"]))
     if before == Path(wanted["release"]):

@@ -25,6 +25,7 @@ class Host:
     def install(self, name: str) -> Path:
         release = self.link.with_name(f"kaspa-node-{name}")
         release.mkdir()
+        (release / kaspa_release.COMPLETE).touch()
         return release
 
     def use(self, name: str, keep: int = 2) -> tuple[str, list[str]]:
@@ -99,3 +100,18 @@ def test_a_link_to_a_release_that_is_gone_is_no_way_back(host: Host) -> None:
     host.install("a")
     host.link.symlink_to(host.link.with_name("kaspa-node-gone"))
     assert host.use("a") == ("", [])
+
+
+def test_fewer_releases_than_may_stay(host: Host) -> None:
+    for name in "abcd":
+        host.install(name)
+        host.use(name, keep=5)
+    assert len(host.releases) == 4
+
+
+def test_what_an_interrupted_installation_left_takes_no_release_s_place(host: Host) -> None:
+    for name in "abc":
+        host.install(name)
+    host.link.with_name("kaspa-node-partial").mkdir()
+    host.use("a", keep=3)
+    assert host.releases == ["kaspa-node-a", "kaspa-node-b", "kaspa-node-c"]

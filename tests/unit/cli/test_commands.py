@@ -232,6 +232,40 @@ def test_a_peer_that_would_dial_itself_does_not_start(
     assert programs.started == []
 
 
+@pytest.mark.parametrize("role", ["relay", "peer"])
+def test_a_check_starts_nothing_and_makes_no_key(
+    role: str, programs: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "node.toml"
+    config.write_text(f'state_dir = "{tmp_path / "state"}"')
+    assert main([role, "--check", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == f"A {role} can run with this configuration.\n"
+    assert programs.started == []
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_check_finds_what_a_start_would_not_accept(
+    programs: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "node.toml"
+    config.write_text('listen = ["nowhere"]')
+    assert main(["peer", "--check", "--config", str(config)]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert programs.started == []
+
+
+def test_a_check_knows_the_peer_id_of_the_key(
+    programs: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KASPA_NODE_STATE_DIR", str(tmp_path))
+    main(["identity"])
+    own = capsys.readouterr().out.strip()
+    monkeypatch.setenv("LIBP2P_RELAY_MULTIADDRS", f"/ip4/203.0.113.10/tcp/4011/p2p/{own}")
+    assert main(["peer", "--check"]) == 2
+    assert "it would dial itself" in capsys.readouterr().err
+    assert programs.started == []
+
+
 def test_a_bad_configuration_writes_nothing(
     programs: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
