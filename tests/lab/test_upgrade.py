@@ -62,7 +62,8 @@ def all_are(version: str, ids: dict[str, str]) -> None:
 def restarted(played: Played) -> list[str]:
     """The hosts whose node was restarted, in order."""
     parts = re.split(r"^(?:TASK|RUNNING HANDLER) \[", played.output, flags=re.MULTILINE)
-    return [name for part in parts if "Restart the node]" in part.split("\n")[0] for name in RESTARTED.findall(part)]
+    starts = [part for part in parts if "Start the node, or restart it" in part.split("\n")[0]]
+    return [name for part in starts for name in RESTARTED.findall(part)]
 
 
 def test_check_mode_says_who_would_be_upgraded_and_changes_nothing(newer: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -15,13 +17,24 @@ from kaspa_node.service_manager import FEEDS
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "kaspa_node"
 
 
+def render(**variables: Any) -> list[str]:
+    """The lines of a peer's unit."""
+    environment = Environment(
+        loader=FileSystemLoader(ROLE / "templates"), autoescape=False, trim_blocks=True, keep_trailing_newline=True
+    )
+    environment.globals["lookup"] = lambda kind, name: (ROLE / "files" / name).read_text(encoding="utf-8")
+    environment.filters["hash"] = lambda text, kind: hashlib.new(kind, text.encode()).hexdigest()
+    environment.filters["flatten"] = lambda found: found[0] if isinstance(found[0], list) else found
+    known = {
+        **yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8")),
+        **yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8")),
+    }
+    return environment.get_template("node.service.j2").render({**known, **variables}).splitlines()
+
+
 @pytest.fixture
 def unit() -> list[str]:
-    """The lines of a peer's unit."""
-    environment = Environment(loader=FileSystemLoader(ROLE / "templates"), autoescape=False)
-    environment.globals["lookup"] = lambda kind, name: (ROLE / "files" / name).read_text(encoding="utf-8")
-    variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
-    return environment.get_template("node.service.j2").render(variables).splitlines()
+    return render()
 
 
 def setting(unit: list[str], name: str) -> str:
@@ -49,3 +62,29 @@ def test_systemd_restarts_a_node_that_stands_still(unit: list[str]) -> None:
     assert int(setting(unit, "WatchdogSec")) / FEEDS >= 5
     # What SIGABRT leaves behind must not hold the node's key.
     assert setting(unit, "LimitCORE") == "0"
+
+
+def test_settings_of_the_inventory_follow_those_of_the_role() -> None:
+    unit = render(
+        kaspa_node_role_unit_settings={"SupplementaryGroups": "kaspad"},
+        kaspa_node_unit_settings={"MemoryMax": "300M", "PrivateUsers": "no", "SupplementaryGroups": ["a", "b"]},
+    )
+    service = unit[unit.index("[Service]") : unit.index("[Install]")]
+    given = [line for line in service if line.startswith(("Supplementary", "MemoryMax", "PrivateUsers"))]
+    # systemd takes the last line, or, of a setting that is a list, all of them.
+    assert given == [
+        "PrivateUsers=yes",
+        "SupplementaryGroups=kaspad",
+        "MemoryMax=300M",
+        "PrivateUsers=no",
+        "SupplementaryGroups=a",
+        "SupplementaryGroups=b",
+    ]
+
+
+def test_another_unit_has_another_digest(unit: list[str]) -> None:
+    digests = [
+        setting([line.removeprefix("Environment=") for line in each], "KASPA_UNIT")
+        for each in (unit, render(), render(kaspa_node_unit_settings={"MemoryMax": "300M"}))
+    ]
+    assert digests[0] == digests[1] != digests[2]

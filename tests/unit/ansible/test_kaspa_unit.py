@@ -1,0 +1,66 @@
+"""What is done with a unit, whatever an earlier run has left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import kaspa_unit
+import pytest
+
+SHOWN = """\
+LoadState=loaded
+ActiveState=active
+MainPID=812
+NeedDaemonReload=no
+UnitFileState=enabled
+Environment=PYTHONUNBUFFERED=1 KASPA_UNIT=0123 HOME=/nonexistent
+"""
+STARTED = {"state": "started", "enabled": True}
+
+
+def test_a_unit_as_systemd_shows_it() -> None:
+    unit = kaspa_unit.Unit.parse(SHOWN)
+    assert unit == kaspa_unit.Unit(loaded=True, stale=False, enabled=True, pid=812, mark="0123")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "started_with", "steps"),
+    [
+        ("", "", "0123", []),
+        ("", "", "4567", ["restart"]),
+        ("KASPA_UNIT=0123 ", "", "4567", ["restart"]),
+        ("", "", "", ["restart"]),
+        ("=enabled", "=disabled", "0123", ["enable"]),
+        ("=active", "=inactive", "", ["start"]),
+        ("=active", "=failed", "", ["start"]),
+        # Between two attempts of systemd to start it.
+        ("=active\nMainPID=812", "=activating\nMainPID=0", "", ["start"]),
+        ("=active", "=activating", "0123", []),
+    ],
+)
+def test_what_a_unit_needs(old: str, new: str, started_with: str, steps: list[str]) -> None:
+    assert kaspa_unit.needed(kaspa_unit.Unit.parse(SHOWN.replace(old, new)), started_with, STARTED) == steps
+
+
+def test_a_unit_that_others_start_is_only_loaded() -> None:
+    unit = kaspa_unit.Unit.parse(SHOWN.replace("=active", "=inactive").replace("=enabled", "=static"))
+    assert kaspa_unit.needed(unit, "", {"state": "loaded", "enabled": False}) == []
+
+
+def test_systemd_has_not_read_the_file_yet() -> None:
+    assert kaspa_unit.Unit.parse(SHOWN.replace("Reload=no", "Reload=yes")).stale
+    assert not kaspa_unit.Unit.parse("LoadState=not-found\nActiveState=inactive\nMainPID=0\n").loaded
+
+
+def test_the_digest_that_a_process_was_started_with() -> None:
+    waits = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(
+        waits, env={**os.environ, "KASPA_UNIT": "89ab"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert kaspa_unit.mark_of_process(process.pid) == "89ab"
+        process.communicate(b"\n")
+    assert kaspa_unit.mark_of_process(process.pid) == ""
