@@ -1,0 +1,153 @@
+"""The state file: what the controller knows of each host that other hosts need. Deploy and fab share it.
+
+A JSON file with sorted keys, so that it can be committed: `{"hosts": {NAME: {"peer_id", "role", "seen"}}}`. A relay
+also has `multiaddr`. `seen` is the UTC date on which a playbook last spoke to the host. There are no secrets in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+ROLES = ("relay", "peer")
+NAMES = {"role": "role", "peer_id": "peer id", "multiaddr": "address"}
+"""The fields whose changes are shown, with their names for people."""
+
+Entry = dict[str, str]
+Entries = dict[str, Entry]
+
+
+class StateError(Exception):
+    """The file can't be used: what is wrong, and what to do. One line."""
+
+
+def parse(text: str, path: str) -> Entries:
+    """The hosts' entries by name. path: for messages. Raises StateError."""
+    try:
+        found = json.loads(text)
+        hosts = found["hosts"]
+        entries = {str(name): _entry(entry) for name, entry in hosts.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateError(
+            f"{path} is damaged ({error}); repair it, or remove it and deploy to all hosts, which writes it anew"
+        ) from error
+    return entries
+
+
+def _entry(value: Mapping[str, Any]) -> Entry:
+    entry = {str(name): text for name, text in value.items() if isinstance(text, str)}
+    if entry.get("role") not in ROLES or not entry.get("peer_id"):
+        raise ValueError(f"an entry without role or peer id: {dict(value)}")
+    return entry
+
+
+def render(entries: Entries) -> str:
+    """The file's text; the same entries always give the same text."""
+    return json.dumps({"hosts": entries}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def updated(entries: Entries, found: Mapping[str, Mapping[str, str]], today: str) -> Entries:
+    """The entries after a run: what a host says of itself replaces what was known of it.
+
+    found: by host, what was found out there: role, peer_id, and of a relay multiaddr. today: the UTC date.
+    """
+    return entries | {name: {**fields, "seen": today} for name, fields in found.items()}
+
+
+def without(entries: Entries, names: list[str]) -> Entries:
+    """The entries without those of hosts that were removed."""
+    return {name: entry for name, entry in entries.items() if name not in names}
+
+
+def changes(before: Entries, after: Entries) -> list[str]:
+    """One line for each entry that is new, different or gone; the date alone is no change."""
+    lines = []
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if new is None:
+            lines.append(f"{name}: forgotten")
+        elif old is None:
+            lines.append(f"{name}: new, {', '.join(f'{NAMES[key]} {new[key]}' for key in NAMES if key in new)}")
+        else:
+            changed = [key for key in NAMES if old.get(key) != new.get(key)]
+            if changed:
+                told = (f"{NAMES[key]} {old.get(key, 'none')} is now {new.get(key, 'none')}" for key in changed)
+                lines.append(f"{name}: {', '.join(told)}")
+    return lines
+
+
+def read(path: str) -> Entries:
+    """The entries of a file; none if there is no file. Raises StateError."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(f"{path} can't be read: {str(getattr(error, 'strerror', error)).lower()}") from error
+    return parse(text, path)
+
+
+def change(path: str, how: Callable[[Entries], Entries]) -> tuple[Entries, Entries]:
+    """Replace a file's entries by what `how` makes of them: the entries before and after. Raises StateError.
+
+    Runs at the same time wait for each other. Readers see the old file or the new one. No entries means no file.
+    """
+    file = Path(os.path.realpath(path))
+    try:
+        # Before the directory is made: if nothing is to be written, nothing is left behind.
+        if not how(read(str(file))) and not file.exists():
+            return {}, {}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(file.parent):
+            before = read(str(file))
+            after = how(before)
+            if not after:
+                file.unlink(missing_ok=True)
+            elif after != before:
+                _replace(file, render(after))
+        if not after:
+            with contextlib.suppress(OSError):  # it holds other inventories' files
+                file.parent.rmdir()
+    except OSError as error:
+        raise StateError(
+            f"{path} can't be written: {(error.strerror or str(error)).lower()}; deploy works without it, but a later "
+            "run on some of the hosts will not know the others; make the directory writable"
+        ) from error
+    return before, after
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(file: Path, text: str) -> None:
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~_umask()
+    descriptor, partial = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            os.fchmod(stream.fileno(), mode)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, file)
+    except OSError:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    present = os.umask(0o077)
+    os.umask(present)
+    return present
