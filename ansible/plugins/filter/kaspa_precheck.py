@@ -20,8 +20,8 @@ Facts = Mapping[str, Any]
 def kaspa_host_problems(host: Facts, wanted: Facts) -> list[str]:
     """The problems of one host: `problem; remedy`, empty if there are none.
 
-    host: the result of kaspa_host_facts; wanted: manager, service, port, local_ports, control, group (of shared
-    sockets, or ""), and now (the controller's clock).
+    host: the result of kaspa_host_facts; wanted: manager, connection, unit_settings, service, port, local_ports,
+    control, group (of shared sockets, or ""), and now (the controller's clock).
     """
     checks = [_system, _space, _port, _group, _clock]
     return [problem for check in checks for problem in check(host, wanted)]
@@ -30,13 +30,25 @@ def kaspa_host_problems(host: Facts, wanted: Facts) -> list[str]:
 def _system(host: Facts, wanted: Facts) -> list[str]:
     found = []
     if tuple(int(part) for part in host["python"].split(".")[:2]) < OLDEST_PYTHON:
-        found.append(f"Python is {host['python']}, and 3.11 is needed; use Debian 12, Ubuntu 24.04 or newer")
+        remedy = "use Debian 12, Ubuntu 24.04 or newer, or set ansible_python_interpreter to a newer Python there"
+        found.append(f"{host['interpreter']} is Python {host['python']}, and 3.11 is needed; {remedy}")
     if host["arch"] not in ARCHITECTURES:
         found.append(f"the machine is {host['arch']}; wheels are built for {' and '.join(ARCHITECTURES)} only")
     if wanted["manager"] != "systemd":
+        if wanted["connection"] != "local":
+            remedy = "it runs nodes on this machine only, as inventory/local does; remove it for hosts with systemd"
+            found.append(f"kaspa_node_manager is process, and the connection is {wanted['connection']}; {remedy}")
         return found
     if not host["systemd"]:
-        found.append("systemd is not running; set kaspa_node_manager: process, as inventory/local does")
+        remedy = "a node runs on hosts with systemd only"
+        if wanted["connection"] == "local":
+            remedy += ", or as a plain process on this machine, as in inventory/local"
+        found.append(f"systemd is not running (process 1 is {host['init']}); {remedy}")
+    if host["user_namespaces"] == 0 and "PrivateUsers" not in wanted["unit_settings"]:
+        found.append(
+            "user.max_user_namespaces is 0, so the unit's PrivateUsers=yes can't work; raise it by sysctl, or set "
+            'kaspa_node_unit_settings: {PrivateUsers: "no"}'
+        )
     if not host["root"]:
         found.append("the login user is not root; log in as root, or set ansible_become: true")
     if host["missing"] and not host["debian"]:
@@ -91,6 +103,19 @@ def _clock(host: Facts, wanted: Facts) -> list[str]:
     return [f"its clock is {abs(skew):.0f} s {direction} the controller's; set it, by systemd-timesyncd for one"]
 
 
+def kaspa_module_problem(result: Facts) -> str:
+    """Why Ansible could not run a module on a host: `problem; remedy`, from the module's result."""
+    said = str(result.get("module_stderr") or "")
+    # sudo's sentence is in the host's language; this word is in all of them.
+    if "sudo" in said and "tty" in said.lower():
+        return (
+            "sudo runs nothing without a terminal there (requiretty in sudoers), and Ansible's pipelining has none; "
+            "set ansible_pipelining: false for this host, or write Defaults:USER !requiretty into sudoers"
+        )
+    last = said.strip().splitlines()[-1:]
+    return ": ".join([str(result.get("msg") or "Ansible can't run modules there"), *last])
+
+
 def kaspa_inventory_problems(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[str]:
     """The problems of an inventory: `problem; remedy`."""
     relays, peers = list(groups.get("relays", [])), list(groups.get("peers", []))
@@ -133,4 +158,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name → filter."""
-        return {"kaspa_host_problems": kaspa_host_problems, "kaspa_inventory_problems": kaspa_inventory_problems}
+        return {
+            "kaspa_host_problems": kaspa_host_problems,
+            "kaspa_inventory_problems": kaspa_inventory_problems,
+            "kaspa_module_problem": kaspa_module_problem,
+        }

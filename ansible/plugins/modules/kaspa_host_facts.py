@@ -46,7 +46,8 @@ ansible_facts:
   type: dict
   returned: always
   description: >-
-    C(kaspa_host), with root, os, debian, arch, python, interpreter (its path), python_tag, systemd, missing (packages),
+    C(kaspa_host), with root, os, debian, arch, python, interpreter (its path), python_tag, systemd,
+    init (name of process 1), user_namespaces (how many there may be, -1 if unknown), missing (packages),
     venv (what the link points to), key, recorded (facts of an earlier deploy), groups (their names), ufw,
     listening (port to program),
     ipv6 (whether the kernel has it), resolved (of each name its addresses),
@@ -176,6 +177,8 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
         "interpreter": base_interpreter(),
         "python_tag": f"cp{sys.version_info.major}{sys.version_info.minor}",
         "systemd": Path("/run/systemd/system").is_dir(),
+        "init": read("/proc/1/comm").strip() or "unknown",
+        "user_namespaces": int(read("/proc/sys/user/max_user_namespaces") or -1),
         "missing": missing_packages(wanted["packages"]),
         "venv": os.readlink(venv) if venv.is_symlink() else ("not a link" if venv.exists() else ""),
         "key": stamp(wanted["key"]),

@@ -12,7 +12,10 @@ WELL: dict[str, Any] = {
     "debian": True,
     "arch": "x86_64",
     "python": "3.11.2",
+    "interpreter": "/usr/bin/python3.11",
     "systemd": True,
+    "init": "systemd",
+    "user_namespaces": 1000,
     "missing": ["ufw"],
     "venv": "",
     "recorded": {},
@@ -24,6 +27,8 @@ WELL: dict[str, Any] = {
 }
 WANTED = {
     "manager": "systemd",
+    "connection": "ssh",
+    "unit_settings": {},
     "role": "peer",
     "service": "kaspa-peer",
     "port": 4012,
@@ -45,9 +50,13 @@ def test_a_host_that_is_well() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        ({"python": "3.9.2"}, "Python is 3.9.2"),
+        ({"python": "3.9.2"}, "/usr/bin/python3.11 is Python 3.9.2, and 3.11 is needed; use"),
         ({"arch": "armv7l"}, "the machine is armv7l"),
-        ({"systemd": False}, "systemd is not running; set kaspa_node_manager: process"),
+        (
+            {"systemd": False, "init": "runit"},
+            "systemd is not running (process 1 is runit); a node runs on hosts with systemd only",
+        ),
+        ({"user_namespaces": 0}, 'kaspa_node_unit_settings: {PrivateUsers: "no"}'),
         ({"root": False}, "ansible_become: true"),
         ({"debian": False, "os": "Fedora 41"}, "Fedora 41 has no apt to install ufw with"),
         ({"resolver": False}, "/etc/resolv.conf names no server"),
@@ -77,7 +86,7 @@ def test_our_own_service_may_have_the_port() -> None:
 
 def test_a_plain_process_needs_no_root_and_no_systemd() -> None:
     found = {"root": False, "systemd": False, "resolver": False, "debian": False, "groups": []}
-    assert problems(found, manager="process") == []
+    assert problems(found, manager="process", connection="local") == []
 
 
 def test_a_socket_in_too_deep_a_directory() -> None:
@@ -135,3 +144,32 @@ def test_peers_on_different_networks(client: dict[str, Any], server: dict[str, A
     problems = kaspa_precheck.kaspa_inventory_problems({"relays": ["r"], "peers": ["a", "b"]}, hostvars)
     said = "a dials b, but their kaspa_peer_network is testnet-10 and mainnet; set one value for both"
     assert problems == [said] * differ
+
+
+def test_plain_processes_are_for_this_machine() -> None:
+    (said,) = problems({"systemd": False}, manager="process")
+    assert said.startswith(
+        "kaspa_node_manager is process, and the connection is ssh; it runs nodes on this machine only"
+    )
+    assert problems({"systemd": False}, manager="process", connection="local") == []
+    (said,) = problems({"systemd": False}, connection="local")
+    assert said.endswith("or as a plain process on this machine, as in inventory/local")
+
+
+def test_a_unit_without_user_namespaces() -> None:
+    assert problems({"user_namespaces": 0}, unit_settings={"PrivateUsers": "no"}) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["sudo: sorry, you must have a tty to run sudo\n", "sudo: Entschuldigung, Sie müssen ein TTY haben, um sudo\n"],
+)
+def test_sudo_that_wants_a_terminal(said: str) -> None:
+    result = {"failed": True, "msg": "No start of json char found", "module_stderr": said, "rc": 1}
+    assert "set ansible_pipelining: false for this host" in kaspa_precheck.kaspa_module_problem(result)
+
+
+def test_another_failure_of_a_module_is_told_as_it_is() -> None:
+    result = {"msg": "MODULE FAILURE", "module_stderr": "first\n/bin/sh: 1: cannot create: No space left on device\n"}
+    assert kaspa_precheck.kaspa_module_problem(result).endswith("cannot create: No space left on device")
+    assert kaspa_precheck.kaspa_module_problem({"msg": "no interpreter"}) == "no interpreter"
