@@ -5,30 +5,40 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import pwd
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
+from ansible import constants, context
+from ansible.cli.adhoc import AdHocCLI
 from ansible.errors import AnsibleError
+from ansible.executor.task_executor import TaskExecutor
 from ansible.inventory.host import Host
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import connection_loader, init_plugin_loader
+from ansible.parsing.vault import VaultSecretsContext
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+from ansible.plugins import loader as plugins
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from operations.connection_settings import DEFAULT_KNOWN_HOSTS, ConnectionSettings, ssh_arguments
+from operations.connection_settings import Become, ConnectionSettings
 from operations.inventory import CHECKOUT, PEER, RELAY, Inventory, Node, Places
 from operations.problems import UsageProblem
 
-init_plugin_loader()
-connection_loader.get("ssh", class_only=True)  # makes the connection's options known to the configuration
+plugins.init_plugin_loader()
+
+if not context.CLIARGS:
+    # The defaults of Ansible's command line, which come from its configuration and environment.
+    AdHocCLI(["ansible", "all"]).parse()
 
 ROLES = CHECKOUT / "roles"
-CONNECTIONS = ("ssh", "local", "paramiko", "paramiko_ssh", "smart")
+CONNECTIONS = {"local": "local", "ssh": "ssh", "smart": "ssh", "paramiko": "ssh", "paramiko_ssh": "ssh"}
+"""Ansible's connections that tasks know, and those that they use in their place."""
 LONGEST_REASON = 200
 GROUPS = {"relays": RELAY, "peers": PEER}
 
@@ -42,12 +52,16 @@ def read(source: str | None) -> Inventory:
             raise UsageProblem(f"no inventory {_shown(path)}; name one with --inventory, as inventory/lab")
     loader = DataLoader()
     loader.set_basedir(os.getcwd())
+    try:
+        passwords = _passwords(loader)
+    except AnsibleError as error:
+        raise UsageProblem(f"a password of {shown} can't be read: {error}") from error
     # A file that can't be parsed is no error for Ansible: each of its plugins prints a warning of many lines.
     warnings = io.StringIO()
     try:
         with contextlib.redirect_stderr(warnings):
             manager = InventoryManager(loader=loader, sources=sources)
-            reader = Reader(loader, manager, shown)
+            reader = Reader(loader, manager, shown, passwords)
             nodes = {host.name: reader.node(host) for host in manager.get_hosts() if reader.role(host)}
     except AnsibleError as error:
         raise UsageProblem(f"the inventory {shown} can't be read: {error}") from error
@@ -56,6 +70,24 @@ def read(source: str | None) -> Inventory:
     if not nodes:
         raise UsageProblem(f"the inventory {shown} has no hosts in its groups relays and peers")
     return Inventory(shown, nodes)
+
+
+def _passwords(loader: DataLoader) -> dict[str, str | None]:
+    """Ask for those that Ansible would ask for, or read them from where it would. Gives the loader those of vaults."""
+    secrets = AdHocCLI.setup_vault_secrets(
+        loader,
+        vault_ids=list(constants.DEFAULT_VAULT_IDENTITY_LIST),
+        ask_vault_pass=constants.DEFAULT_ASK_VAULT_PASS,
+        auto_prompt=False,
+        initialize_context=False,
+    )
+    loader.set_vault_secrets(secrets)
+    if (current := VaultSecretsContext.current(optional=True)) is None:
+        VaultSecretsContext.initialize(VaultSecretsContext(secrets))
+    else:
+        current.secrets = secrets
+    login, become = AdHocCLI.ask_passwords()
+    return {"conn_pass": login, "become_pass": become}
 
 
 def _reason(warnings: str) -> str:
@@ -75,8 +107,11 @@ def _shown(path: str) -> str:
 class Reader:
     """Makes nodes of Ansible's hosts."""
 
-    def __init__(self, loader: DataLoader, manager: InventoryManager, shown: str) -> None:
+    def __init__(
+        self, loader: DataLoader, manager: InventoryManager, shown: str, passwords: dict[str, str | None]
+    ) -> None:
         self._loader = loader
+        self._passwords = passwords
         self._shown = shown
         self._variables = VariableManager(loader=loader, inventory=manager)
         # Registers itself with the variable manager: templates may look at other hosts.
@@ -117,10 +152,7 @@ class Reader:
             except AnsibleError as error:
                 raise UsageProblem(f"{name} can't be read from {self._shown}: {error}", host.name) from error
 
-        def option(name: str) -> Any:
-            raw = constants.config.get_config_value(name, plugin_type="connection", plugin_name="ssh", variables=values)
-            return raw if raw is None else _plain(templar.template(raw))
-
+        connection = self._connection(host, values, templar)
         manager = str(variable("kaspa_node_manager"))
         return Node(
             name=host.name,
@@ -129,10 +161,27 @@ class Reader:
             service=str(variable("_kaspa_node_service")),
             paths=_places(variable, manager),
             dials=tuple(variable("kaspa_peer_dials", [])),
-            address=str(option("host") or host.name),
-            settings=_settings_of(host.name, variable, option),
+            address=_address(connection) or str(variable("ansible_host", host.name)),
+            settings=_settings_of(host.name, variable, connection),
             _variable=variable,
         )
+
+    def _connection(self, host: Host, values: dict[str, Any], templar: Templar) -> Any:
+        """Ansible's own connection to that host, with all options set as before a task."""
+        task = Task()
+        executor = TaskExecutor(
+            host, task, values, PlayContext(passwords=self._passwords), self._loader, plugins, None, self._variables
+        )
+        play = executor._play_context.set_task_and_variable_override(task=task, variables=values, templar=templar)
+        play.post_validate(templar=templar)
+        play.remote_addr = play.remote_addr or host.address
+        name = templar.template(values.get("ansible_connection")) or task.connection
+        if (ours := CONNECTIONS.get(str(name).removeprefix("ansible.builtin."))) is None:
+            raise UsageProblem(f"ansible_connection is {name}; tasks know ssh and local", host.name)
+        executor._play_context = play
+        executor._connection = executor._get_connection(values, templar, ours)
+        executor._set_connection_options(values, templar)
+        return executor._connection
 
 
 def _plain(value: Any) -> Any:
@@ -164,35 +213,44 @@ def _places(variable: Any, manager: str) -> Places:
     )
 
 
-def _settings_of(name: str, variable: Any, option: Any) -> ConnectionSettings:
-    connection = str(variable("ansible_connection", "ssh"))
-    if connection.removeprefix("ansible.builtin.") not in CONNECTIONS:
-        raise UsageProblem(f"ansible_connection is {connection}; tasks know ssh and local", name)
+def _address(connection: Any) -> str | None:
+    """The destination; None for this machine."""
+    return None if connection.transport == "local" else str(connection.get_option("host"))
+
+
+def _settings_of(name: str, variable: Any, connection: Any) -> ConnectionSettings:
     interpreter = str(variable("ansible_python_interpreter", "auto"))
-    become = bool(variable("ansible_become", False))
-    if become and (method := str(variable("ansible_become_method", "sudo"))).rpartition(".")[2] != "sudo":
-        raise UsageProblem(f"ansible_become_method is {method}; tasks know sudo", name)
-    if connection.rpartition(".")[2] == "local":
-        own = interpreter if not interpreter.startswith("auto") else sys.executable
-        return ConnectionSettings(address=None, interpreter=own, sudo=become and os.geteuid() != 0)
-    arguments = ssh_arguments(*(option(each) or "" for each in ("ssh_args", "ssh_common_args", "ssh_extra_args")))
-    user = option("remote_user") or arguments.get("user")
-    keys = [option("private_key_file"), *arguments.files("IdentityFile", ())]
-    files = [*arguments.files("UserKnownHostsFile", DEFAULT_KNOWN_HOSTS[:1])]
-    files += arguments.files("GlobalKnownHostsFile", DEFAULT_KNOWN_HOSTS[1:])
-    port = option("port") or arguments.get("Port")
-    config = arguments.config or "~/.ssh/config"
+    chosen = None if interpreter.startswith("auto") else interpreter
+    address = _address(connection)
+    if address is None:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        return ConnectionSettings(None, interpreter=chosen or sys.executable, become=_become(name, connection, user))
+    password = connection.get_option("password")
+    # The program that answers ssh's question is ours.
+    connection.set_option("password_mechanism", "disable")
+    executable, *arguments = (
+        word.decode() for word in connection._build_command(connection.get_option("ssh_executable"), "ssh")
+    )
+    proxy = variable("kaspa_operations_proxy")
     return ConnectionSettings(
-        address=str(option("host") or name),
-        port=int(port) if port else None,
-        user=user,
-        password=option("password"),
-        keys=tuple(key for key in keys if key),
-        only_keys=(arguments.get("IdentitiesOnly") or "").lower() == "yes",
-        known_hosts=tuple(files),
-        config=None if config in ("/dev/null", "none") else config,
-        proxy=variable("kaspa_operations_proxy") or arguments.get("ProxyCommand"),
-        jumps=tuple(hop for hop in (arguments.get("ProxyJump") or "").split(",") if hop),
-        interpreter="python3" if interpreter.startswith("auto") else interpreter,
-        sudo=become and user != "root",
+        address=address,
+        ssh=(executable, *([] if proxy is None else ["-o", f"ProxyCommand={proxy}"]), *arguments),
+        password=None if password is None else str(password),
+        interpreter=chosen or "python3",
+        become=_become(name, connection, connection.get_option("remote_user")),
+    )
+
+
+def _become(name: str, connection: Any, user: str | None) -> Become | None:
+    plugin = connection.become
+    if plugin is None:
+        return None
+    if plugin.name != "sudo":
+        raise UsageProblem(f"ansible_become_method is {plugin.name}; tasks know sudo", name)
+    if plugin.get_option("become_user") == user and not constants.BECOME_ALLOW_SAME_USER:
+        return None
+    password = plugin.get_option("become_pass")
+    return Become(
+        lambda line: (plugin.build_become_command(line, connection._shell), plugin.prompt),
+        None if password is None else str(password),
     )

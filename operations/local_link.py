@@ -17,7 +17,7 @@ class LocalLink(SupervisedLink):
     """Commands as subprocesses."""
 
     def __init__(self, host: str, settings: ConnectionSettings, interrupted: threading.Event) -> None:
-        super().__init__(host, settings.interpreter, settings.sudo, interrupted)
+        super().__init__(host, settings, interrupted)
 
     def _start(self, argv: Sequence[str]) -> LocalRunning:
         try:

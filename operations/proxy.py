@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 import socket
 import subprocess
+import tempfile
 
 
 class Proxy:
@@ -13,36 +12,37 @@ class Proxy:
     behind it can be ended.
     """
 
-    def __init__(self, command: str, host: str, port: int, user: str) -> None:
-        values = {"h": host, "p": str(port), "r": user, "%": "%"}
-        line = re.sub("%([hpr%])", lambda match: values[match[1]], command)
+    def __init__(self, command: str) -> None:
         self.socket, theirs = socket.socketpair()
+        # A file, because a shared connection that ssh leaves behind keeps its standard error open.
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115
         with theirs:
             self._process = subprocess.Popen(
-                ["sh", "-c", f"exec {line}"],
+                ["sh", "-c", f"exec {command}"],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
-                stderr=subprocess.PIPE,
+                stderr=self._said,
                 start_new_session=True,
             )
 
     def complaint(self) -> str:
-        """Ends it; the last line that it wrote to standard error."""
+        """Waits for its end; the last line that it wrote to standard error."""
         self.socket.close()
-        try:
-            _, text = self._process.communicate(timeout=1.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            _, text = self._process.communicate()
-        lines = text.decode(errors="replace").strip().splitlines()
+        self._wait()
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
 
     def close(self) -> None:
         """End it."""
         self.socket.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1.0)
-        if self._process.stderr is not None:
-            self._process.stderr.close()
+        self._process.terminate()
+        self._wait()
+        self._said.close()
+
+    def _wait(self) -> None:
+        try:
+            self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

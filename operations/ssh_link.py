@@ -1,29 +1,41 @@
-"""A link over SSH: Fabric's connection over paramiko, host keys are always checked, nothing is learned or written."""
+"""A link over SSH: Fabric's connection over paramiko, set up as ssh would do it.
+
+Host keys are always checked. Nothing is learned or written.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shlex
 import socket
+import subprocess
 import threading
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import paramiko
 from fabric import Config, Connection
 
 from operations.connection_settings import ConnectionSettings
+from operations.known_hosts import KnownKeys, known_keys
 from operations.problems import HostProblem
 from operations.proxy import Proxy
+from operations.ssh_config import SshConfig, ask_ssh
+from operations.ssh_login import Login
 from operations.supervised import SupervisedLink
 
-CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 5
 LOST_MILLISECONDS = 15_000
 """How long the kernel waits for a silent host (TCP_USER_TIMEOUT, tcp(7))."""
+_LISTS = {
+    "key_types": "hostkeyalgorithms",
+    "kex": "kexalgorithms",
+    "ciphers": "ciphers",
+    "digests": "macs",
+}
+"""paramiko's names of lists of algorithms, and ssh's."""
 
 # We report a problem in one line; paramiko's log would add its own lines, with tracebacks.
 _log = logging.getLogger("paramiko")
@@ -31,143 +43,139 @@ _log.addHandler(logging.NullHandler())
 _log.propagate = False
 
 
-class UnknownHostKey(paramiko.SSHException):  # type: ignore[misc]  # paramiko has no types
-    """The host has a key that is in no known_hosts file."""
+class _Known(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko has no types
+    """paramiko knows no host keys of its own, so it asks for each."""
 
-
-class _Refuse(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    """Accept no unknown key."""
+    def __init__(self, known: KnownKeys, host: str) -> None:
+        self._known = known
+        self._host = host
 
     def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> None:
-        raise UnknownHostKey(f"{key.get_name()} {key.fingerprint}")
+        self._known.check((key.get_name(), key.get_base64()), key.fingerprint, self._host)
 
 
 class SshLink(SupervisedLink):
     """Commands over one SSH connection, each in a channel of its own. Raises HostProblem if it can't be opened."""
 
     def __init__(self, host: str, settings: ConnectionSettings, interrupted: threading.Event, timeout: float) -> None:
-        super().__init__(host, settings.interpreter, settings.sudo, interrupted)
+        super().__init__(host, settings, interrupted)
         self._settings = settings
-        self._proxies: list[Proxy] = []
-        self._timeout = min(timeout, CONNECT_SECONDS)
-        self._connections: list[Any] = []
         with contextlib.ExitStack() as undo:
-            undo.callback(self.close)
-            self._connections = self._prepare()
-            self._open()
-            undo.pop_all()
+            self._undo = undo
+            config = ask_ssh(settings, host)
+            self._timeout = min(timeout, config.timeout)
+            self._connection = self._open(config)
+            self._undo = undo.pop_all()
 
     def close(self) -> None:
         """See Link."""
-        for connection in self._connections:
-            connection.client.close()
-        for proxy in self._proxies:
-            proxy.close()
+        self._undo.close()
 
     def _start(self, argv: Sequence[str]) -> SshRunning:
-        transport = self._connections[0].transport
         try:
-            channel = transport.open_session(timeout=self._timeout)
+            channel = self._connection.transport.open_session(timeout=self._timeout)
             channel.exec_command(shlex.join(argv))
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise HostProblem(f"the connection was lost: {_reason(error)}", self._host) from error
         return SshRunning(channel)
 
-    def _prepare(self) -> list[Any]:
-        """The connection, and those to the jump hosts that it goes through, the last one first."""
-        settings = self._settings
-        assert settings.address is not None
-        for key in settings.keys:
-            if not Path(key).expanduser().is_file():
-                raise HostProblem(f"there is no login key {key}; see ansible_ssh_private_key_file", self._host)
+    def _open(self, config: SshConfig) -> Any:
+        proxy = login = None
         try:
-            config = Config(ssh_config=_ssh_config(settings.config))
-        except (paramiko.ssh_exception.ConfigParseError, OSError) as error:
-            raise HostProblem(f"ssh's configuration can't be read: {_reason(error)}", self._host) from error
-        gateway: Any = None
-        for hop in settings.jumps:
-            gateway = Connection(hop, config=config, gateway=gateway, connect_kwargs=self._logins())
-        if settings.proxy is not None:
-            gateway = settings.proxy if settings.proxy.lower() != "none" else False
-        connection = Connection(
-            settings.address,
-            user=settings.user,
-            port=settings.port,
-            config=config,
-            gateway=gateway,
-            connect_kwargs=self._logins(),
-        )
-        chain = [connection]
-        while isinstance(chain[-1].gateway, Connection):
-            chain.append(chain[-1].gateway)
-        for each in chain:
-            self._secure(each)
-        return chain
-
-    def _logins(self) -> dict[str, Any]:
-        settings = self._settings
-        return {
-            "key_filename": [str(Path(key).expanduser()) for key in settings.keys],
-            "password": settings.password,
-            "allow_agent": not settings.only_keys,
-            "look_for_keys": not (settings.only_keys and settings.keys),
-            "banner_timeout": self._timeout,
-            "auth_timeout": self._timeout,
-            "channel_timeout": self._timeout,
-        }
-
-    def _secure(self, connection: Any) -> None:
-        """Make a connection check host keys and limit the time of its start, also a connection of Fabric's own."""
-        client = connection.client
-        client.set_missing_host_key_policy(_Refuse())
-        for name in self._settings.known_hosts:
-            path = Path(name).expanduser()
-            if path.is_file():
-                try:
-                    client.load_system_host_keys(str(path))
-                except (paramiko.hostkeys.InvalidHostKey, OSError) as error:
-                    raise HostProblem(f"{name} can't be read: {_reason(error)}", self._host) from error
-        connection.connect_timeout = self._timeout
-        connection.connect_kwargs = {**self._logins(), **connection.connect_kwargs}
-        if isinstance(connection.gateway, str):
-            proxy = Proxy(connection.gateway, connection.host, connection.port, connection.user)
-            self._proxies.append(proxy)
-            connection.gateway = False
-            connection.connect_kwargs["sock"] = proxy.socket
-
-    def _open(self) -> None:
-        connection = self._connections[0]
-        where = f"{connection.user}@{connection.host}:{connection.port}"
-        try:
+            if config.proxy is None:
+                sock = self._dial(config)
+            else:
+                proxy = Proxy(config.proxy)
+                self._undo.callback(proxy.close)
+                sock = proxy.socket
+            known, login = known_keys(config), Login(config, self._settings.password)
+            connection = Connection(
+                config.host,
+                user=config.user,
+                port=config.port,
+                config=Config(ssh_config=paramiko.SSHConfig()),
+                connect_timeout=self._timeout,
+                connect_kwargs={
+                    "sock": sock,
+                    "auth_strategy": login,
+                    "transport_factory": partial(_transport, config, known),
+                    "banner_timeout": self._timeout,
+                    "auth_timeout": self._timeout,
+                    "channel_timeout": self._timeout,
+                },
+            )
+            connection.client.set_missing_host_key_policy(_Known(known, self._host))
+            self._undo.callback(connection.client.close)
             connection.open()
-        except paramiko.BadHostKeyException as error:
-            files = " or ".join(self._settings.known_hosts)
-            raise HostProblem(
-                f"{where} has another host key ({error.key.fingerprint}) than {files} says: if it was "
-                "installed again, remove its old line there; otherwise somebody may be in between",
-                self._host,
-            ) from None
-        except UnknownHostKey as error:
-            files = " or ".join(self._settings.known_hosts) or "any file"
-            raise HostProblem(
-                f"the host key of {where} is not in {files}: check {error} and log in once with ssh", self._host
-            ) from None
-        except paramiko.PasswordRequiredException:
-            raise HostProblem(f"the login key for {where} has a passphrase; load it with ssh-add", self._host) from None
-        except paramiko.AuthenticationException as error:
-            keys = ", ".join(self._settings.keys) or "those of ssh's agent and of ~/.ssh"
-            raise HostProblem(
-                f"{where} refuses the login with {keys}: {_reason(error)}; see ansible_user and "
-                "ansible_ssh_private_key_file",
-                self._host,
-            ) from None
+        except paramiko.ssh_exception.IncompatiblePeer as error:
+            raise HostProblem(f"{config.where} and paramiko have no algorithm in common: {error}", self._host) from None
         except (paramiko.SSHException, EOFError, OSError) as error:
-            said = next((text for proxy in self._proxies if (text := proxy.complaint())), "")
-            raise HostProblem(f"can't reach {where}: {said or _reason(error)}", self._host) from None
-        transport = connection.transport
-        transport.set_keepalive(KEEPALIVE_SECONDS)
-        with contextlib.suppress(OSError, AttributeError):  # a jump host's channel is not a socket
-            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MILLISECONDS)
+            if login is not None and isinstance(error, paramiko.AuthenticationException):
+                raise self._refused(config, login, error) from None
+            said = proxy.complaint() if proxy else ""
+            raise HostProblem(f"can't reach {config.where}: {said or _reason(error)}", self._host) from None
+        connection.transport.set_keepalive(KEEPALIVE_SECONDS)
+        return connection
+
+    def _dial(self, config: SshConfig) -> socket.socket:
+        """Connect without a proxy, to the first address that answers."""
+        found = socket.getaddrinfo(config.host, config.port, config.family, socket.SOCK_STREAM)
+        problem = OSError("no address")
+        for family, kind, protocol, _, address in found:
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.settimeout(self._timeout)
+                if config.source is not None:
+                    connection.bind((config.source, 0))
+                connection.connect(address)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MILLISECONDS)
+            except OSError as error:
+                problem = error
+                connection.close()
+            else:
+                self._undo.callback(connection.close)
+                return connection
+        raise problem
+
+    def _refused(self, config: SshConfig, login: Login, error: Exception) -> HostProblem:
+        if (
+            subprocess.run(
+                [*self._settings.ssh, "-O", "check", str(self._settings.address)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                start_new_session=True,
+            ).returncode
+            == 0
+        ):
+            text = "ssh gets in over a connection that it keeps open (ControlPath); tasks open one of their own"
+        elif login.tried:
+            text = "; ".join([*login.obstacles, "see ansible_user and ansible_ssh_private_key_file"])
+        else:
+            there = login.obstacles or [f"there is no login key {' or '.join(config.identities)}"]
+            text = "; ".join([*there, "see ansible_ssh_private_key_file"])
+        tried = ", ".join(login.tried) or "no key"
+        return HostProblem(f"{config.where} refuses the login with {tried}: {_reason(error)}; {text}", self._host)
+
+
+def _transport(config: SshConfig, known: KnownKeys, sock: Any, **options: Any) -> paramiko.Transport:
+    """paramiko's transport with the algorithms that ssh would use, and first with those of the keys that we know."""
+    transport = paramiko.Transport(sock, **options)
+    security = transport.get_security_options()
+    for ours, theirs in _LISTS.items():
+        wanted = config.algorithms(theirs)
+        if ours == "key_types":
+            wanted = [name for name in wanted if "-cert-" not in name]  # paramiko can't check host certificates
+            wanted.sort(key=lambda name: not any(_is_for(name, kind) for kind in known.types))
+        shared = [name for name in wanted if name in getattr(security, ours)]
+        if not shared:
+            raise paramiko.ssh_exception.IncompatiblePeer(f"ssh is told to use {','.join(wanted)} only ({theirs})")
+        setattr(security, ours, shared)
+    return transport
+
+
+def _is_for(algorithm: str, kind: str) -> bool:
+    """Whether a key of that kind signs with the algorithm."""
+    return algorithm == kind or (kind == "ssh-rsa" and algorithm.startswith("rsa-sha2-"))
 
 
 class SshRunning:
@@ -206,23 +214,9 @@ class SshRunning:
         self._channel.close()
 
 
-def _ssh_config(path: str | None) -> paramiko.SSHConfig:
-    """ssh's own configuration: the user's file and the system's, or a given one, or none at all."""
-    config = paramiko.SSHConfig()
-    names = () if path is None else (path, "/etc/ssh/ssh_config") if path == "~/.ssh/config" else (path,)
-    for name in names:
-        file = Path(name).expanduser()
-        if file.is_file():
-            with file.open(encoding="utf-8", errors="replace") as stream:
-                config.parse(stream)
-    return config
-
-
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError):
-        return ", ".join(dict.fromkeys(os.strerror(each.errno) for each in error.errors.values())).lower()
     if isinstance(error, socket.gaierror):
         return "no such name"
     if isinstance(error, OSError) and error.strerror:

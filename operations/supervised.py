@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
+import json
 import queue
 import shlex
 import threading
@@ -11,11 +13,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from operations.connection_settings import ConnectionSettings
+from operations.exchange import Exchange
 from operations.link import OnLine, Ran
 from operations.problems import HostProblem, Interrupted, MissingFile
-from operations.supervisor import BEGUN, PYTHON
+from operations.supervisor import PYTHON
 
-_SOURCE = (Path(__file__).parent / "supervisor.py").read_text(encoding="utf-8")
+
+def _in_base64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+_SOURCE = (Path(__file__).parent / "supervisor.py").read_bytes()
+_PROGRAM = f'import binascii;exec(binascii.a2b_base64("{_in_base64(_SOURCE)}"))#kaspa-supervisor'
+"""One line, because csh takes no line feed in quotes."""
 _GRACE = 5.0
 """Seconds that a supervisor gets to end its command, before the link abandons both."""
 _TICK = 0.1
@@ -75,10 +86,10 @@ class Running(Protocol):
 class SupervisedLink(ABC):
     """A link over anything that can start a command line with input and output."""
 
-    def __init__(self, host: str, interpreter: str, sudo: bool, interrupted: threading.Event) -> None:
+    def __init__(self, host: str, settings: ConnectionSettings, interrupted: threading.Event) -> None:
         self._host = host
-        self._interpreter = interpreter
-        self._sudo = sudo
+        self._interpreter = settings.interpreter
+        self._become = settings.become
         self._interrupted = interrupted
 
     @abstractmethod
@@ -144,30 +155,25 @@ class SupervisedLink(ABC):
         if self._interrupted.is_set():
             raise Interrupted(self._host)
         # The supervisor's own limit is for the case that this program is gone; ours comes first.
-        words = [self._interpreter, "-I", "-S", "-c", _SOURCE, f"{timeout + 2 * _GRACE:.3f}", str(len(given)), *argv]
-        sudo = ["sudo", "-n", "--"] if become and self._sudo else []
-        running = self._start([*sudo, *words])
+        numbers = [f"{timeout + 2 * _GRACE:.3f}", str(len(given))]
+        words = [self._interpreter, "-I", "-S", "-c", _PROGRAM, *numbers, _in_base64(json.dumps([*argv]).encode())]
+        prompt, password = "", None
+        if become and self._become is not None:
+            line, prompt = self._become.wrap(shlex.join(words))
+            words, password = ["/bin/sh", "-c", line], self._become.password
+        running = self._start(words)
+        exchange = Exchange(running.send, given, on_out, on_err, prompt=prompt.encode(), password=password)
         try:
-            if given:
-                running.send(given)
-            return self._listen(argv, running, on_out, on_err, time.monotonic() + timeout, stop, bool(sudo))
+            return self._listen(argv, running, exchange, time.monotonic() + timeout, stop)
         finally:
             running.close()
 
     def _listen(
-        self,
-        argv: Sequence[str],
-        running: Running,
-        on_out: Callable[[bytes], object],
-        on_err: Callable[[bytes], object],
-        deadline: float,
-        stop: threading.Event,
-        sudo: bool,
+        self, argv: Sequence[str], running: Running, exchange: Exchange, deadline: float, stop: threading.Event
     ) -> _Ended:
         heard: queue.Queue[tuple[bool, bytes]] = queue.Queue()
         for receive, is_error in ((running.receive, False), (running.receive_error, True)):
             threading.Thread(target=_pump, args=(receive, is_error, heard), daemon=True).start()
-        begun, early, complaint = False, b"", b""
         open_streams, hung_up, by_timeout = 2, False, False
         while open_streams:
             now = time.monotonic()
@@ -184,33 +190,28 @@ class SupervisedLink(ABC):
             if not data:
                 open_streams -= 1
             elif is_error:
-                complaint = (complaint + data)[-4096:]
-                on_err(data)
-            elif begun:
-                on_out(data)
+                exchange.error(data)
             else:
-                # Output of the login shell before the command is not the command's.
-                early = (early + data)[-65536:]
-                _, mark, rest = early.partition(BEGUN)
-                if mark:
-                    begun = True
-                    if rest:
-                        on_out(rest)
+                exchange.output(data)
+            if exchange.refused:
+                raise HostProblem("no root: the become password is refused; see ansible_become_password", self._host)
         if self._interrupted.is_set():
             raise Interrupted(self._host)
-        if not begun and not hung_up:
-            raise self._not_begun(argv, complaint, sudo)
+        if not exchange.begun and not hung_up:
+            raise self._not_begun(argv, exchange.complaint)
         code = running.exit_code() if not open_streams else 128 + 9
         if code < 0:
             raise HostProblem(f"the connection was lost while `{_short(argv)}` ran", self._host)
         return _Ended(code, by_timeout)
 
-    def _not_begun(self, argv: Sequence[str], complaint: bytes, sudo: bool) -> HostProblem:
+    def _not_begun(self, argv: Sequence[str], complaint: bytes) -> HostProblem:
         lines = complaint.decode(errors="replace").strip().splitlines()
         reason = lines[-1].strip() if lines else "the connection ended"
-        if sudo and ("sudo" in reason or "password" in reason):
+        if self._become is not None and ("sudo" in reason or "password" in reason):
             return HostProblem(
-                f"no root: {reason}; let the login user run sudo without a password, or log in as root", self._host
+                f"no root: {reason}; give the password (ansible_become_password), or let the login user "
+                "run sudo without one",
+                self._host,
             )
         if self._interpreter in reason or "not found" in reason:
             return HostProblem(f"no Python there: {reason}; set ansible_python_interpreter", self._host)

@@ -1,15 +1,18 @@
 """Runs on a host, sent there as text: starts one command and makes sure that it ends, even if the controller is gone.
 
-    python3 -I -S -c SOURCE SECONDS BYTES COMMAND …
+    python3 -I -S -c SOURCE SECONDS BYTES COMMAND
 
-BYTES of standard input are the command's input. When standard input ends after that, or SECONDS are over, the command's
-whole session is ended: SIGTERM, then SIGKILL. So nothing is left behind if SSH breaks, even with sudo between us and
-the command. Needs only the standard library of Python 3.11.
+COMMAND is a list in JSON and base64, because login shells differ in how they quote line feeds. Once BEGUN is written,
+BYTES of standard input are the command's input. When standard input ends after that, or SECONDS are over, the
+command's whole session is ended: SIGTERM, then SIGKILL. So nothing is left behind if SSH breaks, even with sudo
+between us and the command. Needs only the standard library of Python 3.11.
 """
 
 from __future__ import annotations
 
+import binascii
 import contextlib
+import json
 import os
 import select
 import signal
@@ -46,6 +49,7 @@ def end(child: subprocess.Popen[bytes], number: int) -> None:
 
 
 def main(seconds: float, count: int, argv: list[str]) -> int:
+    os.write(1, BEGUN)
     with tempfile.TemporaryFile() as given:
         while count > 0:
             piece = os.read(0, min(count, 65536))
@@ -54,7 +58,6 @@ def main(seconds: float, count: int, argv: list[str]) -> int:
             given.write(piece)
             count -= len(piece)
         given.seek(0)
-        os.write(1, BEGUN)
         program = sys.executable if argv[0] == PYTHON else argv[0]
         try:
             child = subprocess.Popen([program, *argv[1:]], stdin=given, start_new_session=True)
@@ -70,4 +73,4 @@ def main(seconds: float, count: int, argv: list[str]) -> int:
 
 if __name__ == "__main__":
     sys.stdout.flush()
-    os._exit(main(float(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
+    os._exit(main(float(sys.argv[1]), int(sys.argv[2]), json.loads(binascii.a2b_base64(sys.argv[3]))))

@@ -89,7 +89,10 @@ OUTSIDE_WORLD = {
 
 
 # Of operations: what reaches hosts knows nothing above itself, and nobody else knows how hosts are reached.
-LINKS = {"link", "local_link", "proxy", "ssh_link", "supervised", "supervisor", "connection_settings"}
+LINKS = {
+    *("link", "local_link", "ssh_link", "supervised", "supervisor", "exchange"),
+    *("connection_settings", "known_hosts", "proxy", "ssh_config", "ssh_login"),
+}
 REACHING = {"local_link", "proxy", "ssh_link", "supervised"}
 
 
@@ -205,7 +208,7 @@ def test_only_tasks_know_the_command_line() -> None:
     ("library", "where"),
     [
         ("ansible", {"ansible_inventory"}),
-        ("paramiko", {"ssh_link"}),
+        ("paramiko", {"ssh_link", "ssh_login"}),
         ("fabric", {"operation", "ssh_link"}),
         ("invoke", {"command_line", "operation"}),
         ("lab", {"capture.targets"}),

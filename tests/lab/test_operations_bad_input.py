@@ -129,7 +129,8 @@ def plain_user(deployed: None) -> Iterator[None]:
 def test_a_login_without_sudo(task: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     option = inventory(tmp_path, ansible_user=PLAIN, ansible_become=True)
     assert told(capsys, task, tmp_path, option) == {
-        "no root: sudo: a password is required; let the login user run sudo without a password, or log in as root"
+        "no root: sudo: a password is required; give the password (ansible_become_password), or let the login user "
+        "run sudo without one"
     }
 
 

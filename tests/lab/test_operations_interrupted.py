@@ -13,7 +13,7 @@ from tests.lab.scenes import PATIENCE, in_place, on
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
-SUPERVISOR = "Runs on a host, sent there as text"
+SUPERVISOR = "#kaspa-supervisor"
 
 
 def running(text: str) -> list[str]:

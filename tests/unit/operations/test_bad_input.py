@@ -71,7 +71,7 @@ def test_an_unknown_option(task: str, capsys: pytest.CaptureFixture[str], tmp_pa
         ("peers:\n  hosts:\n    a:\n      ansible_connection: docker\n", "a: ansible_connection is docker; "),
         (
             "peers:\n  hosts:\n    a:\n      ansible_user: '{{ nobody }}'\n",
-            "the inventory {} can't be read: 'nobody' is undefined",
+            "the inventory {} can't be read: Error processing keyword 'remote_user': 'nobody' is undefined",
         ),
     ],
     ids=["no YAML", "empty", "others' hosts", "a connection that is not ours", "a variable that is nowhere"],

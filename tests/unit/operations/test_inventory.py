@@ -48,16 +48,10 @@ def test_the_labs_inventory() -> None:
     assert client.paths.command == ("/opt/kaspa-node/bin/python", "-m", "kaspa_node")
     assert (client.paths.directory, client.paths.log, client.paths.user) == (None, None, "kaspa")
     settings = client.settings
-    assert (settings.address, settings.user, settings.only_keys, settings.config, settings.sudo) == (
-        "10.1.0.2",
-        "root",
-        True,
-        None,
-        False,
-    )
-    assert settings.keys == (f"{CHECKOUT}/.lab/ssh/id_ed25519",)
-    assert settings.known_hosts == (f"{CHECKOUT}/.lab/ssh/known_hosts", "/dev/null")
-    assert settings.proxy == f"{CHECKOUT}/lab/bin/tcp-in-lab %h %p"
+    assert (settings.address, settings.password, settings.become) == ("10.1.0.2", None, None)
+    assert settings.ssh[0] == f"{CHECKOUT}/lab/bin/ssh-in-lab"
+    assert {'User="root"', "IdentitiesOnly=yes", f'IdentityFile="{CHECKOUT}/.lab/ssh/id_ed25519"'} <= {*settings.ssh}
+    assert f"ProxyCommand={CHECKOUT}/lab/bin/tcp-in-lab %h %p" in settings.ssh
 
 
 @pytest.mark.parametrize("named", [None, "another.cfg"])
@@ -72,9 +66,9 @@ def test_the_environment_is_as_it_was(monkeypatch: pytest.MonkeyPatch, named: st
 def test_the_example_for_real_hosts() -> None:
     found = load("inventory/example")
     server, workstation = found.node("server"), found.node("workstation")
-    assert (server.settings.address, server.settings.user, server.settings.sudo) == ("198.51.100.20", "admin", True)
-    assert (server.settings.keys, server.settings.only_keys, server.settings.proxy) == ((), False, None)
-    assert server.settings.known_hosts == ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
+    assert (server.settings.address, server.settings.ssh[0]) == ("198.51.100.20", "ssh")
+    assert 'User="admin"' in server.settings.ssh
+    assert server.settings.become is not None
     assert workstation.settings.address is None
     assert found.pair() == (workstation, server)
 
@@ -100,14 +94,44 @@ def test_native_programs_are_units(write: Write) -> None:
 
 
 def test_a_jump_host_a_key_and_a_port(write: Write) -> None:
-    words = "ansible_ssh_common_args: '-J admin@jump:2200,inner', ansible_port: 2222, ansible_ssh_private_key_file: k"
-    settings = one(write, words).node("a").settings
-    assert (settings.jumps, settings.port, settings.keys) == (("admin@jump:2200", "inner"), 2222, ("k",))
+    words = "ansible_ssh_common_args: '-J admin@jump:2200,inner', ansible_port: '{{ 2000 + 222 }}', "
+    ssh = one(write, words + "ansible_ssh_private_key_file: k").node("a").settings.ssh
+    assert {"-J", "admin@jump:2200,inner", "Port=2222", 'IdentityFile="k"'} <= {*ssh}
 
 
-def test_root_needs_no_sudo(write: Write) -> None:
-    assert one(write, "ansible_become: true, ansible_user: admin").node("a").settings.sudo
-    assert not one(write, "ansible_become: true, ansible_user: root").node("a").settings.sudo
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ("ansible_become: true, ansible_user: admin", "sudo -H -S -n  -u root /bin/sh -c "),
+        ("ansible_become: 'yes', ansible_become_user: kaspa", "sudo -H -S -n  -u kaspa /bin/sh -c "),
+        ("ansible_become: true, ansible_become_exe: /opt/sudo, ansible_become_flags: -E", "/opt/sudo -E  -u root "),
+        ("ansible_become: true, ansible_user: root", None),
+        ("ansible_become: 'false', ansible_user: admin", None),
+        ("ansible_user: admin", None),
+    ],
+)
+def test_root_needs_no_sudo(write: Write, variables: str, line: str | None) -> None:
+    become = one(write, variables).node("a").settings.become
+    if line is None:
+        assert become is None
+    else:
+        assert become is not None
+        assert become.password is None
+        assert become.wrap("id -u")[0].startswith(line)
+
+
+def test_booleans_of_ini_files(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("[peers]\na ansible_become=false\nb ansible_become=true\n")
+    nodes = load(str(tmp_path / "hosts")).nodes
+    assert (nodes["a"].settings.become, nodes["b"].settings.become is None) == (None, False)
+
+
+@pytest.mark.parametrize("name", ["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"])
+def test_a_password_for_sudo(write: Write, name: str) -> None:
+    become = one(write, f"ansible_become: true, {name}: it's").node("a").settings.become
+    assert become is not None
+    line, prompt = become.wrap("id -u")
+    assert (become.password, prompt in line, " -n " in line) == ("it's", True, False)
 
 
 @pytest.mark.parametrize(

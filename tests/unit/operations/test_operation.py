@@ -203,7 +203,8 @@ def test_the_tasks_load_nothing_that_they_may_not_need() -> None:
 
 
 def test_a_configuration_of_ssh_that_is_damaged_is_no_traceback(tmp_path: Path) -> None:
-    (tmp_path / ".ssh").mkdir()
-    (tmp_path / ".ssh" / "config").write_text("garbage\n")
-    done = run_fab("status", "--host", "server", "--inventory", "inventory/example", more={"HOME": str(tmp_path)})
-    assert (done.code, done.complaints) == (2, ["server: ssh's configuration can't be read: Unparsable line garbage"])
+    (tmp_path / "config").write_text("garbage\n")
+    (tmp_path / "hosts.ini").write_text(f"[peers]\nserver ansible_ssh_args='-F {tmp_path}/config'\n")
+    done = run_fab("status", "--inventory", str(tmp_path / "hosts.ini"))
+    said = f"server: can't reach server: ssh says: {tmp_path}/config: terminating, 1 bad configuration options"
+    assert (done.code, done.complaints) == (2, [said])

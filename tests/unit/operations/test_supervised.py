@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.waiting import until
 from operations import supervisor
-from operations.connection_settings import ConnectionSettings
+from operations.connection_settings import Become, ConnectionSettings
 from operations.link import Ran
 from operations.local_link import LocalLink
 from operations.problems import HostProblem, Interrupted, MissingFile
@@ -23,6 +27,7 @@ from operations.supervisor import PYTHON
 FAMILY = ["sh", "-c", 'sleep 1000 & echo "$$ $!"; wait']
 # One that does not care for SIGTERM.
 STUBBORN = ["sh", "-c", "trap '' TERM; echo $$; while :; do sleep 1000; done"]
+COMMAND = base64.b64encode(json.dumps(FAMILY).encode()).decode()
 SOURCE = Path(supervisor.__file__).read_text()
 
 
@@ -153,7 +158,7 @@ def test_nothing_is_left_when_the_controller_is_killed() -> None:
 
 def test_the_supervisor_has_a_limit_of_its_own() -> None:
     with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", SOURCE, "0.5", "0", *FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-I", "-S", "-c", SOURCE, "0.5", "0", COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout
         begun, pids = process.stdout.readline(), process.stdout.readline()
@@ -183,6 +188,10 @@ def test_files_that_can_not_be(link: LocalLink, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+SUDO = Become(lambda line: (f"sudo -n -- sh -c {shlex.quote(line)}", ""))
+WITH_PASSWORD = Become(lambda line: (f"sudo -S -p 'word: ' -- sh -c {shlex.quote(line)}", "word: "), "it's")
+
+
 def program(directory: Path, name: str, text: str) -> Path:
     path = directory / name
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -193,8 +202,8 @@ def program(directory: Path, name: str, text: str) -> Path:
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
-        ("sudo: a password is required", "here: no root: sudo: a password is required; let the login user run sudo"),
-        ("admin is not in the sudoers file.", "here: no root: admin is not in the sudoers file.; let the login user"),
+        ("sudo: a password is required", "here: no root: sudo: a password is required; give the password"),
+        ("admin is not in the sudoers file.", "here: no root: admin is not in the sudoers file.; give the password"),
         ("sudo: command not found", "here: no root: sudo: command not found"),
     ],
 )
@@ -203,7 +212,7 @@ def test_no_sudo(
 ) -> None:
     program(tmp_path, "sudo", f"echo '{said}' >&2; exit 1")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    link = LocalLink("here", ConnectionSettings(address=None, interpreter=sys.executable, sudo=True), interrupted)
+    link = LocalLink("here", ConnectionSettings(address=None, interpreter=sys.executable, become=SUDO), interrupted)
     with pytest.raises(HostProblem, match=f"^{problem}"):
         link.run(["true"])
     assert link.run(["echo", "hello"], become=False).text == "hello\n"
@@ -212,8 +221,42 @@ def test_no_sudo(
 def test_sudo_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: threading.Event) -> None:
     program(tmp_path, "sudo", '[ "$1 $2" = "-n --" ] || exit 9; shift 2; WHO=root exec "$@"')
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    link = LocalLink("here", ConnectionSettings(address=None, interpreter=sys.executable, sudo=True), interrupted)
+    link = LocalLink("here", ConnectionSettings(address=None, interpreter=sys.executable, become=SUDO), interrupted)
     assert link.run(["sh", "-c", "echo $WHO"]).text == "root\n"
+
+
+ASKS = """
+printf 'We trust you have received the lecture.\nword: ' >&2
+read -r word
+[ "$word" = "it's" ] || { printf 'Sorry, try again.\nword: ' >&2; read -r word; exit 1; }
+shift 4; exec "$@"
+"""
+
+
+def test_sudo_with_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: threading.Event) -> None:
+    program(tmp_path, "sudo", ASKS)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    link = LocalLink("here", ConnectionSettings(None, interpreter=sys.executable, become=WITH_PASSWORD), interrupted)
+    ran = link.run(["sh", "-c", "cat; echo err >&2"], input=b"given")
+    assert (ran.out, ran.err) == (b"given", b"err\n")
+
+
+def test_sudo_that_needs_no_password_gets_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: threading.Event
+) -> None:
+    program(tmp_path, "sudo", 'shift 4; exec "$@"')
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    link = LocalLink("here", ConnectionSettings(None, interpreter=sys.executable, become=WITH_PASSWORD), interrupted)
+    assert link.run(["cat"], input=b"given").out == b"given"
+
+
+def test_a_wrong_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: threading.Event) -> None:
+    program(tmp_path, "sudo", ASKS)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    become = replace(WITH_PASSWORD, password="wrong")
+    link = LocalLink("here", ConnectionSettings(None, interpreter=sys.executable, become=become), interrupted)
+    with pytest.raises(HostProblem, match="^here: no root: the become password is refused; see ansible_become_pass"):
+        link.run(["true"])
 
 
 def test_what_a_login_shell_prints_is_not_the_commands(tmp_path: Path, interrupted: threading.Event) -> None:
