@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import kaspa_listeners, kaspa_ufw
+from ansible.module_utils import kaspa_listeners, kaspa_ufw, kaspa_ufw_host
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kaspa_service import command
 
@@ -100,10 +100,16 @@ def missing_packages(wanted: list[str]) -> list[str]:
 
 def ufw(root: bool) -> dict[str, Any] | None:
     """The state of ufw, or None if it is not installed or can't be asked."""
-    if not root or not shutil.which("ufw"):
+    found = kaspa_ufw_host.read() if root else None
+    if found is None:
         return None
-    status, added = output(["ufw", "status", "verbose"]), output(["ufw", "show", "added"])
-    return kaspa_ufw.parse(status, added, read("/etc/default/ufw"))
+    single = {int(rule.ports) for rule in found.rules if rule.ports.isdigit()}
+    return {
+        "active": found.active,
+        "incoming": found.incoming,
+        "allowed": [port for port in sorted(single) if found.access(port, on=True).origin == kaspa_ufw.EVERYWHERE],
+        "ours": sorted({int(rule.ports) for rule in found.rules if rule.ours}),
+    }
 
 
 def ssh_port() -> int:

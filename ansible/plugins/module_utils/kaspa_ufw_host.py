@@ -1,0 +1,28 @@
+"""Reads ufw's state on this host; see kaspa_ufw for what it means."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ansible.module_utils import kaspa_ufw
+from ansible.module_utils.kaspa_service import command
+
+RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
+DEFAULTS = "/etc/default/ufw"
+
+
+def read() -> kaspa_ufw.Filter | None:
+    """The filter of this host; None if ufw is not installed. Needs root; raises OSError if ufw fails."""
+    if not shutil.which("ufw"):
+        return None
+    active = command(["ufw", "status"]).startswith("Status: active")
+    return kaspa_ufw.parse(active, _text(DEFAULTS), *map(_text, RULES))
+
+
+def _text(path: str) -> str:
+    """A file's text; "" if ufw has not written it yet."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
