@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
-.PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-hostile test-nat test-soak test-local \
+.PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-hostile test-nat test-soak test-local test-ssh \
 	test-lab test-runbooks test-interop interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
@@ -58,6 +58,9 @@ bench: setup-python ## round trips of a hole punch, and the data path beside pla
 
 test-local: setup-python ## deploy and verify with plain processes, no root
 	$(PYTEST) tests -m local
+
+test-ssh: setup ## 250 configurations of ssh, each with Ansible and with fab (root)
+	KASPA_SSH_ROWS=all $(PYTEST) tests -m ssh
 
 test-lab: setup ## deploy and verify on booted hosts (root)
 	$(PYTEST) tests -m lab

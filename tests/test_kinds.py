@@ -25,6 +25,7 @@ def unmarked(marker: str) -> None:
         ("hostile/test_frames.py", "hostile"),
         ("interop/test_rust.py", "interop"),
         ("local/test_deploy.py", "local"),
+        ("ssh/test_as_ansible.py", "ssh"),
         ("soak/test_soak.py", "soak"),
         ("lab/test_deploy.py", "lab"),
         ("runbooks/test_pages.py", "runbook"),
@@ -45,7 +46,7 @@ def test_a_test_from_elsewhere_is_a_unit_test() -> None:
 
 def test_fast_kinds_run_first_and_every_kind_has_a_time_limit() -> None:
     order = sorted(conftest.TIME_LIMITS, key=conftest.rank)
-    assert order == ["unit", "network", "hostile", "interop", "nat", "local", "soak", "lab", "runbook"]
+    assert order == ["unit", "network", "hostile", "interop", "nat", "local", "ssh", "soak", "lab", "runbook"]
     limits = [conftest.TIME_LIMITS[kind] for kind in order]
     assert limits == sorted(limits)
 
