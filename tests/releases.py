@@ -13,11 +13,14 @@ VERSION = "kaspa_node/__init__.py"
 MODEL = "kaspa_node/settings/model.py"
 SETTINGS = "roles/kaspa_node/tasks/service.yml"
 PEER = "kaspa_node/node/peer.py"
+PROGRAM = "kaspa_node/node/__init__.py"
 NEW_SETTING = "next_setting"
 
 
-def next_release(place: Path, version: str, *, broken_peer: bool = False) -> Path:
-    """A checkout of another version that has a setting of its own; broken_peer: its peers end when they start.
+def next_release(place: Path, version: str, *, broken_peer: bool = False, broken_program: bool = False) -> Path:
+    """A checkout of another version that has a setting of its own.
+
+    broken_peer: its peers end when they start; broken_program: neither relay nor peer can be loaded.
 
     It shares the environment, the lab and Ansible's collections with this one, and starts with its wheels.
     """
@@ -39,6 +42,8 @@ def next_release(place: Path, version: str, *, broken_peer: bool = False) -> Pat
     if broken_peer:
         end = "    raise SystemExit('broken on purpose')\\n"
         _change(place / PEER, r"(async def run_peer\(.*?\) -> None:\n)", rf"\1{end}")
+    if broken_program:
+        (place / PROGRAM).write_text("raise SystemExit('broken on purpose')\n", encoding="utf-8")
     return place
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +90,17 @@ def test_another_unit_has_another_digest(unit: list[str]) -> None:
         for each in (unit, render(), render(kaspa_node_unit_settings={"MemoryMax": "300M"}))
     ]
     assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="this machine has no systemd-analyze")
+@pytest.mark.parametrize(("settings", "said"), [({}, ""), ({"Nonsense": 1}, "Unknown key 'Nonsense'")])
+def test_systemd_says_what_it_can_not_read(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+    program, file = tmp_path / "bin" / "kaspa-node", tmp_path / "written-by-ansible"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    unit = render(kaspa_python_release=str(tmp_path), kaspa_node_unit_settings=settings, kaspa_node_user="root")
+    file.write_text("\n".join(unit), encoding="utf-8")
+    variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+    words = f"{variables['_kaspa_node_verify_unit'] % file}:kaspa-peer.service".split()
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0, said in done.stderr) == (bool(said), True), done.stderr
