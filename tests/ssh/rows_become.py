@@ -67,6 +67,7 @@ ROWS = (
         "become-by-su",
         "alpha root",
         vars=f"{ANNA} ansible_become=true ansible_become_method=su ansible_become_password=secret",
+        unlike="tasks know sudo",
     ),
     Row("odd-shell", "alpha dora", vars=f"{ALPHA} ansible_user=dora"),
     Row("odd-shell-and-become", "alpha dora root", vars=f"{ALPHA} ansible_user=dora ansible_become=true"),

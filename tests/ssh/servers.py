@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.waiting import until
 from tests.ssh import keys
 
 ROOT = Path("/mnt/root")
@@ -121,11 +121,13 @@ def start() -> None:
     for words in (("address", "add", "10.9.0.2/24", "dev", "back"), ("link", "set", "back", "up")):
         run("nsenter", f"--net={BEHIND}", "ip", *words)
     logs = {server.name: _start(server) for server in SERVERS}
-    deadline = time.monotonic() + START_SECONDS
-    while waiting := [name for name, log in logs.items() if "Server listening" not in log.read_text()]:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"sshd of {waiting[0]} does not listen: {logs[waiting[0]].read_text()}")
-        time.sleep(0.05)
+
+    def silent() -> list[str]:
+        return [name for name, log in logs.items() if "Server listening" not in log.read_text()]
+
+    if not until(lambda: not silent(), timeout=START_SECONDS):
+        name = silent()[0]
+        raise RuntimeError(f"sshd of {name} does not listen: {logs[name].read_text()}")
 
 
 def _start(server: Server) -> Path:

@@ -11,12 +11,13 @@ import pytest
 from lab import base, precheck
 from lab.paths import Paths
 from tests.ssh import scene
-from tests.ssh.differs import DIFFERS
 from tests.ssh.row import REFUSED, Row
 from tests.ssh.table import ROWS
 
 ALL = os.environ.get("KASPA_SSH_ROWS") == "all"
 CHOSEN = ROWS if ALL else ROWS[::3]
+DIFFERS = {"key-algorithms"}
+"""Rows in which fab and Ansible still end at different places."""
 
 
 @pytest.fixture(scope="module")
