@@ -7,7 +7,9 @@ from typing import Any
 
 OLDEST_PYTHON = (3, 11)
 ARCHITECTURES = ("x86_64", "aarch64")
-LEAST_DISK = 700
+# Measured: a release has 126 MiB; the wheels take 28 MiB twice; Debian packages for compiling come to about 200 MiB.
+LEAST_DISK = 400
+LEAST_UPLOAD = 60
 LEAST_MEMORY = 200
 LARGEST_SKEW = 10.0
 DEFAULT_NETWORK = "mainnet"
@@ -20,10 +22,10 @@ Facts = Mapping[str, Any]
 def kaspa_host_problems(host: Facts, wanted: Facts) -> list[str]:
     """The problems of one host: `problem; remedy`, empty if there are none.
 
-    host: the result of kaspa_host_facts; wanted: manager, connection, unit_settings, service, port, local_ports,
-    control, group (of shared sockets, or ""), and now (the controller's clock).
+    host: the result of kaspa_host_facts; wanted: manager, connection, unit_settings, user, state_dir, service, port,
+    local_ports, control, group (of shared sockets, or ""), and now (the controller's clock).
     """
-    checks = [_system, _space, _port, _group, _clock]
+    checks = [_system, _space, _port, _user, _group, _clock]
     return [problem for check in checks for problem in check(host, wanted)]
 
 
@@ -66,6 +68,9 @@ def _space(host: Facts, wanted: Facts) -> list[str]:
     found = []
     if host["free"] < LEAST_DISK and wanted["manager"] == "systemd":
         found.append(f"{host['free']} MiB of disk are free below /opt, and {LEAST_DISK} are needed; make room")
+    if host["login_free"] < LEAST_UPLOAD and wanted["manager"] == "systemd":
+        where = f"{host['login_home']}, where Ansible puts files"
+        found.append(f"{host['login_free']} MiB of disk are free at {where}, and {LEAST_UPLOAD} are needed; make room")
     if host["memory"] and host["memory"] < LEAST_MEMORY:
         found.append(f"{host['memory']} MiB of memory are available, and {LEAST_MEMORY} are needed; end other programs")
     if len(wanted["control"].encode()) > LONGEST_SOCKET_PATH:
@@ -86,6 +91,14 @@ def _port(host: Facts, wanted: Facts) -> list[str]:
         if owner not in (None, each["unit"]):
             found.append(f"port {each['port']}/tcp is taken by {owner}; stop that, or {each['remedy']}")
     return found
+
+
+def _user(host: Facts, wanted: Facts) -> list[str]:
+    """Deploy would take a person's user its shell, and uninstall would remove it."""
+    if wanted["manager"] != "systemd" or host["user_home"] in ("", wanted["state_dir"]):
+        return []
+    remedy = "set kaspa_node_user to a name that is not in use"
+    return [f"the user {wanted['user']} exists and was not made by deploy (its home is {host['user_home']}); {remedy}"]
 
 
 def _group(host: Facts, wanted: Facts) -> list[str]:

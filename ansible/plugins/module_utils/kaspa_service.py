@@ -34,9 +34,14 @@ class Mark:
     offset: int
 
 
+def search_path() -> str:
+    """The PATH with the directories of ufw and others, which logins of users and `su` leave out."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
 def command(argv: Sequence[str]) -> str:
     """The output of a program; raises OSError if it can't be run or fails."""
-    environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
+    environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0", "PATH": search_path()}
     done = subprocess.run(
         list(argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment
     )

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from ansible.module_utils import kaspa_ufw
-from ansible.module_utils.kaspa_service import command
+from ansible.module_utils.kaspa_service import command, search_path
 
 RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
 DEFAULTS = "/etc/default/ufw"
@@ -14,7 +14,7 @@ DEFAULTS = "/etc/default/ufw"
 
 def read() -> kaspa_ufw.Filter | None:
     """The filter of this host; None if ufw is not installed. Needs root; raises OSError if ufw fails."""
-    if not shutil.which("ufw"):
+    if not shutil.which("ufw", path=search_path()):
         return None
     active = command(["ufw", "status"]).startswith("Status: active")
     return kaspa_ufw.parse(active, _text(DEFAULTS), *map(_text, RULES))

@@ -7,6 +7,7 @@ import grp
 import json
 import os
 import platform
+import pwd
 import shutil
 import socket
 import sys
@@ -28,6 +29,7 @@ options:
   packages: {type: list, elements: str, default: [], description: Debian packages to look for.}
   key: {type: path, required: true, description: "The node's key file, of which only inode and time are looked at."}
   names: {type: list, elements: str, default: [], description: "Names that this host looks up, those of relays."}
+  user: {type: str, default: "", description: The node's user.}
   venv: {type: path, required: true, description: The link to the virtual environment in use.}
   facts: {type: path, required: true, description: "The directory that an earlier deploy left its C(kaspa_*.fact) in."}
 """
@@ -51,7 +53,8 @@ ansible_facts:
     venv (what the link points to), key, recorded (facts of an earlier deploy), groups (their names), ufw,
     listening (port to program),
     ipv6 (whether the kernel has it), resolved (of each name its addresses),
-    ssh_port, free (MiB of disk), memory (MiB), resolver, time (of the host's clock)
+    user_home (of the node's user, empty if there is none), login_home and login_free (where Ansible puts files, and MiB
+    that are free there), ssh_port, free (MiB of disk), memory (MiB), resolver, time (of the host's clock)
 """
 
 MIB = 1 << 20
@@ -140,6 +143,19 @@ def free(path: str) -> int:
     return shutil.disk_usage(place).free // MIB
 
 
+def login() -> str:
+    """The user that Ansible logged in as, before sudo."""
+    return os.environ.get("SUDO_USER") or pwd.getpwuid(os.geteuid()).pw_name
+
+
+def home(user: str) -> str:
+    """A user's home directory, "" if there is no such user."""
+    try:
+        return pwd.getpwnam(user).pw_dir
+    except KeyError:
+        return ""
+
+
 def memory() -> int:
     """MiB of available memory, by the kernel's estimate; 0 if there is none."""
     for line in read("/proc/meminfo").splitlines():
@@ -195,6 +211,9 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
         "ipv6": ipv6(),
         "resolved": {name: resolved(name) for name in wanted["names"]},
         "ssh_port": ssh_port(),
+        "user_home": home(wanted["user"]),
+        "login_home": home(login()),
+        "login_free": free(home(login()) or "/"),
         "free": free(wanted["venv"]),
         "memory": memory(),
         "resolver": any(line.startswith("nameserver") for line in read("/etc/resolv.conf").splitlines()),
@@ -208,6 +227,7 @@ def main() -> None:
             "packages": {"type": "list", "elements": "str", "default": []},
             "names": {"type": "list", "elements": "str", "default": []},
             "key": {"type": "path", "required": True, "no_log": False},
+            "user": {"type": "str", "default": ""},
             "venv": {"type": "path", "required": True},
             "facts": {"type": "path", "required": True},
         },

@@ -36,12 +36,22 @@ def test_the_port_that_ssh_came_in_by(monkeypatch: pytest.MonkeyPatch, connectio
 
 def test_all_facts_of_this_machine_can_be_had(tmp_path: Path) -> None:
     wanted = {"packages": [], "venv": str(tmp_path / "venv"), "facts": str(tmp_path), "key": str(tmp_path / "key")}
-    wanted["names"] = ["localhost", "relay.invalid"]
+    wanted |= {"names": ["localhost", "relay.invalid"], "user": "root"}
     facts = kaspa_host_facts.gather(wanted)
     assert facts["venv"] == ""
     assert "127.0.0.1" in facts["resolved"]["localhost"]
     assert facts["resolved"]["relay.invalid"] == []
     assert facts["free"] > 0
+    assert (facts["user_home"], facts["login_free"] > 0) == ("/root", True)
     assert facts["python_tag"].startswith("cp3")
     (tmp_path / "venv").mkdir()
     assert kaspa_host_facts.gather(wanted)["venv"] == "not a link"
+
+
+def test_the_home_of_a_user_that_does_not_exist() -> None:
+    assert kaspa_host_facts.home("nobody-of-that-name") == ""
+
+
+def test_the_user_that_ansible_logged_in_as_before_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "admin")
+    assert kaspa_host_facts.login() == "admin"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import kaspa_precheck
@@ -21,6 +22,9 @@ WELL: dict[str, Any] = {
     "recorded": {},
     "groups": ["kaspad", "root"],
     "listening": {"22": "ssh.service"},
+    "user_home": "",
+    "login_home": "/home/admin",
+    "login_free": 5_000,
     "free": 10_000,
     "memory": 1000,
     "resolver": True,
@@ -29,6 +33,8 @@ WANTED = {
     "manager": "systemd",
     "connection": "ssh",
     "unit_settings": {},
+    "user": "kaspa",
+    "state_dir": "/var/lib/kaspa-node",
     "role": "peer",
     "service": "kaspa-peer",
     "port": 4012,
@@ -62,6 +68,11 @@ def test_a_host_that_is_well() -> None:
         ({"resolver": False}, "/etc/resolv.conf names no server"),
         ({"venv": "not a link"}, "/opt/kaspa-node is there and was not made by deploy"),
         ({"free": 100}, "100 MiB of disk are free"),
+        ({"login_free": 30}, "30 MiB of disk are free at /home/admin, where Ansible puts files, and 60 are needed"),
+        (
+            {"user_home": "/home/kaspa"},
+            "the user kaspa exists and was not made by deploy (its home is /home/kaspa); set",
+        ),
         ({"memory": 64}, "64 MiB of memory are available"),
         ({"listening": {"4012": "nginx.service"}}, "port 4012/tcp is taken by nginx.service; stop that"),
         ({"listening": {"50051": "nc (pid 7)"}}, "port 50051/tcp is taken by nc (pid 7); stop that, or keep off"),
@@ -173,3 +184,23 @@ def test_another_failure_of_a_module_is_told_as_it_is() -> None:
     result = {"msg": "MODULE FAILURE", "module_stderr": "first\n/bin/sh: 1: cannot create: No space left on device\n"}
     assert kaspa_precheck.kaspa_module_problem(result).endswith("cannot create: No space left on device")
     assert kaspa_precheck.kaspa_module_problem({"msg": "no interpreter"}) == "no interpreter"
+
+
+def test_the_user_of_an_earlier_deploy() -> None:
+    assert problems({"user_home": "/var/lib/kaspa-node"}) == []
+    assert problems({"user_home": "/home/kaspa"}, manager="process", connection="local") == []
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"interpreter": "/usr/bin/python3.9", "python": "3.9.2"},
+        {"systemd": False, "init": "runit"},
+        {"user_namespaces": 0},
+        {"user_home": "/home/kaspa"},
+        {"login_free": 30},
+    ],
+)
+def test_the_documentation_has_the_lines_of_unusual_hosts(found: dict[str, Any]) -> None:
+    (said,) = problems(found)
+    assert f"\n{said}\n" in (Path(__file__).resolve().parents[3] / "docs" / "troubleshooting.md").read_text("utf-8")

@@ -94,3 +94,8 @@ def test_of_a_native_program_only_its_own_lines_are_read(monkeypatch: pytest.Mon
 def test_a_command_that_fails_says_which_and_why() -> None:
     with pytest.raises(OSError, match=r"`sh -c echo no >&2; exit 3` failed \(3\): no"):
         kaspa_service.command(["sh", "-c", "echo no >&2; exit 3"])
+
+
+def test_programs_that_a_login_of_a_user_does_not_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "chroot" in kaspa_service.command(["chroot", "--version"])
