@@ -15,7 +15,8 @@ DOCUMENTATION = r"""
 module: kaspa_unit
 short_description: Run a unit as its file says
 description:
-  - Makes systemd read the unit again if systemd says that it needs to.
+  - Makes systemd read the unit again if systemd says that it needs to, or if the file is older than what systemd has
+    read, as after a rollback. systemd notices newer files only.
   - The unit has a line C(Environment=KASPA_UNIT=DIGEST). A process that was started with another digest runs with an
     older version of the unit, and is restarted. So a run that ended between writing and restarting is completed by the
     next one.
@@ -43,18 +44,23 @@ problem: {type: str, returned: always, description: "Why it did not start; empty
 """
 
 MARK = "KASPA_UNIT"
-PROPERTIES = "LoadState,ActiveState,MainPID,NeedDaemonReload,UnitFileState,Environment"
+PROPERTIES = "LoadState,ActiveState,MainPID,NeedDaemonReload,UnitFileState,FragmentPath,Environment"
 # What systemd is on the way to: such a process has read the unit that it was started with.
 RUNNING = ("active", "activating", "reloading")
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit as systemd knows it. pid: 0 if no process runs; mark: the digest in the unit that systemd has read."""
+    """A unit as systemd knows it.
+
+    file: the path that systemd has read it from, "" if none; pid: 0 if no process runs; mark: the digest in the unit
+    that systemd has read.
+    """
 
     loaded: bool
     stale: bool
     enabled: bool
+    file: str
     pid: int
     mark: str
 
@@ -67,14 +73,15 @@ class Unit:
             loaded=found.get("LoadState") == "loaded",
             stale=found.get("NeedDaemonReload") == "yes",
             enabled=found.get("UnitFileState") == "enabled",
+            file=found.get("FragmentPath", ""),
             pid=int(found.get("MainPID") or 0) if running else 0,
             mark=mark(found.get("Environment", "")),
         )
 
 
 def mark(environment: str) -> str:
-    """The digest among variables that are separated by spaces; "" if there is none."""
-    found = re.search(rf"(?:^|\s){MARK}=(\S*)", environment)
+    """The digest among variables that are separated by spaces, or in a unit's lines; "" if there is none."""
+    found = re.search(rf"(?:^|\s|^Environment=){MARK}=(\S*)", environment, re.MULTILINE)
     return found[1] if found else ""
 
 
@@ -85,6 +92,11 @@ def mark_of_process(pid: int) -> str:
     except (FileNotFoundError, ProcessLookupError):
         return ""
     return mark(content.decode(errors="replace").replace("\0", " "))
+
+
+def must_be_read(unit: Unit) -> bool:
+    """Whether the unit's file is another than the one that systemd has read; raises OSError."""
+    return unit.stale or not unit.loaded or mark(Path(unit.file).read_text(encoding="utf-8")) != unit.mark
 
 
 def needed(unit: Unit, started_with: str, wanted: Mapping[str, object]) -> list[str]:
@@ -117,7 +129,7 @@ def main() -> None:
 
     try:
         unit = look()
-        if unit.stale or not unit.loaded:
+        if must_be_read(unit):
             did.append("reload")
             if not module.check_mode:
                 command(["systemctl", "daemon-reload"])

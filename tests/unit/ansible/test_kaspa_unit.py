@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import kaspa_unit
 import pytest
@@ -15,6 +16,7 @@ ActiveState=active
 MainPID=812
 NeedDaemonReload=no
 UnitFileState=enabled
+FragmentPath=/etc/systemd/system/kaspa-peer.service
 Environment=PYTHONUNBUFFERED=1 KASPA_UNIT=0123 HOME=/nonexistent
 """
 STARTED = {"state": "started", "enabled": True}
@@ -22,7 +24,8 @@ STARTED = {"state": "started", "enabled": True}
 
 def test_a_unit_as_systemd_shows_it() -> None:
     unit = kaspa_unit.Unit.parse(SHOWN)
-    assert unit == kaspa_unit.Unit(loaded=True, stale=False, enabled=True, pid=812, mark="0123")
+    file = "/etc/systemd/system/kaspa-peer.service"
+    assert unit == kaspa_unit.Unit(loaded=True, stale=False, enabled=True, file=file, pid=812, mark="0123")
 
 
 @pytest.mark.parametrize(
@@ -49,9 +52,21 @@ def test_a_unit_that_others_start_is_only_loaded() -> None:
     assert kaspa_unit.needed(unit, "", {"state": "loaded", "enabled": False}) == []
 
 
-def test_systemd_has_not_read_the_file_yet() -> None:
-    assert kaspa_unit.Unit.parse(SHOWN.replace("Reload=no", "Reload=yes")).stale
-    assert not kaspa_unit.Unit.parse("LoadState=not-found\nActiveState=inactive\nMainPID=0\n").loaded
+@pytest.mark.parametrize(
+    ("shown", "written", "must"),
+    [
+        (SHOWN, "0123", False),
+        (SHOWN.replace("Reload=no", "Reload=yes"), "0123", True),
+        ("LoadState=not-found\nActiveState=inactive\nMainPID=0\n", "0123", True),
+        # A rollback brings back an older file, and systemd notices newer ones only.
+        (SHOWN, "4567", True),
+    ],
+)
+def test_a_file_that_systemd_has_not_read_yet(tmp_path: Path, shown: str, written: str, must: bool) -> None:
+    file = tmp_path / "kaspa-peer.service"
+    file.write_text(f"[Service]\nEnvironment=PYTHONUNBUFFERED=1\nEnvironment=KASPA_UNIT={written}\n")
+    unit = kaspa_unit.Unit.parse(shown.replace("/etc/systemd/system/kaspa-peer.service", str(file)))
+    assert kaspa_unit.must_be_read(unit) == must
 
 
 def test_the_digest_that_a_process_was_started_with() -> None:
