@@ -10,6 +10,8 @@ from ansible.module_utils.kaspa_service import command, search_path
 
 RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
 DEFAULTS = "/etc/default/ufw"
+FILES = (*RULES, DEFAULTS, "/etc/ufw/ufw.conf")
+"""All of ufw's state that its commands change."""
 
 
 def read() -> kaspa_ufw.Filter | None:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import kaspa_listeners, kaspa_ufw, kaspa_ufw_host
+from ansible.module_utils import kaspa_listeners
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kaspa_service import command
 
@@ -50,11 +50,11 @@ ansible_facts:
   description: >-
     C(kaspa_host), with root, os, debian, arch, python, interpreter (its path), python_tag, systemd,
     init (name of process 1), user_namespaces (how many there may be, -1 if unknown), missing (packages),
-    venv (what the link points to), key, recorded (facts of an earlier deploy), groups (their names), ufw,
+    venv (what the link points to), key, recorded (facts of an earlier deploy), groups (their names),
     listening (port to program),
     ipv6 (whether the kernel has it), resolved (of each name its addresses),
     user_home (of the node's user, empty if there is none), login_home and login_free (where Ansible puts files, and MiB
-    that are free there), ssh_port, free (MiB of disk), memory (MiB), resolver, time (of the host's clock)
+    that are free there), free (MiB of disk), memory (MiB), resolver, time (of the host's clock)
 """
 
 MIB = 1 << 20
@@ -99,26 +99,6 @@ def missing_packages(wanted: list[str]) -> list[str]:
     lines = output(["sh", "-c", f"dpkg-query -W -f='{format_}' {' '.join(wanted)} 2>/dev/null || true"]).splitlines()
     installed = {line.split()[1] for line in lines if line.startswith("installed ")}
     return [name for name in wanted if name not in installed]
-
-
-def ufw(root: bool) -> dict[str, Any] | None:
-    """The state of ufw, or None if it is not installed or can't be asked."""
-    found = kaspa_ufw_host.read() if root else None
-    if found is None:
-        return None
-    single = {int(rule.ports) for rule in found.rules if rule.ports.isdigit()}
-    return {
-        "active": found.active,
-        "incoming": found.incoming,
-        "allowed": [port for port in sorted(single) if found.access(port, on=True).origin == kaspa_ufw.EVERYWHERE],
-        "ours": sorted({int(rule.ports) for rule in found.rules if rule.ours}),
-    }
-
-
-def ssh_port() -> int:
-    """The port of this SSH connection; 22 if it is another kind of connection."""
-    words = os.environ.get("SSH_CONNECTION", "").split()
-    return int(words[3]) if len(words) == 4 and words[3].isdigit() else 22
 
 
 def ipv6() -> bool:
@@ -206,11 +186,9 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
         "key": stamp(wanted["key"]),
         "recorded": recorded(wanted["facts"]),
         "groups": sorted(group.gr_name for group in grp.getgrall()),
-        "ufw": ufw(root),
         "listening": {str(port): owner for port, owner in kaspa_listeners.parse(output(["ss", "-Htlnpe"])).items()},
         "ipv6": ipv6(),
         "resolved": {name: resolved(name) for name in wanted["names"]},
-        "ssh_port": ssh_port(),
         "user_home": home(wanted["user"]),
         "login_home": home(login()),
         "login_free": free(home(login()) or "/"),

@@ -28,12 +28,6 @@ def test_packages_that_dpkg_lists_as_installed_are_not_missing(monkeypatch: pyte
     assert kaspa_host_facts.missing_packages(["python3", "ufw", "libgmp10"]) == ["ufw", "libgmp10"]
 
 
-@pytest.mark.parametrize(("connection", "port"), [("192.0.2.1 5000 192.0.2.2 2222", 2222), ("", 22), ("nonsense", 22)])
-def test_the_port_that_ssh_came_in_by(monkeypatch: pytest.MonkeyPatch, connection: str, port: int) -> None:
-    monkeypatch.setenv("SSH_CONNECTION", connection)
-    assert kaspa_host_facts.ssh_port() == port
-
-
 def test_all_facts_of_this_machine_can_be_had(tmp_path: Path) -> None:
     wanted = {"packages": [], "venv": str(tmp_path / "venv"), "facts": str(tmp_path), "key": str(tmp_path / "key")}
     wanted |= {"names": ["localhost", "relay.invalid"], "user": "root"}

@@ -1,0 +1,95 @@
+"""A dead man's switch: a timer of this host restores ufw's rules, unless it is stopped in time.
+
+The timer is a unit of its own on disk. So it outlives the connection and the program that set it, and if the host
+reboots before the new rules have been proven, it starts again and restores the old ones then.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ansible.module_utils import kaspa_ufw_host
+from ansible.module_utils.kaspa_service import command
+
+KEPT = Path("/var/lib/kaspa-firewall-undo")
+NAME = "kaspa-firewall-undo"
+_UNITS = Path("/etc/systemd/system")
+_WANTS = _UNITS / "timers.target.wants"
+_SERVICE = f"""\
+[Unit]
+Description=Restore the firewall as it was before kaspa-node changed it
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh {KEPT}/restore
+"""
+_TIMER = """\
+[Unit]
+Description=Restore the firewall, unless a new SSH connection proves the new rules
+
+[Timer]
+OnActiveSec={seconds}
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def armed() -> bool:
+    """Whether there are old rules that can come back."""
+    return (KEPT / "restore").exists()
+
+
+def arm(seconds: int, active: bool, files: Sequence[str]) -> None:
+    """Keep ufw's state and these files, and restore all of it after that time. active: whether ufw filters now."""
+    KEPT.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = [f"exec 2>&1; {{ echo 'The new rules of the firewall were not proven within {seconds} s.'"]
+    if not active:
+        lines.append("ufw disable")
+    for number, path in enumerate([*kaspa_ufw_host.FILES, *files]):
+        kept = KEPT / str(number)
+        if Path(path).exists():
+            shutil.copy2(path, kept)
+            lines.append(f"cp -p {kept} {shlex.quote(path)}")
+        else:
+            lines.append(f"rm -f {shlex.quote(path)}")
+    if active:
+        lines.append("ufw reload")
+    lines += [f"rm -rf {KEPT}", f"systemctl disable {NAME}.timer"]
+    lines += [f"rm -f {_UNITS}/{NAME}.service {_UNITS}/{NAME}.timer"]
+    lines += [f"rmdir --ignore-fail-on-non-empty {_WANTS}", "systemctl --no-block daemon-reload"]
+    lines += ["echo 'The old rules are back.'", "exit 0; }"]
+    (_UNITS / f"{NAME}.service").write_text(_SERVICE, encoding="utf-8")
+    (_UNITS / f"{NAME}.timer").write_text(_TIMER.format(seconds=seconds), encoding="utf-8")
+    # Last: with this file the switch counts as armed.
+    (KEPT / "restore").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.sync()
+    command(["systemctl", "daemon-reload"])
+    command(["systemctl", "enable", "--now", "--quiet", f"{NAME}.timer"])
+
+
+def restore() -> None:
+    """Restore now, without waiting for the timer."""
+    command(["systemctl", "start", f"{NAME}.service"])
+    command(["systemctl", "stop", f"{NAME}.timer"])
+
+
+def disarm() -> bool:
+    """Stop the timer; False if it was too late, and the old rules are back."""
+    if not armed():
+        return False
+    command(["systemctl", "disable", "--now", "--quiet", f"{NAME}.timer"])
+    if command(["systemctl", "show", "--value", "--property", "ActiveState", f"{NAME}.service"]).strip() != "inactive":
+        return False
+    shutil.rmtree(KEPT)
+    for kind in ("service", "timer"):
+        (_UNITS / f"{NAME}.{kind}").unlink(missing_ok=True)
+    if not any(_WANTS.iterdir()):
+        _WANTS.rmdir()
+    command(["systemctl", "daemon-reload"])
+    return True
