@@ -115,7 +115,7 @@ def absent(found: Filter, recorded: Mapping[str, Any]) -> Plan:
     if found.incoming == "deny" and recorded.get("incoming") not in (None, "", "deny"):
         plan.policy(recorded["incoming"])
     for each in _recorded_rules(found, recorded, ()):
-        rule = _ours(found, each["family"], each["port"])
+        rule = _ours(plan.filter, each["family"], each["port"])
         if rule:
             plan.remove(rule)
     others = [rule for rule in plan.filter.rules if rule.family == FAMILIES[0]]

@@ -177,7 +177,8 @@ def check_read_back(plan: Plan, ports: list[int]) -> None:
     """Compare the rules as ufw has them now with the plan. Raises OSError."""
     now = kaspa_ufw_host.read()
     if now is None or now.active != plan.filter.active or now.rules != plan.filter.rules:
-        raise OSError(f"ufw has other rules than planned; planned: {shown(plan.filter)}; found: {now and shown(now)}")
+        differ = set(shown(plan.filter).splitlines()) ^ set(shown(now).splitlines() if now else [])
+        raise OSError(f"ufw did not do what it was told; planned and found differ in: {', '.join(sorted(differ))}")
     for port in ports:
         access = now.access(port)
         if access.origin != EVERYWHERE:

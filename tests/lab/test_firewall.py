@@ -1,0 +1,169 @@
+"""The firewall of a host that belongs to somebody: nobody is locked out, and nothing of the owner's is changed.
+
+The lab's spare host has a user with sudo, and its SSH server listens on 2222 only.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import booted, hosts, public
+from lab.lock import exclusive
+from lab.namespaces import NamedNamespaces
+from lab.paths import Paths
+from lab.ssh import options
+from lab.topology import SPARE
+from lab.waiting import until
+from tests.playbooks import ROOT, Played, play, well
+
+PATHS = Paths()
+PORT = 2222
+PLAY = "tests/lab/plays/firewall.yml"
+RECORD = "/etc/ansible/facts.d/kaspa_firewall.fact"
+UNDO = "/var/lib/kaspa-firewall-undo"
+PATIENCE = 120.0
+PREPARE = f"""
+useradd -m -s /bin/bash ops && install -d -m 700 -o ops -g ops /home/ops/.ssh
+install -m 600 -o ops -g ops /root/.ssh/authorized_keys /home/ops/.ssh/authorized_keys
+echo 'ops ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ops
+echo 'Port {PORT}' >> /etc/ssh/sshd_config && systemctl restart ssh
+"""
+
+
+def login(script: str, *, seconds: int = 10) -> subprocess.CompletedProcess[str]:
+    """Run a script as root over a new SSH connection, as the user with sudo."""
+    enter = NamedNamespaces().enter(SPARE.vantage)
+    where = ["-p", str(PORT), f"-oHostKeyAlias={SPARE.address}", "-oControlPath=none", f"ops@{SPARE.address}"]
+    argv = [*enter, "ssh", f"-oConnectTimeout={seconds}", *options(PATHS), *where, "sudo", "sh", "-e"]
+    return subprocess.run(argv, input=script, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def on(script: str) -> str:
+    done = login(script)
+    assert done.returncode == 0, (script, done.stdout, done.stderr)
+    return done.stdout
+
+
+def added() -> list[str]:
+    """The rules of the host as `ufw show added` prints them."""
+    return [line for line in on("ufw show added").splitlines() if line.startswith("ufw ")]
+
+
+def eventually(script: str, words: str) -> None:
+    """Wait until a script prints these words over a new connection."""
+    assert until(lambda: words in login(script, seconds=2).stdout, timeout=PATIENCE, pause=0.5), login(script)
+
+
+@pytest.fixture(scope="module")
+def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The spare host, reached as its owner reaches it."""
+    with exclusive():
+        booted.up(PATHS)
+        public.remove_spare(PATHS)
+        public.add_spare(PATHS)
+    prepared = hosts.answer(PATHS, SPARE, PREPARE)
+    assert on("id -u").strip() == "0", prepared
+    variables = {
+        "ansible_host": SPARE.address,
+        "ansible_port": PORT,
+        "ansible_user": "ops",
+        "ansible_become": True,
+        "ansible_ssh_extra_args": f"-o HostKeyAlias={SPARE.address}",
+        "_lab_checkout": str(ROOT),
+    }
+    file = tmp_path_factory.mktemp("inventory") / "hosts.json"
+    file.write_text(json.dumps({"relays": {"hosts": {SPARE.name: variables}}}))
+    yield file
+    with exclusive():
+        public.remove_spare(PATHS)
+
+
+@pytest.fixture(autouse=True)
+def owners(inventory: Path) -> None:
+    """ufw off and without rules, and no record."""
+    on(f"ufw --force reset >/dev/null; rm -rf {RECORD} /etc/ufw/*.rules.2*; test ! -e {UNDO}")
+
+
+def firewall(inventory: Path, *words: str, **variables: object) -> Played:
+    """Run the role on the spare host."""
+    given = json.dumps({"kaspa_firewall_keep": [], "kaspa_firewall_cut": True, **variables})
+    return play(PLAY, "lab", "-i", str(inventory), "--limit", SPARE.name, "-e", given, *words)
+
+
+def uninstall(inventory: Path) -> Played:
+    return firewall(inventory, firewall_tasks="uninstall")
+
+
+def test_ssh_on_another_port_by_sudo_is_let_in_and_a_changed_port_is_shut_again(inventory: Path) -> None:
+    checked = well(firewall(inventory, "--check", "--diff"))
+    assert checked.changed == {SPARE.name: 1}
+    assert "+ufw is on, incoming: deny" in checked.output
+    assert (added(), "inactive" in on("ufw status")) == ([], True)
+
+    well(firewall(inventory))
+    assert added() == [f"ufw allow {port}/tcp comment 'kaspa-node'" for port in (PORT, 4011)]
+    assert "Status: active" in on("ufw status")
+    on(f"test ! -e {UNDO} && ! systemctl cat kaspa-firewall-undo.timer 2>/dev/null")
+    assert well(firewall(inventory)).changed == {SPARE.name: 0}
+
+    on("ufw allow 443/tcp; ufw deny 4012/tcp; ufw insert 1 deny from 198.51.100.7")
+    well(firewall(inventory, kaspa_firewall_ports=[5011]))
+    others = ["ufw deny from 198.51.100.7", "ufw allow 443/tcp", "ufw deny 4012/tcp"]
+    assert set(added()) == {*others, *(f"ufw allow {port}/tcp comment 'kaspa-node'" for port in (PORT, 5011))}
+
+    assert "rules of others stay" in well(uninstall(inventory)).output
+    assert (added(), "inactive" in on("ufw status")) == (others, True)
+    assert well(uninstall(inventory)).changed == {SPARE.name: 0}
+
+
+def test_a_filter_that_is_on_keeps_its_rules_for_ssh_and_every_rule_of_the_owner(inventory: Path) -> None:
+    on(f"ufw allow from 203.0.113.0/24 to any port {PORT} proto tcp; ufw reject 4000:4100/tcp; ufw --force enable")
+    before = added()
+    well(firewall(inventory))
+    ours = "ufw allow 4011/tcp comment 'kaspa-node'"
+    assert added() == [before[0], ours, before[1]]
+    assert on("ufw status numbered").count("4011/tcp") == 2
+    well(uninstall(inventory))
+    assert (added(), "Status: active" in on("ufw status")) == (before, True)
+
+
+def test_an_owners_deny_of_the_nodes_port_is_named_and_kept(inventory: Path) -> None:
+    on("ufw deny 4011/tcp comment mine")
+    played = firewall(inventory)
+    assert played.exit_code != 0
+    assert "the rule `ufw deny 4011/tcp` of this host shuts it; remove that rule" in played.output
+    assert (added(), "inactive" in on("ufw status")) == (["ufw deny 4011/tcp comment 'mine'"], True)
+
+
+def test_rules_that_shut_ssh_are_taken_back_by_the_host_itself(inventory: Path) -> None:
+    rule = f"-A ufw-before-input -p tcp --dport {PORT} -m conntrack --ctstate NEW -j DROP"
+    on(f"cp -p /etc/ufw/before.rules /tmp/; sed -i '0,/^# allow all on loopback/s//{rule}\\n&/' /etc/ufw/before.rules")
+    played = firewall(inventory, kaspa_firewall_undo_after=30)
+    assert played.exit_code != 0
+    assert "a new SSH connection to this host fails" in played.output
+    assert "old rules come back there within 30 s" in played.output
+    eventually(f"ufw status; test -e {UNDO} || echo gone", "gone")
+    assert (added(), "inactive" in on("ufw status")) == ([], True)
+    on(f"test ! -e {RECORD}; ! systemctl cat kaspa-firewall-undo.timer 2>/dev/null; mv /tmp/before.rules /etc/ufw/")
+
+
+def test_a_reboot_before_the_new_rules_are_proven_brings_the_old_ones_back(inventory: Path) -> None:
+    wanted = json.dumps({"record": RECORD, "ports": [4011], "undo_after": 20})
+    argv = [Path(sys.executable).with_name("ansible"), SPARE.name, "-i", "inventory/lab", "-i", inventory]
+    done = subprocess.run(
+        [*argv, "-m", "kaspa_firewall", "-a", wanted], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert '"armed": true' in done.stdout, done.stdout + done.stderr
+    rebooted = "systemctl show --value --property UserspaceTimestampMonotonic"
+    started = on(rebooted)
+    login("systemctl reboot")
+    assert until(lambda: (now := login(rebooted, seconds=2).stdout) and now not in started, timeout=PATIENCE, pause=0.5)
+    eventually(f"test -e {UNDO} || ufw status", "Status: inactive")
+    assert added() == []
+    on(f"test ! -e {RECORD}; ! systemctl cat kaspa-firewall-undo.timer 2>/dev/null")
