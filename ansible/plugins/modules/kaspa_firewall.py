@@ -42,7 +42,7 @@ EXAMPLES = r"""
 - name: Let the node in
   kaspa_firewall:
     record: /etc/ansible/facts.d/kaspa_firewall.fact
-    ports: [4011]
+    ports: "{{ kaspa_firewall_ports }}"
   register: firewall
 
 - name: Keep the new rules
