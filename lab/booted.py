@@ -177,7 +177,7 @@ def down(paths: Paths, *, quiet: bool = False, keep_logs: bool = False) -> None:
     NamedNamespaces().delete()
     hosts.remove_nspawn_state()
     shutil.rmtree(RUN, ignore_errors=True)
-    for name in ("hosts", "state.json", "ssh/known_hosts") + (() if keep_logs else ("log",)):
+    for name in ("hosts", "state.json", "fleet.json", "ssh/known_hosts") + (() if keep_logs else ("log",)):
         path = paths.state / name
         if path.is_dir():
             shutil.rmtree(path)

@@ -87,15 +87,14 @@ def kaspa_pair(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[s
     raise AnsibleFilterError("no peer of the inventory dials another through a relay; give one `kaspa_peer_dials`")
 
 
-def kaspa_remotes(hosts: Sequence[Mapping[str, Any]], listens: Mapping[str, str]) -> list[dict[str, str]]:
-    """The peers to dial as the configuration names them, from their variables.
+def kaspa_remotes(peer_ids: Mapping[str, str], listens: Mapping[str, str]) -> list[dict[str, str]]:
+    """The peers to dial as the configuration names them, from their peer ids by host.
 
     listens: the local forwards by host; only external backends have them.
     """
     return [
-        {"name": name, "peer_id": host["kaspa_node_peer_id"]} | ({"listen": listens[name]} if name in listens else {})
-        for host in hosts
-        for name in [host["inventory_hostname"]]
+        {"name": name, "peer_id": peer_id} | ({"listen": listens[name]} if name in listens else {})
+        for name, peer_id in peer_ids.items()
     ]
 
 

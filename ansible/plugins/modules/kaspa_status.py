@@ -39,6 +39,11 @@ options:
     elements: str
     default: []
     description: Peer ids that a relay has to hold reservations of, and a peer ready sessions with, besides.
+  absent:
+    type: list
+    elements: str
+    default: []
+    description: Peer ids of relays and remotes that are not waited for, because their hosts can't be reached now.
   timeout: {type: int, default: 30, description: Seconds to wait.}
   manager: {type: str, choices: [systemd, process], default: systemd, description: What runs the service.}
   service: {type: str, required: true, description: The service.}
@@ -65,19 +70,19 @@ PATHS = ("direct", "relayed")
 Status = dict[str, Any]
 
 
-def not_reserved(status: Status) -> str:
-    """The relays that have not accepted the reservation, and why; "" if all have."""
+def not_reserved(status: Status, absent: Sequence[str] = ()) -> str:
+    """The relays that have not accepted the reservation, and why; "" if all have that are not absent."""
     relays = status.get("relays", [])
     if not relays:
         return "it knows no relay"
     return "; ".join(
         f"relay {relay['peer_id']} at {relay.get('addr')}: {relay['state']}{_because(relay)}"
         for relay in relays
-        if relay["state"] != "reserved"
+        if relay["state"] != "reserved" and relay["peer_id"] not in absent
     )
 
 
-def not_connected(status: Status) -> str:
+def not_connected(status: Status, absent: Sequence[str] = ()) -> str:
     """The remotes without a ready session, and why; "" if all have one.
 
     With an external backend the sessions belong to other programs, which start and stop: a path is enough.
@@ -90,16 +95,16 @@ def not_connected(status: Status) -> str:
     return "; ".join(
         f"remote {remote.get('name') or remote['peer_id']}: {remote['state']}{_because(remote)}"
         for remote in remotes
-        if remote["peer_id"] not in there
+        if remote["peer_id"] not in there and remote["peer_id"] not in absent
     )
 
 
-def not_direct(status: Status) -> str:
+def not_direct(status: Status, absent: Sequence[str] = ()) -> str:
     """The remotes without a direct path, and why; "" if all have one."""
     return "; ".join(
         f"remote {remote.get('name') or remote['peer_id']}: {remote['state']}{_because(remote)}"
         for remote in status.get("remotes", [])
-        if remote["state"] != "direct"
+        if remote["state"] != "direct" and remote["peer_id"] not in absent
     )
 
 
@@ -117,8 +122,8 @@ def _because(entry: dict[str, Any]) -> str:
     return f" ({entry['reason']})" if entry.get("reason") else ""
 
 
-LACKS: dict[str, Callable[[Status], str]] = {
-    "answering": lambda status: "",
+LACKS: dict[str, Callable[[Status, Sequence[str]], str]] = {
+    "answering": lambda status, absent: "",
     "reserved": not_reserved,
     "connected": not_connected,
     "direct": not_direct,
@@ -155,6 +160,7 @@ def main() -> None:
             "control": {"type": "path", "required": True},
             "wanted": {"type": "str", "choices": list(LACKS), "default": "answering"},
             "serves": {"type": "list", "elements": "str", "default": []},
+            "absent": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 30},
             "manager": {"type": "str", "choices": ["systemd", "process"], "default": "systemd"},
             "service": {"type": "str", "required": True},
@@ -171,7 +177,7 @@ def main() -> None:
         return status
 
     def lacks(status: Status) -> str:
-        return LACKS[wanted["wanted"]](status) or not_serving(status, wanted["serves"])
+        return LACKS[wanted["wanted"]](status, wanted["absent"]) or not_serving(status, wanted["serves"])
 
     status, lack = wait(ask, lacks, wanted["timeout"], time.monotonic, lambda: time.sleep(PAUSE))
     if status is None:

@@ -85,8 +85,7 @@ def test_nobody_dials() -> None:
 
 
 def test_a_remote_has_an_address_for_programs_where_one_is_given() -> None:
-    hosts = [{"inventory_hostname": name, "kaspa_node_peer_id": f"12D3{name}"} for name in ("a", "b")]
-    assert kaspa.kaspa_remotes(hosts, {"b": "[::1]:50051"}) == [
+    assert kaspa.kaspa_remotes({"a": "12D3a", "b": "12D3b"}, {"b": "[::1]:50051"}) == [
         {"name": "a", "peer_id": "12D3a"},
         {"name": "b", "peer_id": "12D3b", "listen": "[::1]:50051"},
     ]

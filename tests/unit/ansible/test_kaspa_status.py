@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import kaspa_status
@@ -10,7 +11,7 @@ from kaspa_node.errors import ControlError
 RELAY = {"peer_id": "12D3R", "addr": "/ip4/203.0.113.10/tcp/4011", "state": "reserved", "reason": None}
 
 
-def waited(answers: list[Any], wanted: str) -> tuple[Any, str]:
+def waited(answers: list[Any], wanted: str, absent: tuple[str, ...] = ()) -> tuple[Any, str]:
     """What `wait` gives when the node answers so, one answer a second, for three seconds."""
     seconds = iter(range(10))
 
@@ -21,7 +22,8 @@ def waited(answers: list[Any], wanted: str) -> tuple[Any, str]:
         found: dict[str, Any] = answer
         return found
 
-    return kaspa_status.wait(ask, kaspa_status.LACKS[wanted], 3, lambda: next(seconds), lambda: None)
+    lacks = partial(kaspa_status.LACKS[wanted], absent=absent)
+    return kaspa_status.wait(ask, lacks, 3, lambda: next(seconds), lambda: None)
 
 
 def test_it_waits_until_the_node_answers() -> None:
@@ -41,6 +43,16 @@ def test_every_relay_has_to_accept() -> None:
 
 def test_reserved() -> None:
     assert waited([{"relays": [{**RELAY, "state": "connecting"}]}, {"relays": [RELAY]}], "reserved")[1] == ""
+
+
+def test_nobody_waits_for_hosts_that_are_left_out() -> None:
+    away = {**RELAY, "state": "backoff", "reason": "timeout"}
+    assert waited([{"relays": [away]}], "reserved", absent=("12D3R",))[1] == ""
+    remote = {"name": "server", "peer_id": "12D3B", "state": "backoff", "reason": None}
+    other = {"name": "third", "peer_id": "12D3C", "state": "backoff", "reason": None}
+    for wanted in ("connected", "direct"):
+        status = {"remotes": [remote, other], "sessions": []}
+        assert waited([status], wanted, absent=("12D3B",)) == (None, "remote third: backoff")
 
 
 def test_no_relay_at_all_is_a_lack() -> None:
