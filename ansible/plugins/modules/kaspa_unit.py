@@ -45,7 +45,6 @@ problem: {type: str, returned: always, description: "Why it did not start; empty
 
 MARK = "KASPA_UNIT"
 PROPERTIES = "LoadState,ActiveState,MainPID,NeedDaemonReload,UnitFileState,FragmentPath,Environment"
-# What systemd is on the way to: such a process has read the unit that it was started with.
 RUNNING = ("active", "activating", "reloading")
 
 
@@ -53,14 +52,15 @@ RUNNING = ("active", "activating", "reloading")
 class Unit:
     """A unit as systemd knows it.
 
-    file: the path that systemd has read it from, "" if none; pid: 0 if no process runs; mark: the digest in the unit
-    that systemd has read.
+    file: the path that systemd has read it from, "" if none; up: whether it runs, or systemd is about to start it;
+    pid: 0 if no process runs; mark: the digest in the unit that systemd has read.
     """
 
     loaded: bool
     stale: bool
     enabled: bool
     file: str
+    up: bool
     pid: int
     mark: str
 
@@ -68,13 +68,14 @@ class Unit:
     def parse(cls, shown: str) -> Unit:
         """From the output of `systemctl show`."""
         found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-        running = found.get("ActiveState") in RUNNING
+        up = found.get("ActiveState") in RUNNING
         return cls(
             loaded=found.get("LoadState") == "loaded",
             stale=found.get("NeedDaemonReload") == "yes",
             enabled=found.get("UnitFileState") == "enabled",
             file=found.get("FragmentPath", ""),
-            pid=int(found.get("MainPID") or 0) if running else 0,
+            up=up,
+            pid=int(found.get("MainPID") or 0) if up else 0,
             mark=mark(found.get("Environment", "")),
         )
 
@@ -99,13 +100,17 @@ def must_be_read(unit: Unit) -> bool:
     return unit.stale or not unit.loaded or mark(Path(unit.file).read_text(encoding="utf-8")) != unit.mark
 
 
-def needed(unit: Unit, started_with: str, wanted: Mapping[str, object]) -> list[str]:
-    """What has to be done with a unit that systemd has read: of enable, start and restart."""
+def needed(unit: Unit, started_with: str, wanted: Mapping[str, object], *, new: bool) -> list[str]:
+    """What has to be done with a unit that systemd has read: of enable, start and restart.
+
+    started_with: the digest of its process; new: whether systemd has read another version of it just now.
+    """
     steps = ["enable"] if wanted["enabled"] and not unit.enabled else []
     if wanted["state"] == "started":
-        if not unit.pid:
+        # Between two attempts of systemd to start it there is no process, and the next one has the unit as it is.
+        if not unit.up or (not unit.pid and new):
             steps.append("start")
-        elif started_with != unit.mark:
+        elif unit.pid and started_with != unit.mark:
             steps.append("restart")
     return steps
 
@@ -134,7 +139,7 @@ def main() -> None:
             if not module.check_mode:
                 command(["systemctl", "daemon-reload"])
                 unit = look()
-        steps = needed(unit, mark_of_process(unit.pid) if unit.pid else "", wanted)
+        steps = needed(unit, mark_of_process(unit.pid) if unit.pid else "", wanted, new=bool(did))
     except OSError as error:
         module.fail_json(msg=f"{name}: {error}")
     for step in steps:

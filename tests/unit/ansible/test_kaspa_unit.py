@@ -25,7 +25,7 @@ STARTED = {"state": "started", "enabled": True}
 def test_a_unit_as_systemd_shows_it() -> None:
     unit = kaspa_unit.Unit.parse(SHOWN)
     file = "/etc/systemd/system/kaspa-peer.service"
-    assert unit == kaspa_unit.Unit(loaded=True, stale=False, enabled=True, file=file, pid=812, mark="0123")
+    assert unit == kaspa_unit.Unit(loaded=True, stale=False, enabled=True, file=file, up=True, pid=812, mark="0123")
 
 
 @pytest.mark.parametrize(
@@ -39,17 +39,23 @@ def test_a_unit_as_systemd_shows_it() -> None:
         ("=active", "=inactive", "", ["start"]),
         ("=active", "=failed", "", ["start"]),
         # Between two attempts of systemd to start it.
-        ("=active\nMainPID=812", "=activating\nMainPID=0", "", ["start"]),
+        ("=active\nMainPID=812", "=activating\nMainPID=0", "", []),
         ("=active", "=activating", "0123", []),
     ],
 )
 def test_what_a_unit_needs(old: str, new: str, started_with: str, steps: list[str]) -> None:
-    assert kaspa_unit.needed(kaspa_unit.Unit.parse(SHOWN.replace(old, new)), started_with, STARTED) == steps
+    unit = kaspa_unit.Unit.parse(SHOWN.replace(old, new))
+    assert kaspa_unit.needed(unit, started_with, STARTED, new=False) == steps
+
+
+def test_a_crash_loop_is_left_with_the_new_unit() -> None:
+    unit = kaspa_unit.Unit.parse(SHOWN.replace("=active\nMainPID=812", "=activating\nMainPID=0"))
+    assert kaspa_unit.needed(unit, "", STARTED, new=True) == ["start"]
 
 
 def test_a_unit_that_others_start_is_only_loaded() -> None:
     unit = kaspa_unit.Unit.parse(SHOWN.replace("=active", "=inactive").replace("=enabled", "=static"))
-    assert kaspa_unit.needed(unit, "", {"state": "loaded", "enabled": False}) == []
+    assert kaspa_unit.needed(unit, "", {"state": "loaded", "enabled": False}, new=True) == []
 
 
 @pytest.mark.parametrize(
