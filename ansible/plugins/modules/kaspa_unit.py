@@ -45,22 +45,23 @@ problem: {type: str, returned: always, description: "Why it did not start; empty
 
 MARK = "KASPA_UNIT"
 PROPERTIES = "LoadState,ActiveState,MainPID,NeedDaemonReload,UnitFileState,FragmentPath,Environment"
-RUNNING = ("active", "activating", "reloading")
+# Of ActiveState. STARTING is also the state between two attempts of systemd to start it.
+RUNNING, STARTING = ("active", "reloading"), "activating"
 
 
 @dataclass(frozen=True)
 class Unit:
     """A unit as systemd knows it.
 
-    file: the path that systemd has read it from, "" if none; up: whether it runs, or systemd is about to start it;
-    pid: 0 if no process runs; mark: the digest in the unit that systemd has read.
+    file: the path that systemd has read it from, "" if none; state: its ActiveState; pid: 0 if no process runs;
+    mark: the digest in the unit that systemd has read.
     """
 
     loaded: bool
     stale: bool
     enabled: bool
     file: str
-    up: bool
+    state: str
     pid: int
     mark: str
 
@@ -68,14 +69,13 @@ class Unit:
     def parse(cls, shown: str) -> Unit:
         """From the output of `systemctl show`."""
         found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-        up = found.get("ActiveState") in RUNNING
         return cls(
             loaded=found.get("LoadState") == "loaded",
             stale=found.get("NeedDaemonReload") == "yes",
             enabled=found.get("UnitFileState") == "enabled",
             file=found.get("FragmentPath", ""),
-            up=up,
-            pid=int(found.get("MainPID") or 0) if up else 0,
+            state=found.get("ActiveState", ""),
+            pid=int(found.get("MainPID") or 0),
             mark=mark(found.get("Environment", "")),
         )
 
@@ -86,12 +86,12 @@ def mark(environment: str) -> str:
     return found[1] if found else ""
 
 
-def mark_of_process(pid: int) -> str:
-    """The digest that a process was started with; "" if it has none, or has ended. Raises PermissionError."""
+def mark_of_process(pid: int) -> str | None:
+    """The digest that a process was started with, "" if it has none; None if it has ended. Raises PermissionError."""
     try:
         content = Path(f"/proc/{pid}/environ").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
-        return ""
+        return None
     return mark(content.decode(errors="replace").replace("\0", " "))
 
 
@@ -100,17 +100,20 @@ def must_be_read(unit: Unit) -> bool:
     return unit.stale or not unit.loaded or mark(Path(unit.file).read_text(encoding="utf-8")) != unit.mark
 
 
-def needed(unit: Unit, started_with: str, wanted: Mapping[str, object], *, new: bool) -> list[str]:
+def needed(unit: Unit, started_with: str | None, wanted: Mapping[str, object], *, new: bool) -> list[str]:
     """What has to be done with a unit that systemd has read: of enable, start and restart.
 
-    started_with: the digest of its process; new: whether systemd has read another version of it just now.
+    started_with: the digest of its process, None if there is none; new: whether systemd has read another version of the
+    unit just now.
     """
     steps = ["enable"] if wanted["enabled"] and not unit.enabled else []
     if wanted["state"] == "started":
-        # Between two attempts of systemd to start it there is no process, and the next one has the unit as it is.
-        if not unit.up or (not unit.pid and new):
+        if unit.state == STARTING:
+            # Its process has no environment of its own yet; or there is none, and the next one has the unit as it is.
+            steps += ["restart"] if new else []
+        elif unit.state not in RUNNING:
             steps.append("start")
-        elif unit.pid and started_with != unit.mark:
+        elif started_with is not None and started_with != unit.mark:
             steps.append("restart")
     return steps
 
@@ -139,7 +142,7 @@ def main() -> None:
             if not module.check_mode:
                 command(["systemctl", "daemon-reload"])
                 unit = look()
-        steps = needed(unit, mark_of_process(unit.pid) if unit.pid else "", wanted, new=bool(did))
+        steps = needed(unit, mark_of_process(unit.pid) if unit.pid else None, wanted, new=bool(did))
     except OSError as error:
         module.fail_json(msg=f"{name}: {error}")
     for step in steps:

@@ -25,32 +25,41 @@ STARTED = {"state": "started", "enabled": True}
 def test_a_unit_as_systemd_shows_it() -> None:
     unit = kaspa_unit.Unit.parse(SHOWN)
     file = "/etc/systemd/system/kaspa-peer.service"
-    assert unit == kaspa_unit.Unit(loaded=True, stale=False, enabled=True, file=file, up=True, pid=812, mark="0123")
+    assert unit == kaspa_unit.Unit(
+        loaded=True, stale=False, enabled=True, file=file, state="active", pid=812, mark="0123"
+    )
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "started_with", "steps"),
+    ("state", "started_with", "steps"),
     [
-        ("", "", "0123", []),
-        ("", "", "4567", ["restart"]),
-        ("KASPA_UNIT=0123 ", "", "4567", ["restart"]),
-        ("", "", "", ["restart"]),
-        ("=enabled", "=disabled", "0123", ["enable"]),
-        ("=active", "=inactive", "", ["start"]),
-        ("=active", "=failed", "", ["start"]),
-        # Between two attempts of systemd to start it.
-        ("=active\nMainPID=812", "=activating\nMainPID=0", "", []),
-        ("=active", "=activating", "0123", []),
+        ("active", "0123", []),
+        ("active", "4567", ["restart"]),
+        # Started by a release that had no digest in its unit.
+        ("active", "", ["restart"]),
+        ("reloading", "4567", ["restart"]),
+        # It ended a moment ago, and systemd starts it again.
+        ("active", None, []),
+        ("inactive", None, ["start"]),
+        ("failed", None, ["start"]),
+        ("activating", "", []),
+        ("activating", None, []),
     ],
 )
-def test_what_a_unit_needs(old: str, new: str, started_with: str, steps: list[str]) -> None:
-    unit = kaspa_unit.Unit.parse(SHOWN.replace(old, new))
+def test_what_a_unit_needs(state: str, started_with: str | None, steps: list[str]) -> None:
+    unit = kaspa_unit.Unit.parse(SHOWN.replace("=active", f"={state}"))
     assert kaspa_unit.needed(unit, started_with, STARTED, new=False) == steps
 
 
-def test_a_crash_loop_is_left_with_the_new_unit() -> None:
-    unit = kaspa_unit.Unit.parse(SHOWN.replace("=active\nMainPID=812", "=activating\nMainPID=0"))
-    assert kaspa_unit.needed(unit, "", STARTED, new=True) == ["start"]
+def test_a_unit_that_does_not_start_at_boot_yet() -> None:
+    unit = kaspa_unit.Unit.parse(SHOWN.replace("=enabled", "=disabled"))
+    assert kaspa_unit.needed(unit, "0123", STARTED, new=False) == ["enable"]
+
+
+@pytest.mark.parametrize("started_with", ["", None])
+def test_a_crash_loop_is_left_with_the_new_unit(started_with: str | None) -> None:
+    unit = kaspa_unit.Unit.parse(SHOWN.replace("=active", "=activating"))
+    assert kaspa_unit.needed(unit, started_with, STARTED, new=True) == ["restart"]
 
 
 def test_a_unit_that_others_start_is_only_loaded() -> None:
@@ -84,4 +93,4 @@ def test_the_digest_that_a_process_was_started_with() -> None:
         process.stdout.readline()
         assert kaspa_unit.mark_of_process(process.pid) == "89ab"
         process.communicate(b"\n")
-    assert kaspa_unit.mark_of_process(process.pid) == ""
+    assert kaspa_unit.mark_of_process(process.pid) is None
