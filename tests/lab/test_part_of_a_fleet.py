@@ -54,7 +54,7 @@ def test_a_host_without_sshd_is_left_out_and_keeps_its_sessions() -> None:
     before = fleet()
     with without_sshd("server"):
         # With `lab: true` the lab itself would be mended first.
-        played = play("deploy.yml", "lab", "-e", "lab=false")
+        played = play("deploy.yml", "lab", "-e", '{"lab": false}')
     assert played.exit_code == 2, played.output[-4000:]
     assert (
         "left out: server: connect to host 10.2.0.2 port 22: Connection refused; it keeps what it has" in played.output
