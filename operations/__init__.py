@@ -13,3 +13,9 @@ Imports point downwards. No task knows SSH, no link knows tasks.
 """
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# Rules and formats that deploy and the tasks share are there once, and need nothing of Ansible's.
+sys.path.append(str(Path(__file__).resolve().parent.parent / "ansible" / "plugins" / "module_utils"))

@@ -90,15 +90,16 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Firewall:
-    """ufw. incoming: the default policy for incoming connections; allowed: TCP ports that are open for everybody."""
+    """What the host's filters do to connections to the node's port.
 
-    active: bool
-    incoming: str
-    allowed: frozenset[int]
+    on: whether ufw or firewalld filters. shut, partly: the filter and its rule that refuse everybody, or let only some
+    connections in; "" if none does. others: whether that filter is another one than ufw.
+    """
 
-    def shuts(self, port: int) -> bool:
-        """Whether the firewall blocks that port from outside."""
-        return self.active and self.incoming in ("deny", "reject") and port not in self.allowed
+    on: bool
+    shut: str = ""
+    partly: str = ""
+    others: bool = False
 
 
 @dataclass(frozen=True, slots=True)

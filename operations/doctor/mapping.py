@@ -77,7 +77,7 @@ def _watch(node: Node, link: Link, host: Host, counts: list[int], this: _Round, 
             this.listening.set()
         seen.update(answer.get("seen", {}))
 
-    walled = host.firewall is not None and host.firewall.active
+    walled = host.firewall is not None and (host.firewall.on or host.firewall.others)
     wanted = {"bytes": counts, "listen": None if walled else _host_of(host.announced), "seconds": SECONDS}
     try:
         link.stream(command("watch", wanted), heard, timeout=SECONDS + HOLD_SECONDS, stop=threading.Event())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,8 @@ from kaspa_node.evidence.decode import DecodeError, Record, as_record, as_text
 from kaspa_node.evidence.endpoints import parse_endpoint
 from kaspa_node.evidence.journal_lines import Line, LineError, parse_line
 from kaspa_node.settings import Settings, load_settings
-from operations.doctor.facts import Backend, Firewall, Host, RelayLink, RemoteState, Service, Session, Status
-
-_PLAIN = re.compile(r"([0-9]{1,5})(?:/tcp)?")
-_INCOMING = re.compile(r"^Default: (\w+) \(incoming\)", re.MULTILINE)
+from operations.doctor.facts import Backend, Host, RelayLink, RemoteState, Service, Session, Status
+from operations.doctor.firewall import read_firewall
 
 
 def read_host(inventory: Host, answer: Record, service: str, config: str, ahead: float) -> Host:
@@ -31,10 +28,11 @@ def read_host(inventory: Host, answer: Record, service: str, config: str, ahead:
         settings, wrong = None, None
     if settings is not None and wrong is None and status is not None:
         wrong = _dials_itself(settings, status.peer_id)
+    port = settings.listen[0].port if settings is not None and settings.listen[0].port else inventory.port
     return Host(
         name=inventory.name,
         role=inventory.role,
-        port=settings.listen[0].port if settings is not None and settings.listen[0].port else inventory.port,
+        port=port,
         dials=inventory.dials,
         announced=inventory.announced,
         clock_ahead=ahead,
@@ -45,7 +43,7 @@ def read_host(inventory: Host, answer: Record, service: str, config: str, ahead:
         silence=answer.any_text("silence"),
         settings=settings,
         wrong=wrong,
-        firewall=read_firewall(answer.text("firewall")) if answer.present("firewall") else None,
+        firewall=read_firewall(answer.record("filters"), port) if answer.present("filters") else None,
         addresses=answer.list("addresses", as_text),
         lines=_lines(answer.list("lines", as_text)),
     )
@@ -72,18 +70,6 @@ def _dials_itself(settings: Settings, peer_id: str) -> str | None:
     except ConfigError as error:
         return str(error)
     return None
-
-
-def read_firewall(text: str) -> Firewall:
-    """ufw as `ufw status verbose` prints it; rules for some addresses only are left out."""
-    incoming = _INCOMING.search(text)
-    allowed = set()
-    for line in text.splitlines():
-        columns = re.split(r" {2,}", line.partition("#")[0].strip())
-        open_to_all = len(columns) >= 3 and columns[1] in ("ALLOW IN", "LIMIT IN") and columns[2] == "Anywhere"
-        if open_to_all and (match := _PLAIN.fullmatch(columns[0])):
-            allowed.add(int(match[1]))
-    return Firewall(text.startswith("Status: active"), incoming[1] if incoming else "", frozenset(allowed))
 
 
 def _texts(record: Record, name: str) -> dict[str, str]:
@@ -164,4 +150,4 @@ def _lines(texts: tuple[str, ...]) -> tuple[Line, ...]:
     return tuple(found)
 
 
-__all__ = ["DecodeError", "read_firewall", "read_host", "read_settings"]
+__all__ = ["DecodeError", "read_host", "read_settings"]

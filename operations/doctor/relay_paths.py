@@ -99,14 +99,23 @@ def _stranger(host: Host, relay: Host | None, at: str, about: frozenset[str]) ->
 
 def _firewall(pair: Pair, relay: Host) -> Iterator[Finding]:
     wall = relay.firewall
-    if wall is None or not wall.shuts(relay.port):
+    if wall is None or not (wall.shut or wall.partly):
         return
     if any(pair.facts.outcome(host.name, relay.announced) == OPEN for host in pair.peers):
         return
     yield Finding(
         "relay-firewall",
         frozenset({relay.name}),
-        f"the firewall of {relay.name} blocks the relay's port {relay.port}/tcp",
-        f"ufw is active, denies incoming connections, and has no rule that allows {relay.port}/tcp",
-        f"Deploy again, or on {relay.name}: ufw allow {relay.port}/tcp.",
+        f"the firewall of {relay.name} "
+        + ("blocks" if wall.shut else "lets only some connections in to")
+        + f" the relay's port {relay.port}/tcp",
+        wall.shut or wall.partly,
+        _opened(relay.name, relay.port, others=wall.others),
     )
+
+
+def _opened(name: str, port: int, *, others: bool) -> str:
+    """How the port is opened. Deploy changes ufw alone, and puts its rule before wider ones that refuse."""
+    if others:
+        return f"On {name}, let {port}/tcp in before that rule, with the program that made it."
+    return f"Deploy again, or on {name}: ufw prepend allow {port}/tcp."

@@ -34,9 +34,11 @@ def _firewall(host: Host) -> str:
     wall = host.firewall
     if wall is None:
         return "-"
-    if not wall.active:
-        return "off"
-    return f"{host.port} {'shut' if wall.shuts(host.port) else 'open'}"
+    if wall.shut:
+        return f"{host.port} shut"
+    if wall.partly:
+        return f"{host.port} partly open"
+    return f"{host.port} open" if wall.on else "off"
 
 
 def _reservations(host: Host) -> str:
@@ -102,7 +104,7 @@ def host_json(facts: Facts, host: Host) -> dict[str, Any]:
         "peer_id": host.peer_id,
         "service": None if host.service is None else host.service.state,
         "clock_ahead": round(host.clock_ahead, 3),
-        "firewall": None if host.firewall is None else host.firewall.active,
+        "firewall": None if host.firewall is None else host.firewall.on,
         "reached": {each.address: each.outcome for each in facts.reached if each.origin == host.name},
         "nat": None
         if host.role != PEER

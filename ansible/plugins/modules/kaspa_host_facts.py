@@ -115,6 +115,11 @@ def resolved(name: str) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+def owners() -> dict[int, str]:
+    """TCP port → who listens there."""
+    return kaspa_listeners.owners(kaspa_listeners.parse(output(list(kaspa_listeners.COMMAND))))
+
+
 def free(path: str) -> int:
     """MiB of free disk at that path, which may not exist yet."""
     place = Path(path)
@@ -186,7 +191,7 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
         "key": stamp(wanted["key"]),
         "recorded": recorded(wanted["facts"]),
         "groups": sorted(group.gr_name for group in grp.getgrall()),
-        "listening": {str(port): owner for port, owner in kaspa_listeners.parse(output(["ss", "-Htlnpe"])).items()},
+        "listening": {str(port): owner for port, owner in owners().items()},
         "ipv6": ipv6(),
         "resolved": {name: resolved(name) for name in wanted["names"]},
         "user_home": home(wanted["user"]),

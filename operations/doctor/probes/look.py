@@ -188,6 +188,20 @@ def addresses() -> list[str]:
     return sorted({line.split()[3].partition("/")[0] for line in out.splitlines() if len(line.split()) > 3})
 
 
+def filters() -> dict[str, Any]:
+    """What the host's filters are, as text; `ufw` is null if ufw is not installed."""
+    code, state, _ = output(["ufw", "status"])
+    files = {"defaults": "/etc/default/ufw", "rules4": "/etc/ufw/user.rules", "rules6": "/etc/ufw/user6.rules"}
+    texts = {name: text_of(path) for name, path in files.items()}
+    return {
+        "ufw": {"active": state.startswith("Status: active"), **texts} if code == 0 else None,
+        "iptables": output(["iptables-save", "-t", "filter"])[1],
+        "ip6tables": output(["ip6tables-save", "-t", "filter"])[1],
+        "nft": output(["nft", "-j", "list", "ruleset"])[1],
+        "firewalld": output(["systemctl", "is-active", "firewalld"])[1].strip() == "active",
+    }
+
+
 def look(wanted: dict[str, Any]) -> dict[str, Any]:
     """All of it. wanted: manager, service, directory, config, key, facts, milestones.
 
@@ -201,8 +215,6 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
     fact = recorded(wanted["facts"])
     lines = log_lines(wanted, service)
     known = status is not None and fact.get("key") == stamp(wanted["key"])
-    has_ufw = not process and os.geteuid() == 0
-    code, wall, _ = output(["ufw", "status", "verbose"]) if has_ufw else (1, "", "")
     return {
         "time": began,
         "service": {name: service[name] for name in ("state", "exit_status", "restarts", "stopped", "pid")},
@@ -213,7 +225,7 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
         "key_id": status["peer_id"] if known else key_id(wanted),
         "status": status,
         "silence": silence,
-        "firewall": wall if code == 0 else None,
+        "filters": filters() if not process and os.geteuid() == 0 else None,
         "addresses": addresses(),
         "lines": worth_sending(lines, wanted["milestones"], wanted["count"]),
     }

@@ -1,22 +1,34 @@
 from __future__ import annotations
 
+import pytest
 from ansible.module_utils import kaspa_listeners
 
 BY_UNIT = (
-    'LISTEN 0 128 0.0.0.0:4012 0.0.0.0:* users:(("kaspa-node",pid=77,fd=6)) uid:999 ino:1 sk:1 '
+    'tcp LISTEN 0 128 0.0.0.0:4012 0.0.0.0:* users:(("kaspa-node",pid=77,fd=6)) uid:999 ino:1 sk:1 '
     "cgroup:/system.slice/kaspa-peer.service <->"
 )
-BY_HAND = 'LISTEN 0 4096 [::]:4011 [::]:* users:(("python3",pid=1234,fd=3)) ino:2 sk:2 cgroup:/user.slice <->'
-NAMELESS = "LISTEN 0 5 127.0.0.1%lo:53 0.0.0.0:* ino:3 sk:3"
+BY_HAND = 'tcp LISTEN 0 4096 [::]:4011 [::]:* users:(("python3",pid=1234,fd=3)) ino:2 sk:2 cgroup:/user.slice <->'
+NAMELESS = "udp UNCONN 0 5 127.0.0.1%lo:53 0.0.0.0:* ino:3 sk:3"
+BOTH = "tcp LISTEN 0 128 *:80 *:* ino:4 sk:4 cgroup:/system.slice/web.socket v6only:0 <->"
 
 
-def test_the_unit_is_named_before_the_program() -> None:
-    assert kaspa_listeners.parse(BY_UNIT) == {4012: "kaspa-peer.service"}
+@pytest.mark.parametrize(
+    ("line", "protocol", "port", "owner", "local", "families"),
+    [
+        (BY_UNIT, "tcp", 4012, "kaspa-peer.service", False, (4,)),
+        (BY_HAND, "tcp", 4011, "python3 (pid 1234)", False, (6,)),
+        (NAMELESS, "udp", 53, "another program", True, (4,)),
+        (BOTH, "tcp", 80, "web.socket", False, (4, 6)),
+    ],
+)
+def test_who_listens_where(
+    line: str, protocol: str, port: int, owner: str, local: bool, families: tuple[int, ...]
+) -> None:
+    (found,) = kaspa_listeners.parse(f"nonsense\n\n{line}\n")
+    assert (found.protocol, found.port, found.owner) == (protocol, port, owner)
+    assert (found.local, found.families) == (local, families)
 
 
-def test_a_program_without_a_unit_is_named_with_its_process() -> None:
-    assert kaspa_listeners.parse(BY_HAND) == {4011: "python3 (pid 1234)"}
-
-
-def test_who_can_not_be_seen_is_another_program() -> None:
-    assert kaspa_listeners.parse(f"{NAMELESS}\n\nnonsense\n") == {53: "another program"}
+def test_owners_are_those_of_tcp_ports() -> None:
+    listeners = kaspa_listeners.parse("\n".join([BY_UNIT, NAMELESS, BOTH]))
+    assert kaspa_listeners.owners(listeners) == {4012: "kaspa-peer.service", 80: "web.socket"}

@@ -57,7 +57,7 @@ def _peer(name: str, other: str, settings: Settings, status: Status) -> Host:
         recorded_id=IDS[name],
         status=status,
         settings=settings,
-        firewall=Firewall(True, "deny", frozenset({22, 4012})),
+        firewall=Firewall(True),
         addresses=("10.1.0.2",) if name == "client" else ("10.2.0.2",),
         lines=(line(m.PEER_CONNECTED, peer=IDS[other], path="direct"),),
     )
@@ -77,7 +77,7 @@ def healthy() -> Facts:
         recorded_id=RELAY_ID,
         status=Status(RELAY_ID, reserved=frozenset({SERVER_ID, CLIENT_ID})),
         settings=_settings("relay", allow=AllowList(peer_ids=frozenset({SERVER_ID, CLIENT_ID}))),
-        firewall=Firewall(True, "deny", frozenset({22, 4011})),
+        firewall=Firewall(True),
         addresses=("203.0.113.10",),
     )
     server = _peer(

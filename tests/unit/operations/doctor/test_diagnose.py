@@ -73,11 +73,27 @@ def test_relay_down_under_a_direct_session_is_told_all_the_same() -> None:
 
 
 def test_relay_port_shut_by_its_firewall() -> None:
-    facts = changed(apart(healthy()), "relay", firewall=Firewall(True, "deny", frozenset({22})))
+    facts = changed(apart(healthy()), "relay", firewall=Firewall(True, "ufw: `ufw reject 4000:4100/tcp`"))
     facts = reached(facts, {("client", AT): "timeout", ("server", AT): "timeout"})
     assert causes(facts) == ["relay-firewall"]
     assert told(facts).why == "the firewall of relay blocks the relay's port 4011/tcp"
+    assert told(facts).told[0].finding.evidence == "ufw: `ufw reject 4000:4100/tcp`"
+    assert told(facts).remedy == "Deploy again, or on relay: ufw prepend allow 4011/tcp."
     assert consequences(facts) == ["relay-unreachable", "relay-unreachable"]
+
+
+def test_relay_port_that_is_open_for_some_connections_only() -> None:
+    facts = changed(apart(healthy()), "relay", firewall=Firewall(True, partly="ufw: `ufw limit 4011/tcp`"))
+    facts = reached(facts, {("client", AT): "refused", ("server", AT): "refused"})
+    assert causes(facts) == ["relay-firewall"]
+    assert told(facts).why == "the firewall of relay lets only some connections in to the relay's port 4011/tcp"
+
+
+def test_relay_port_shut_by_a_filter_that_deploy_leaves_alone() -> None:
+    facts = changed(apart(healthy()), "relay", firewall=Firewall(False, "iptables: -A INPUT -j REJECT", others=True))
+    facts = reached(facts, {("client", AT): "timeout", ("server", AT): "timeout"})
+    assert causes(facts) == ["relay-firewall"]
+    assert told(facts).remedy == "On relay, let 4011/tcp in before that rule, with the program that made it."
 
 
 def test_relay_port_shut_on_the_way() -> None:

@@ -8,7 +8,7 @@ import pytest
 from kaspa_node.evidence.decode import DecodeError, as_record
 from kaspa_node.evidence.endpoints import Endpoint
 from operations.doctor.facts import Host
-from operations.doctor.read import read_firewall, read_host, read_settings
+from operations.doctor.read import read_host, read_settings
 from tests.unit.operations.doctor.scene import ADDR, CLIENT_ID, RELAY_ID, SERVER_ID
 
 PLACE = "/etc/kaspa-node/peer.toml"
@@ -42,23 +42,10 @@ ANSWER: dict[str, Any] = {
         "backend": None,
     },
     "silence": None,
-    "firewall": None,
+    "filters": None,
     "addresses": ["10.1.0.2"],
     "lines": [PUNCH, "no line of ours milestone=nonsense"],
 }
-UFW = """Status: active
-Logging: on (low)
-Default: deny (incoming), allow (outgoing), disabled (routed)
-New profiles: skip
-
-To                         Action      From
---                         ------      ----
-22/tcp                     LIMIT IN    Anywhere                   # kaspa-node
-4011                       ALLOW IN    Anywhere
-4012/tcp                   ALLOW IN    192.0.2.0/24
-53/udp                     ALLOW IN    Anywhere
-4011 (v6)                  ALLOW IN    Anywhere (v6)
-"""
 
 
 def read(**changes: Any) -> Host:
@@ -116,14 +103,3 @@ def test_a_file_that_is_not_there_is_wrong_but_not_where_nothing_is_installed() 
 def test_a_node_that_would_dial_itself() -> None:
     status = ANSWER["status"] | {"peer_id": SERVER_ID}
     assert (read(status=status).wrong or "").startswith(f'remotes: "{SERVER_ID}"')
-
-
-def test_ufw_rules_that_let_everybody_in() -> None:
-    wall = read_firewall(UFW)
-    assert (wall.active, wall.incoming, wall.allowed) == (True, "deny", {22, 4011})
-    assert (wall.shuts(4012), wall.shuts(4011)) == (True, False)
-
-
-def test_ufw_that_is_off_shuts_nothing() -> None:
-    wall = read_firewall("Status: inactive\n")
-    assert (wall.active, wall.shuts(4011)) == (False, False)

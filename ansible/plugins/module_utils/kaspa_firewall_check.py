@@ -1,0 +1,160 @@
+"""What switching ufw on would cut on a host, and which other filters shut the node's port: decisions without IO."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ansible.module_utils.kaspa_filters import Filters, Refusal
+from ansible.module_utils.kaspa_listeners import Listener
+from ansible.module_utils.kaspa_ufw import NOWHERE, Filter
+
+FORWARDING = "forwarding"
+"""The word in kaspa_firewall_keep for packets that the host forwards."""
+
+PORT = re.compile(r"(?P<port>[0-9]{1,5})/(?P<protocol>tcp|udp)")
+
+# Ports that ufw's own rules for every host let in (/etc/ufw/before.rules): DHCP, mDNS and UPnP. And the LAN's names of
+# systemd-resolved, which nobody across the Internet asks for.
+_ALWAYS = {("udp", 68), ("udp", 546), ("udp", 5353), ("udp", 1900), ("udp", 5355), ("tcp", 5355)}
+# Of programs that ask only, and whose sockets look like those of servers.
+_ASKING = ("avahi-daemon.service", "systemd-networkd.service", "systemd-timesyncd.service", "chrony.service")
+_FORWARDING = re.compile(r"(docker|br-|virbr|lxcbr|lxdbr|incusbr|cni|podman|vmbr|wg|tun|tap|tailscale|zt)")
+_UNKNOWN = Filter(active=False, incoming="deny", routed="deny", ipv6=True)
+
+
+@dataclass(frozen=True)
+class Host:
+    """ufw: None if it is not installed. interfaces: of the host, if it forwards packets, else none."""
+
+    ufw: Filter | None
+    filters: Filters
+    listeners: Sequence[Listener] = ()
+    interfaces: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """ports: TCP ports of the node. ssh: those of SSH. keep, cut: kaspa_firewall_keep and kaspa_firewall_cut.
+
+    enabled: whether deploy configures ufw. public: whether the node's port must be reached by strangers, as a relay's.
+    """
+
+    ports: Sequence[int]
+    ssh: Collection[int] = ()
+    keep: Sequence[str] = ()
+    cut: bool = False
+    enabled: bool = True
+    public: bool = False
+
+
+def problems(host: Host, wanted: Wanted) -> list[str]:
+    """Why the firewall should not be touched, or would not help: `problem; remedy`."""
+    if not wanted.enabled:
+        return _shut(host, wanted) if wanted.public else []
+    wrong = [each for each in wanted.keep if each != FORWARDING and not PORT.fullmatch(each)]
+    if wrong:
+        return [f"kaspa_firewall_keep has {wrong[0]!r}; its entries are ports such as 443/tcp, and `{FORWARDING}`"]
+    found = _rivals(host, wanted)
+    if found or filters(host.ufw):
+        return found
+    lost = [] if wanted.cut else [each for each in cut(host, wanted) if each.word not in wanted.keep]
+    if not lost:
+        return []
+    words = ", ".join(dict.fromkeys(each.word for each in lost))
+    what = ", ".join(dict.fromkeys(each.text for each in lost))
+    return [
+        f"deploy switches ufw on, which would cut {what}; set kaspa_firewall_keep: [{words}] for what has to stay, "
+        "kaspa_firewall_cut: true for the rest, or kaspa_firewall_enabled: false"
+    ]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What would be cut: text for people, and its word in kaspa_firewall_keep."""
+
+    text: str
+    word: str
+
+
+def cut(host: Host, wanted: Wanted) -> list[Loss]:
+    """What a filter that lets only SSH, the node and its present rules in would cut."""
+    after = replace(host.ufw or _UNKNOWN, active=True, incoming="deny")
+    found = [
+        Loss(f"{each.owner} at {each.port}/{each.protocol}", f"{each.port}/{each.protocol}")
+        for each in sorted(host.listeners)
+        if not (each.local or each.protocol == "tcp" and each.port in {*wanted.ports, *wanted.ssh})
+        and (each.protocol, each.port) not in _ALWAYS
+        and each.owner not in _ASKING
+        and any(_by_default(after, each, family) for family in each.families)
+    ]
+    if after.routed != "allow":
+        interfaces = [name for name in host.interfaces if _FORWARDING.match(name)]
+        found += [Loss(f"forwarding for {', '.join(interfaces)}", FORWARDING)] if interfaces else []
+    return found
+
+
+def _by_default(after: Filter, listener: Listener, family: int) -> bool:
+    """Whether no rule lets the listener's clients in, nor refuses them by the owner's word."""
+    access = after.access(listener.port, listener.protocol, family)
+    return access.origin == NOWHERE and access.rule is None
+
+
+def filters(ufw: Filter | None) -> bool:
+    """Whether ufw filters already."""
+    return ufw is not None and ufw.active and ufw.incoming != "allow"
+
+
+def _rivals(host: Host, wanted: Wanted) -> list[str]:
+    """Filters beside ufw: deploy replaces none of them, and two filters together shut what either shuts."""
+    port = wanted.ports[0]
+    off = "and set kaspa_firewall_enabled: false"
+    others = host.filters
+    if others.firewalld:
+        return [
+            f"firewalld filters this host; open the port there (firewall-cmd --permanent --add-port={port}/tcp && "
+            f"firewall-cmd --reload) {off}"
+        ]
+    if others.persistent and not filters(host.ufw):
+        return [
+            f"{others.persistent[0]} is installed, which ufw can't be together with, so apt would remove it; open the "
+            f"port in its rules ({_insert(port)} && netfilter-persistent save) {off}"
+        ]
+    refusals = [refusal for each in wanted.ports for refusal in others.refusals(each)]
+    return (
+        [f"{_who(refusals)} refuses {port}/tcp before ufw is asked; {_remedy(refusals, port)} {off}"]
+        if refusals
+        else []
+    )
+
+
+def _shut(host: Host, wanted: Wanted) -> list[str]:
+    """Why the node's port can't be reached, on a host whose firewall deploy leaves alone."""
+    found = []
+    for port in wanted.ports:
+        refusals = host.filters.refusals(port)
+        access = host.ufw.access(port) if host.ufw else None
+        if refusals:
+            found.append(f"{_who(refusals)} refuses {port}/tcp; {_remedy(refusals, port)}")
+        elif access is not None and access.origin == NOWHERE:
+            found.append(f"ufw refuses {port}/tcp ({access.reason}); let it in: ufw allow {port}/tcp")
+    return [f"{each} (kaspa_firewall_enabled is false, so deploy does not)" for each in found]
+
+
+def _who(refusals: Iterable[Refusal]) -> str:
+    first = next(iter(refusals))
+    rule = f"`{first.rule}`" if first.rule.startswith("-A") else first.rule
+    return f"{first.filter} ({rule})"
+
+
+def _remedy(refusals: Sequence[Refusal], port: int) -> str:
+    if refusals[0].filter == "iptables":
+        return f"let it in before that rule ({_insert(port)}, and save it as this system does)"
+    if refusals[0].filter == "ip6tables":
+        return f"let it in before that rule (ip6{_insert(port)[2:]}, and save it as this system does)"
+    return f"let {port}/tcp in there"
+
+
+def _insert(port: int) -> str:
+    return f"iptables -I INPUT -p tcp --dport {port} -j ACCEPT"

@@ -1,0 +1,98 @@
+#!/usr/bin/python
+"""Finds out what switching the firewall on would cut, and which other filters are in the way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils import kaspa_listeners, kaspa_ssh_server, kaspa_ufw_host
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.kaspa_filters import Filters
+from ansible.module_utils.kaspa_firewall_check import Host, Wanted, problems
+from ansible.module_utils.kaspa_service import command
+
+DOCUMENTATION = r"""
+module: kaspa_firewall_check
+short_description: List what the firewall would cut, and which other filters are in the way
+description: Changes nothing. Needs root.
+options:
+  ports: {type: list, elements: int, required: true, description: TCP ports of the node.}
+  ssh_ports: {type: list, elements: int, default: [], description: Ports of SSH besides those that are found.}
+  keep: {type: list, elements: str, default: [], description: "What has to stay, as C(443/tcp) or C(forwarding)."}
+  cut: {type: bool, default: false, description: Whether everything else may be cut.}
+  enabled: {type: bool, default: true, description: Whether deploy configures ufw.}
+  public: {type: bool, default: false, description: Whether strangers must be able to reach the node's ports.}
+"""
+
+EXAMPLES = r"""
+- name: See what would be cut
+  kaspa_firewall_check:
+    ports: [4011]
+    public: true
+"""
+
+RETURN = r"""
+problems: {type: list, elements: str, returned: always, description: "What stands against it, each with its remedy."}
+"""
+
+PERSISTENT = ("iptables-persistent", "netfilter-persistent")
+
+
+def output(argv: list[str]) -> str:
+    """What a program prints; "" if it is not there or fails."""
+    try:
+        return command(argv)
+    except OSError:
+        return ""
+
+
+def installed(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the Debian packages that are installed."""
+    printed = output(
+        ["sh", "-c", "dpkg-query -W -f='${db:Status-Status} ${Package}\\n' \"$@\" 2>/dev/null || true", "sh", *names]
+    )
+    present = {line.split()[1] for line in printed.splitlines() if line.startswith("installed ")}
+    return tuple(name for name in names if name in present)
+
+
+def forwards() -> bool:
+    """Whether the host forwards packets between interfaces."""
+    files = ("/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding")
+    return any(Path(file).exists() and Path(file).read_text(encoding="ascii").strip() == "1" for file in files)
+
+
+def gather() -> Host:
+    """The host as it is."""
+    filters = Filters(
+        iptables={4: output(["iptables-save", "-t", "filter"]), 6: output(["ip6tables-save", "-t", "filter"])},
+        nft=output(["nft", "-j", "list", "ruleset"]),
+        firewalld=output(["systemctl", "is-active", "firewalld"]).strip() == "active",
+        persistent=installed(PERSISTENT),
+    )
+    listeners = kaspa_listeners.parse(output(list(kaspa_listeners.COMMAND)))
+    interfaces = sorted(os.listdir("/sys/class/net")) if forwards() else []
+    return Host(kaspa_ufw_host.read(), filters, listeners, interfaces)
+
+
+def main() -> None:
+    """The module."""
+    module = AnsibleModule(
+        argument_spec={
+            "ports": {"type": "list", "elements": "int", "required": True},
+            "ssh_ports": {"type": "list", "elements": "int", "default": []},
+            "keep": {"type": "list", "elements": "str", "default": []},
+            "cut": {"type": "bool", "default": False},
+            "enabled": {"type": "bool", "default": True},
+            "public": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    wanted: dict[str, Any] = module.params
+    ssh = {*wanted.pop("ssh_ports"), *kaspa_ssh_server.gather()[0]}
+    module.exit_json(changed=False, problems=problems(gather(), Wanted(ssh=ssh, **wanted)))
+
+
+if __name__ == "__main__":
+    main()

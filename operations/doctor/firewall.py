@@ -1,0 +1,34 @@
+"""What a host's filters do to the node's port, by the rules that deploy works with (ansible/plugins/module_utils)."""
+
+from __future__ import annotations
+
+import kaspa_filters
+import kaspa_ufw
+
+from kaspa_node.evidence.decode import Record
+from operations.doctor.facts import Firewall
+
+
+def read_firewall(answer: Record, port: int) -> Firewall:
+    """The filters as the probe `look` found them, and what they do to that TCP port."""
+    saved = {4: answer.any_text("iptables") or "", 6: answer.any_text("ip6tables") or ""}
+    others = kaspa_filters.Filters(saved, answer.any_text("nft") or "", answer.boolean("firewalld"))
+    ufw = _ufw(answer.record("ufw")) if answer.present("ufw") else None
+    on = others.firewalld or (ufw is not None and ufw.active)
+    refusals = [each for each in others.refusals(port) if each.filter != "ip6tables"]
+    if refusals:
+        return Firewall(on, f"{refusals[0].filter}: {refusals[0].rule}", others=True)
+    if ufw is None:
+        return Firewall(on)
+    access = ufw.access(port)
+    if access.origin == kaspa_ufw.NOWHERE:
+        by_default = f"ufw is active, denies incoming connections, and has no rule that allows {port}/tcp"
+        return Firewall(on, by_default if access.rule is None else f"ufw: {access.reason}")
+    if access.origin in (kaspa_ufw.SOME, kaspa_ufw.LIMITED):
+        return Firewall(on, partly=f"ufw: {access.reason}")
+    return Firewall(on)
+
+
+def _ufw(record: Record) -> kaspa_ufw.Filter:
+    texts = (record.any_text(name) or "" for name in ("defaults", "rules4", "rules6"))
+    return kaspa_ufw.parse(record.boolean("active"), *texts)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from ansible.module_utils import kaspa_listeners
+from ansible.module_utils.kaspa_filters import Filters
+from ansible.module_utils.kaspa_firewall_check import Host, Wanted, problems
+from ansible.module_utils.kaspa_ufw import parse
+
+REJECT = ":INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited"
+LISTENING = """\
+tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3)) cgroup:/system.slice/ssh.service <->
+tcp LISTEN 0 128 *:4011 *:* users:(("python",pid=2,fd=3)) cgroup:/system.slice/kaspa-relay.service v6only:0 <->
+tcp LISTEN 0 128 127.0.0.1:5432 0.0.0.0:* cgroup:/system.slice/postgresql.service <->
+udp UNCONN 0 0 192.0.2.1%eth0:68 0.0.0.0:* cgroup:/system.slice/systemd-networkd.service <->
+"""
+WEB = "tcp LISTEN 0 511 0.0.0.0:80 0.0.0.0:* cgroup:/system.slice/nginx.service <->\n"
+VPN = "udp UNCONN 0 0 0.0.0.0:51820 0.0.0.0:* ino:0 sk:1 <->\n"
+
+
+def ufw(*tuples: str, active: bool = False) -> Any:
+    defaults = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_FORWARD_POLICY="DROP"\n'
+    four = "\n".join(f"### tuple ### {each} in" for each in tuples)
+    six = four.replace("0.0.0.0/0", "::/0")
+    return parse(active, defaults, four, six)
+
+
+def found(
+    listening: str = LISTENING, found_ufw: Any = None, interfaces: Sequence[str] = (), **others: Any
+) -> tuple[Any, ...]:
+    return Host(found_ufw or ufw(), Filters(**others), kaspa_listeners.parse(listening), interfaces), Wanted(
+        [4011], {22}
+    )
+
+
+def said(host: Host, wanted: Wanted) -> str:
+    found = problems(host, wanted)
+    assert len(found) < 2
+    return "".join(found)
+
+
+def wanting(**values: Any) -> Wanted:
+    return Wanted(**{"ports": [4011], "ssh": {22}, **values})
+
+
+def test_a_fresh_host_and_one_that_is_deployed_pass() -> None:
+    assert said(*found()) == ""
+    assert said(*found(found_ufw=ufw("allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0", active=True))) == ""
+    host = Host(None, Filters(), kaspa_listeners.parse(LISTENING))
+    assert problems(host, wanting()) == []
+
+
+def test_what_would_be_cut_is_listed_with_what_to_set() -> None:
+    text = said(*found(LISTENING + WEB + VPN, interfaces=["docker0", "eth0", "lo"]))
+    assert text.startswith(
+        "deploy switches ufw on, which would cut nginx.service at 80/tcp, another program at 51820/udp, forwarding for "
+        "docker0; set kaspa_firewall_keep: [80/tcp, 51820/udp, forwarding]"
+    )
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"keep": ["80/tcp", "51820/udp", "forwarding"]},
+        {"cut": True},
+        {"keep": ["80/tcp"], "cut": True},
+        {"enabled": False},
+    ],
+)
+def test_what_is_kept_or_may_be_cut_is_no_problem(wanted: dict[str, Any]) -> None:
+    host, _ = found(LISTENING + WEB + VPN, interfaces=["docker0"])
+    assert problems(host, wanting(**wanted)) == []
+    (problem,) = problems(host, wanting(keep=["80/tcp"]))
+    assert "nginx" not in problem
+    assert "51820/udp, forwarding]" in problem
+
+
+def test_a_rule_of_the_owners_says_what_stays_and_what_goes() -> None:
+    host, wanted = found(LISTENING + WEB, ufw("allow tcp 80 0.0.0.0/0 any 192.0.2.0/24"))
+    assert said(host, wanted) == ""
+    for action in ("allow", "limit", "deny"):
+        host, wanted = found(LISTENING + WEB, ufw(f"{action} tcp 80 0.0.0.0/0 any 0.0.0.0/0"))
+        assert said(host, wanted) == ""
+
+
+def test_a_filter_that_is_on_cuts_nothing_new() -> None:
+    assert said(*found(LISTENING + WEB, ufw(active=True), ["docker0"])) == ""
+
+
+def test_an_entry_that_keeps_nothing() -> None:
+    host, _ = found()
+    (problem,) = problems(host, wanting(keep=["http"]))
+    assert problem.startswith("kaspa_firewall_keep has 'http'; its entries are ports such as 443/tcp")
+
+
+@pytest.mark.parametrize(
+    ("others", "who"),
+    [
+        (
+            {"iptables": {4: REJECT}},
+            "iptables (`-A INPUT -j REJECT --reject-with icmp-host-prohibited`) refuses 4011/tcp",
+        ),
+        ({"iptables": {6: REJECT}}, "ip6tables (`-A INPUT -j REJECT"),
+        ({"firewalld": True}, "firewalld filters this host; open the port there (firewall-cmd"),
+        ({"persistent": ["iptables-persistent"]}, "iptables-persistent is installed, which ufw can't be together with"),
+    ],
+)
+def test_another_filter_is_named_with_what_to_do_and_not_replaced(others: dict[str, Any], who: str) -> None:
+    text = said(*found(**others))
+    assert text.startswith(who)
+    assert text.endswith("and set kaspa_firewall_enabled: false")
+
+
+def test_a_rule_before_ufws_is_named_although_ufw_is_on() -> None:
+    text = said(*found(found_ufw=ufw("allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0", active=True), iptables={4: REJECT}))
+    assert "refuses 4011/tcp before ufw is asked; let it in before that rule (iptables -I INPUT -p tcp" in text
+
+
+def test_without_a_firewall_of_ours_the_relays_port_must_be_open_all_the_same() -> None:
+    host, _ = found(found_ufw=ufw(active=True))
+    assert problems(host, wanting(enabled=False)) == []
+    (problem,) = problems(host, wanting(enabled=False, public=True))
+    assert problem.startswith("ufw refuses 4011/tcp (the default policy); let it in: ufw allow 4011/tcp")
+    host, _ = found(iptables={4: REJECT})
+    (problem,) = problems(host, wanting(enabled=False, public=True))
+    assert problem.startswith("iptables (`-A INPUT -j REJECT")

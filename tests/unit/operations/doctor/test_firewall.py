@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kaspa_node.evidence.decode import as_record
+from operations.doctor.facts import Firewall
+from operations.doctor.firewall import read_firewall
+
+DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\n'
+REJECT = ":INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited"
+NOTHING: dict[str, Any] = {"ufw": None, "iptables": "", "ip6tables": "", "nft": "", "firewalld": False}
+
+
+def read(*rules: str, active: bool = True, **others: Any) -> Firewall:
+    rules4 = "\n".join(f"### tuple ### {rule} in" for rule in rules)
+    ufw = {"active": active, "defaults": DEFAULTS, "rules4": rules4, "rules6": None}
+    answer = {**NOTHING, "ufw": ufw, **others}
+    return read_firewall(as_record("filters", answer), 4011)
+
+
+@pytest.mark.parametrize(
+    ("rules", "shut", "partly"),
+    [
+        (["allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0"], "", ""),
+        (["allow any 4000:4100 0.0.0.0/0 any 0.0.0.0/0"], "", ""),
+        ([], "ufw is active, denies incoming connections, and has no rule that allows 4011/tcp", ""),
+        (
+            ["reject tcp 4000:4100 0.0.0.0/0 any 0.0.0.0/0", "allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0"],
+            "ufw: `ufw reject 4000:4100/tcp`",
+            "",
+        ),
+        (["limit tcp 4011 0.0.0.0/0 any 0.0.0.0/0"], "", "ufw: `ufw limit 4011/tcp`"),
+        (
+            ["allow tcp 4011 0.0.0.0/0 any 192.0.2.0/24"],
+            "",
+            "ufw: `ufw allow from 192.0.2.0/24 to any port 4011 proto tcp`",
+        ),
+    ],
+)
+def test_the_rule_that_decides_is_named(rules: list[str], shut: str, partly: str) -> None:
+    assert read(*rules) == Firewall(True, shut, partly)
+
+
+def test_a_filter_that_is_off_or_absent_shuts_nothing() -> None:
+    assert read(active=False) == Firewall(False)
+    assert read(ufw=None) == Firewall(False)
+    assert read(ufw=None, firewalld=True) == Firewall(True)
+
+
+def test_a_rule_of_another_filter_goes_before_ufws() -> None:
+    found = read("allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0", iptables=REJECT)
+    assert found == Firewall(True, "iptables: -A INPUT -j REJECT --reject-with icmp-host-prohibited", others=True)
+    assert read(ufw=None, ip6tables=REJECT) == Firewall(False)
