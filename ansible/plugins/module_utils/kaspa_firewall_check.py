@@ -70,6 +70,12 @@ def problems(host: Host, wanted: Wanted) -> list[str]:
     ]
 
 
+def ports_of(keep: Iterable[str]) -> list[tuple[int, str]]:
+    """The ports of kaspa_firewall_keep, with their protocols."""
+    found = (PORT.fullmatch(each) for each in keep)
+    return [(int(match["port"]), match["protocol"]) for match in found if match]
+
+
 @dataclass(frozen=True)
 class Loss:
     """What would be cut: text for people, and its word in kaspa_firewall_keep."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.kaspa_ufw import ANYWHERE, COMMENT, EVERYWHERE, FAMILIES, NOWHERE, SOME, Filter, Rule
 
-NODE, SSH = "node", "ssh"
+NODE, SSH, KEPT = "node", "ssh", "kept"
 """What a rule of ours is for."""
 
 
@@ -17,13 +17,16 @@ class Wanted:
     """What has to get in.
 
     node: TCP ports of the node. ssh: those of SSH, none on a host that is not reached by SSH. source, came: the
-    address that this connection comes from, and the port that it came to; "" and 0 if unknown.
+    address that this connection comes from, and the port that it came to; "" and 0 if unknown. kept: ports and
+    protocols of other services. forwarding: whether packets that the host forwards still pass.
     """
 
     node: Sequence[int]
     ssh: Sequence[int] = ()
     source: str = ""
     came: int = 0
+    kept: Sequence[tuple[int, str]] = ()
+    forwarding: bool = False
 
 
 @dataclass
@@ -40,23 +43,23 @@ class Plan:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, family: int, port: int, number: int | None = None) -> None:
+    def add(self, family: int, port: int, number: int | None = None, protocol: str = "tcp") -> None:
         """Open a port, before the rule with that number, or at the end."""
         rules = self.filter.family(family)
-        words = [*_rule(family, port), "comment", COMMENT]
+        words = [*_rule(family, port, protocol), "comment", COMMENT]
         if number is not None:
             before = 0 if family == FAMILIES[0] else _count(self.filter.family(FAMILIES[0]))
             words = ["insert", str(before + number), *words]
         self.commands.append(words)
         place = _count(rules) + 1 if number is None else number
         anywhere = ANYWHERE[family]
-        new = Rule(family, place, "allow", "tcp", str(port), anywhere, "any", anywhere, comment=COMMENT)
+        new = Rule(family, place, "allow", protocol, str(port), anywhere, "any", anywhere, comment=COMMENT)
         moved = [replace(rule, number=rule.number + (rule.number >= place)) for rule in rules]
         self._replace(family, sorted([*moved, new], key=lambda rule: rule.number))
 
     def remove(self, rule: Rule) -> None:
         """Remove a rule of ours."""
-        self.commands.append(["--force", "delete", *_rule(rule.family, int(rule.ports))])
+        self.commands.append(["--force", "delete", *_rule(rule.family, int(rule.ports), rule.protocol)])
         kept = [each for each in self.filter.family(rule.family) if each != rule]
         self._replace(rule.family, [replace(e, number=e.number - (e.number > rule.number)) for e in kept])
 
@@ -64,6 +67,11 @@ class Plan:
         """Set the default policy for incoming connections."""
         self.commands.append(["default", incoming, "incoming"])
         self.filter = replace(self.filter, incoming=incoming)
+
+    def forward(self, routed: str) -> None:
+        """Set the default policy for packets that the host forwards."""
+        self.commands.append(["default", routed, "routed"])
+        self.filter = replace(self.filter, routed=routed)
 
     def switch(self, on: bool) -> None:
         """Switch the filter on or off."""
@@ -88,7 +96,7 @@ def present(found: Filter, recorded: Mapping[str, Any], wanted: Wanted) -> Plan:
         "active": recorded.get("active", found.active),
         "incoming": recorded.get("incoming", found.incoming),
         "rules": added,
-    }
+    } | ({"routed": recorded["routed"]} if "routed" in recorded else {})
     plan = Plan(found, record)
     if not filters(found):
         for family in _families(found):
@@ -97,7 +105,12 @@ def present(found: Filter, recorded: Mapping[str, Any], wanted: Wanted) -> Plan:
     for family in _families(found):
         for port in wanted.node:
             _let_node_in(plan, family, port)
+        for port, protocol in wanted.kept:
+            access = _after(plan.filter).access(port, protocol, family)
+            if access.origin == NOWHERE and access.rule is None:
+                _add(plan, family, port, KEPT, protocol=protocol)
     _shut_unneeded(plan, wanted)
+    _forward(plan, wanted)
     if found.incoming == "allow":
         plan.policy("deny")
     if not found.active:
@@ -114,8 +127,10 @@ def absent(found: Filter, recorded: Mapping[str, Any]) -> Plan:
         plan.switch(False)
     if found.incoming == "deny" and recorded.get("incoming") not in (None, "", "deny"):
         plan.policy(recorded["incoming"])
+    if plan.filter.routed == "allow" and "routed" in recorded:
+        plan.forward(recorded["routed"])
     for each in _recorded_rules(found, recorded, ()):
-        rule = _ours(plan.filter, each["family"], each["port"])
+        rule = _ours(plan.filter, each)
         if rule:
             plan.remove(rule)
     others = [rule for rule in plan.filter.rules if rule.family == FAMILIES[0]]
@@ -179,21 +194,34 @@ def _let_node_in(plan: Plan, family: int, port: int) -> None:
 
 def _shut_unneeded(plan: Plan, wanted: Wanted) -> None:
     """A port of an earlier setting is shut again; a rule that is not ours any more is only forgotten."""
+    needed = {*((port, "tcp") for port in (*wanted.node, *wanted.ssh)), *wanted.kept}
     kept = []
     for each in plan.record["rules"]:
-        rule = _ours(plan.filter, each["family"], each["port"])
+        rule = _ours(plan.filter, each)
         if rule is None:
             continue
-        if each["for"] == SSH or each["port"] in (*wanted.node, *wanted.ssh):
+        if each["for"] == SSH or (each["port"], _protocol(each)) in needed:
             kept.append(each)
         else:
             plan.remove(rule)
     plan.record["rules"] = kept
 
 
-def _add(plan: Plan, family: int, port: int, purpose: str, number: int | None = None) -> None:
-    plan.add(family, port, number)
-    entry = {"family": family, "port": port, "for": purpose}
+def _forward(plan: Plan, wanted: Wanted) -> None:
+    """Forwarding is kept as long as that is wanted, and is then as it was before."""
+    routed = plan.filter.routed
+    if wanted.forwarding and routed != "allow":
+        plan.record.setdefault("routed", routed)
+        plan.forward("allow")
+    elif not wanted.forwarding and "routed" in plan.record:
+        before = plan.record.pop("routed")
+        if routed == "allow":
+            plan.forward(before)
+
+
+def _add(plan: Plan, family: int, port: int, purpose: str, number: int | None = None, *, protocol: str = "tcp") -> None:
+    plan.add(family, port, number, protocol)
+    entry = {"family": family, "port": port, "for": purpose} | ({} if protocol == "tcp" else {"protocol": protocol})
     plan.record["rules"] = [each for each in plan.record["rules"] if each != entry] + [entry]
 
 
@@ -211,18 +239,23 @@ def _recorded_rules(found: Filter, recorded: Mapping[str, Any], ssh: Iterable[in
     return rules
 
 
-def _ours(found: Filter, family: int, port: int) -> Rule | None:
-    """Our rule for a port, if it still is as we added it."""
-    rules = (rule for rule in found.family(family) if rule.ours and rule.action == "allow")
-    return next((rule for rule in rules if rule.exactly(port, "tcp") and rule.protocol == "tcp"), None)
+def _ours(found: Filter, recorded: Mapping[str, Any]) -> Rule | None:
+    """Our rule that was recorded, if it still is as we added it."""
+    port, protocol = recorded["port"], _protocol(recorded)
+    rules = (rule for rule in found.family(recorded["family"]) if rule.ours and rule.action == "allow")
+    return next((rule for rule in rules if rule.exactly(port, protocol) and rule.protocol == protocol), None)
+
+
+def _protocol(recorded: Mapping[str, Any]) -> str:
+    return str(recorded.get("protocol", "tcp"))
 
 
 def _families(found: Filter) -> Sequence[int]:
     return FAMILIES if found.ipv6 else FAMILIES[:1]
 
 
-def _rule(family: int, port: int) -> list[str]:
-    return ["allow", "to", ANYWHERE[family], "port", str(port), "proto", "tcp"]
+def _rule(family: int, port: int, protocol: str) -> list[str]:
+    return ["allow", "to", ANYWHERE[family], "port", str(port), "proto", protocol]
 
 
 def _count(rules: Iterable[Rule]) -> int:

@@ -8,7 +8,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import kaspa_firewall_plan, kaspa_firewall_undo, kaspa_ssh_server, kaspa_ufw_host
+from ansible.module_utils import (
+    kaspa_firewall_check,
+    kaspa_firewall_plan,
+    kaspa_firewall_undo,
+    kaspa_ssh_server,
+    kaspa_ufw_host,
+)
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kaspa_firewall_plan import Plan, Wanted
 from ansible.module_utils.kaspa_service import command
@@ -35,6 +41,7 @@ options:
   ports: {type: list, elements: int, default: [], description: TCP ports of the node.}
   ssh: {type: bool, default: true, description: Whether this host is reached by SSH.}
   ssh_ports: {type: list, elements: int, default: [], description: "Ports of SSH, if they can't be found."}
+  keep: {type: list, elements: str, default: [], description: "What else gets in, as C(443/tcp), or C(forwarding)."}
   undo_after: {type: int, default: 60, description: Seconds until the old rules come back.}
 """
 
@@ -93,6 +100,8 @@ def planned(found: Filter, record: dict[str, Any], wanted: dict[str, Any]) -> Pl
             ssh=sorted(ports or (wanted["ssh_ports"] if wanted["ssh"] else ())),
             source=came.source if came else "",
             came=came.port if came else 0,
+            kept=kaspa_firewall_check.ports_of(wanted["keep"]),
+            forwarding=kaspa_firewall_check.FORWARDING in wanted["keep"],
         ),
     )
 
@@ -121,6 +130,7 @@ def main() -> None:
             "ports": {"type": "list", "elements": "int", "default": []},
             "ssh": {"type": "bool", "default": True},
             "ssh_ports": {"type": "list", "elements": "int", "default": []},
+            "keep": {"type": "list", "elements": "str", "default": []},
             "undo_after": {"type": "int", "default": 60},
         },
         supports_check_mode=True,

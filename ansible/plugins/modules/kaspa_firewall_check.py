@@ -29,7 +29,7 @@ options:
 EXAMPLES = r"""
 - name: See what would be cut
   kaspa_firewall_check:
-    ports: [4011]
+    ports: "{{ kaspa_firewall_ports }}"
     public: true
 """
 

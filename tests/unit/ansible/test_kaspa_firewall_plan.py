@@ -186,3 +186,25 @@ def test_the_record_of_an_earlier_release_is_understood() -> None:
     ]
     moved = present(found, Wanted(node=[5011], ssh=[22]), record)
     assert moved.commands == [opened(5011), opened(5011, "::/0"), deleted(4011), deleted(4011, "::/0")]
+
+
+KEEPING = Wanted(node=[4011], ssh=[2222], kept=[(80, "tcp"), (51820, "udp")], forwarding=True)
+
+
+def test_what_the_owner_keeps_gets_in_and_is_forwarded_until_it_is_not_wanted_any_more() -> None:
+    plan = present(filter_of(active=False), KEEPING)
+    udp = ["allow", "to", "0.0.0.0/0", "port", "51820", "proto", "udp", "comment", "kaspa-node"]
+    assert plan.commands == [opened(2222), opened(4011), opened(80), udp, ["default", "allow", "routed"], ON]
+    assert present(plan.filter, KEEPING, plan.record).commands == []
+    later = present(plan.filter, WANTED, plan.record)
+    assert later.commands == [deleted(80), ["--force", "delete", *udp[:-2]], ["default", "deny", "routed"]]
+    assert "routed" not in later.record
+    gone = plans.absent(plan.filter, plan.record)
+    assert gone.filter == filter_of(active=False)
+
+
+def test_the_owners_word_on_what_is_kept_is_not_overruled() -> None:
+    assert present(filter_of(f"deny tcp 80 {ANY} in", f"allow udp 51820 {ANY} in_eth1"), KEEPING).commands == [
+        opened(4011),
+        ["default", "allow", "routed"],
+    ]
