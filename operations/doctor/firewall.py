@@ -15,7 +15,9 @@ def read_firewall(answer: Record, port: int) -> Firewall:
     others = kaspa_filters.Filters(saved, answer.any_text("nft") or "", answer.boolean("firewalld"))
     ufw = _ufw(answer.record("ufw")) if answer.present("ufw") else None
     on = others.firewalld or (ufw is not None and ufw.active)
-    refusals = [each for each in others.refusals(port) if each.filter != "ip6tables"]
+    refusals = [
+        each for each in others.refusals(port, ufw=ufw is not None and ufw.active) if each.filter != "ip6tables"
+    ]
     if refusals:
         return Firewall(on, f"{refusals[0].filter}: {refusals[0].rule}", others=True)
     if ufw is None:

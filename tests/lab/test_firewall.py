@@ -167,3 +167,46 @@ def test_a_reboot_before_the_new_rules_are_proven_brings_the_old_ones_back(inven
     eventually(f"test -e {UNDO} || ufw status", "Status: inactive")
     assert added() == []
     on(f"test ! -e {RECORD}; ! systemctl cat kaspa-firewall-undo.timer 2>/dev/null")
+
+
+def problems(inventory: Path, **variables: object) -> list[str]:
+    """What the precheck would say of the host's filters."""
+    found = well(firewall(inventory, "-v", firewall_tasks="check", **{"kaspa_firewall_cut": False, **variables}))
+    start = found.output.index('"kaspa_firewall_problems": ') + len('"kaspa_firewall_problems": ')
+    listed, _ = json.JSONDecoder().raw_decode(found.output, start)
+    return [str(problem) for problem in listed]
+
+
+def test_what_the_filter_would_cut_is_listed_and_what_is_kept_gets_in(inventory: Path) -> None:
+    assert problems(inventory) == []
+    on("systemd-run --unit web python3 -m http.server 8080")
+    on("sysctl -qw net.ipv4.ip_forward=1; ip link add docker0 type bridge")
+    try:
+        eventually("ss -Htln", ":8080")
+        (problem,) = problems(inventory)
+        assert "would cut web.service at 8080/tcp, forwarding for docker0; set kaspa_firewall_keep:" in problem
+        kept = {"kaspa_firewall_keep": ["8080/tcp", "forwarding"], "kaspa_firewall_cut": False}
+        assert problems(inventory, **kept) == []
+        well(firewall(inventory, **kept))
+        assert "ufw allow 8080/tcp comment 'kaspa-node'" in added()
+        assert "allow (routed)" in on("ufw status verbose")
+        well(uninstall(inventory))
+        assert added() == []
+        assert 'DEFAULT_FORWARD_POLICY="DROP"' in on("cat /etc/default/ufw")
+    finally:
+        on("systemctl stop web; ip link delete docker0; sysctl -qw net.ipv4.ip_forward=0")
+
+
+def test_a_providers_final_reject_is_named_and_left_alone(inventory: Path) -> None:
+    # As the image is shipped: ufw was never on.
+    on("iptables -F INPUT; iptables -A INPUT -p tcp --dport 2222 -j ACCEPT")
+    on("iptables -A INPUT -j REJECT --reject-with icmp-host-prohibited")
+    try:
+        for variables in ({}, {"kaspa_firewall_enabled": False}):
+            (problem,) = problems(inventory, **variables)
+            assert "iptables (`-A INPUT -j REJECT --reject-with icmp-host-prohibited`) refuses 4011/tcp" in problem
+            assert "iptables -I INPUT -p tcp --dport 4011 -j ACCEPT" in problem
+        on("iptables -I INPUT -p tcp --dport 4011 -j ACCEPT")
+        assert problems(inventory, kaspa_firewall_enabled=False) == []
+    finally:
+        on("iptables -F INPUT")

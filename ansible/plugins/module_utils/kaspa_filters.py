@@ -42,29 +42,31 @@ class Filters:
     firewalld: bool = False
     persistent: Sequence[str] = ()
 
-    def refusals(self, port: int, protocol: str = "tcp") -> list[Refusal]:
-        """Who refuses that port to everybody, whatever ufw says."""
+    def refusals(self, port: int, protocol: str = "tcp", *, ufw: bool) -> list[Refusal]:
+        """Who refuses that port to everybody, whatever ufw says. ufw: whether ufw is on, and decides in its turn."""
         found = []
         for family, name in ((4, "iptables"), (6, "ip6tables")):
-            rule = iptables_refusal(self.iptables.get(family, ""), port, protocol)
+            rule = iptables_refusal(self.iptables.get(family, ""), port, protocol, ufw=ufw)
             found += [Refusal(name, rule)] if rule else []
         return found + list(nft_refusals(self.nft, port, protocol))
 
 
-def iptables_refusal(saved: str, port: int, protocol: str) -> str:
-    """The rule of INPUT, before those of ufw, that refuses the port to everybody; "" if there is none."""
+def iptables_refusal(saved: str, port: int, protocol: str, *, ufw: bool) -> str:
+    """The rule of INPUT that refuses the port to everybody; "" if there is none, or if ufw decides before it."""
     chains: dict[str, list[str]] = {}
     policies: dict[str, str] = {}
     for line in saved.splitlines():
         if line.startswith(":"):
             name, policy, *_ = line[1:].split()
             policies[name] = policy
-        elif line.startswith("-A "):
+        elif line.startswith("-A ") and (ufw or not _UFW.match(line.split()[1])):
             chains.setdefault(line.split()[1], []).append(line)
+    if ufw:
+        # From its chains on ufw decides, and its policy is that of INPUT.
+        chains |= {name: [f"-A {name} -j ACCEPT"] for name in policies if _UFW.match(name)}
     decision = _walk(chains, "INPUT", port, protocol, 0)
     if decision is None:
-        ufw = any(_UFW.match(name) for name in policies)
-        refused = _VERDICTS.get(policies.get("INPUT", "")) == REFUSE and not ufw
+        refused = _VERDICTS.get(policies.get("INPUT", "")) == REFUSE
         return "policy of INPUT" if refused else ""
     verdict, rule = decision
     return rule if verdict == REFUSE else ""
@@ -80,9 +82,6 @@ def _walk(
             return _VERDICTS[target], line
         if target == "RETURN":
             return None
-        if _UFW.match(target):
-            # From here on ufw decides.
-            return ACCEPT, line
         decision = _walk(chains, target, port, protocol, depth + 1) if target and depth < _DEPTH else None
         if decision is not None:
             return decision

@@ -127,7 +127,7 @@ def _rivals(host: Host, wanted: Wanted) -> list[str]:
             f"{others.persistent[0]} is installed, which ufw can't be together with, so apt would remove it; open the "
             f"port in its rules ({_insert(port)} && netfilter-persistent save) {off}"
         ]
-    refusals = [refusal for each in wanted.ports for refusal in others.refusals(each)]
+    refusals = [refusal for each in wanted.ports for refusal in others.refusals(each, ufw=True)]
     return (
         [f"{_who(refusals)} refuses {port}/tcp before ufw is asked; {_remedy(refusals, port)} {off}"]
         if refusals
@@ -139,7 +139,7 @@ def _shut(host: Host, wanted: Wanted) -> list[str]:
     """Why the node's port can't be reached, on a host whose firewall deploy leaves alone."""
     found = []
     for port in wanted.ports:
-        refusals = host.filters.refusals(port)
+        refusals = host.filters.refusals(port, ufw=host.ufw is not None and host.ufw.active)
         access = host.ufw.access(port) if host.ufw else None
         if refusals:
             found.append(f"{_who(refusals)} refuses {port}/tcp; {_remedy(refusals, port)}")

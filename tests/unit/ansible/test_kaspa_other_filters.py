@@ -14,9 +14,9 @@ REJECT = "-A INPUT -j REJECT --reject-with icmp-host-prohibited"
 
 
 def test_an_image_whose_last_rule_rejects() -> None:
-    assert Filters({4: ORACLE}).refusals(4011) == [Refusal("iptables", REJECT)]
-    assert Filters({4: ORACLE}).refusals(22) == []
-    assert Filters({4: ORACLE}).refusals(22, "udp") == [Refusal("iptables", REJECT)]
+    assert Filters({4: ORACLE}).refusals(4011, ufw=True) == [Refusal("iptables", REJECT)]
+    assert Filters({4: ORACLE}).refusals(22, ufw=True) == []
+    assert Filters({4: ORACLE}).refusals(22, "udp", ufw=True) == [Refusal("iptables", REJECT)]
 
 
 def saved(*lines: str, policy: str) -> str:
@@ -53,13 +53,19 @@ SYN = "INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP"
 )
 def test_the_first_rule_for_everybody_decides(lines: list[str], refused: int | None) -> None:
     expected = "" if refused is None else f"-A {lines[refused]}"
-    assert iptables_refusal(saved(*lines, policy="ACCEPT"), 4011, "tcp") == expected
+    assert iptables_refusal(saved(*lines, policy="ACCEPT"), 4011, "tcp", ufw=True) == expected
 
 
 def test_a_policy_refuses_unless_it_is_ufws() -> None:
-    assert iptables_refusal("", 4011, "tcp") == ""
-    assert iptables_refusal(saved(policy="DROP"), 4011, "tcp") == "policy of INPUT"
-    assert iptables_refusal(saved(*UFW, policy="DROP"), 4011, "tcp") == ""
+    assert iptables_refusal("", 4011, "tcp", ufw=False) == ""
+    assert iptables_refusal(saved(policy="DROP"), 4011, "tcp", ufw=False) == "policy of INPUT"
+    assert iptables_refusal(saved(*UFW, policy="DROP"), 4011, "tcp", ufw=True) == ""
+
+
+def test_a_ufw_that_is_off_leaves_its_chains_behind_and_decides_nothing() -> None:
+    left = saved(*UFW, "INPUT -j REJECT", policy="ACCEPT")
+    assert iptables_refusal(left, 4011, "tcp", ufw=False) == "-A INPUT -j REJECT"
+    assert iptables_refusal(left, 4011, "tcp", ufw=True) == ""
 
 
 @pytest.mark.parametrize(
