@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import shlex
 import socket
 import subprocess
 from collections import defaultdict
@@ -41,7 +42,16 @@ def ask_ssh(settings: ConnectionSettings, host: str) -> SshConfig:
         reason = next((line for line in reversed(said) if not line.startswith("debug1: ")), "no reason given")
         raise HostProblem(f"can't reach {settings.address}: ssh says: {reason}", host)
     jump = next((line.partition(_JUMP)[2] for line in said if _JUMP in line), None)
-    return SshConfig(done.stdout, jump and jump.replace(" -v -W ", " -W ", 1))
+    return SshConfig(done.stdout, jump and _jump_by(settings.ssh[0], jump))
+
+
+def _jump_by(program: str, command: str) -> str:
+    """The command that ssh made of ProxyJump, with the program that the inventory names for ssh.
+
+    Such a program prepares the surroundings of ssh, and ssh to a jump host needs them too.
+    """
+    _, _, rest = command.partition(" ")
+    return f"{shlex.quote(program).replace('%', '%%')} {rest}".replace(" -v -W ", " -W ", 1)
 
 
 class SshConfig:

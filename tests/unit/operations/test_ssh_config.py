@@ -26,6 +26,14 @@ def test_the_first_value_of_an_option_counts(tmp_path: Path) -> None:
     assert ask(tmp_path, "Port 4\n", "-o", "Port=1", "-o", "Port=2", "-p", "3").port == 1
 
 
+def test_a_jump_host_is_reached_by_the_program_that_the_inventory_names_for_ssh(tmp_path: Path) -> None:
+    program = tmp_path / "my 100% ssh"
+    program.write_text('#!/bin/sh\nexec ssh "$@"\n')
+    program.chmod(0o755)
+    config = ask_ssh(ConnectionSettings("vps", (str(program), "-F", "/dev/null", "-J", "admin@gate:7")), "a")
+    assert config.proxy == f"'{program}' -l admin -p 7 -F /dev/null -W '[vps]:22' gate"
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [
