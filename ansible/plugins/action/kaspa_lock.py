@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import platform
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,9 +51,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {**result, **answer, "ours": holder["id"] == ours["id"], "told": told}
 
 
+def controller() -> str:
+    """What identifies this machine. Many have the same name, such as `localhost`, so the name alone is not enough."""
+    try:
+        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except OSError:
+        machine = f"{uuid.getnode():012x}"  # systems without systemd
+    return f"{platform.node()}-{hashlib.sha256(machine.encode()).hexdigest()[:12]}"
+
+
 def run_id(pid: int) -> str:
-    """What identifies a run: the controller's name, the process, and when that began in ticks since boot."""
-    return f"{platform.node()}:{pid}:{_began(pid)}"
+    """What identifies a run: the controller, the process, and when that began in ticks since boot."""
+    return f"{controller()}:{pid}:{_began(pid)}"
 
 
 def _began(pid: int) -> str:
@@ -73,10 +84,10 @@ def _began(pid: int) -> str:
 
 def dead(holder: Holder) -> bool:
     """Whether the holder is a run of this controller that has ended. Of other controllers nothing is known."""
-    controller, _, rest = holder["id"].rpartition(":")[0].rpartition(":")
-    if controller != platform.node() or not rest.isdigit():
+    machine, _, pid = holder["id"].rpartition(":")[0].rpartition(":")
+    if machine != controller() or not pid.isdigit():
         return False
-    return run_id(int(rest)) != holder["id"]
+    return run_id(int(pid)) != holder["id"]
 
 
 def described(holder: Holder, now: datetime) -> str:

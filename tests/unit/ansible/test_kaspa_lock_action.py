@@ -46,10 +46,10 @@ def test_a_process_that_has_ended_is_dead(action: ModuleType) -> None:
 
 
 def test_another_process_with_the_same_number_is_another_run(action: ModuleType) -> None:
-    assert action.dead(holder(f"{platform.node()}:{os.getpid()}:1"))
+    assert action.dead(holder(f"{action.controller()}:{os.getpid()}:1"))
 
 
-@pytest.mark.parametrize("run", ["another-controller:1:1", "unknown", "", "a:b", ":::"])
+@pytest.mark.parametrize("run", ["another-controller:1:1", f"{platform.node()}:1:1", "unknown", "", "a:b", ":::"])
 def test_of_another_controllers_run_nothing_is_known(action: ModuleType, run: str) -> None:
     assert not action.dead(holder(run))
 
