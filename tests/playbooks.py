@@ -35,12 +35,15 @@ class Played:
 
 
 def play(
-    playbook: str, inventory: str, *words: str, environ: Mapping[str, str] | None = None, checkout: Path = ROOT
+    playbook: str, inventory: str | Path, *words: str, environ: Mapping[str, str] | None = None, checkout: Path = ROOT
 ) -> Played:
-    """Run a playbook of a checkout with further words for ansible-playbook, and further variables around it."""
+    """Run a playbook of a checkout with further words for ansible-playbook, and further variables around it.
+
+    inventory: the name of one of the checkout's, or the whole path of another.
+    """
     began = time.monotonic()
     done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", f"inventory/{inventory}", playbook, *words],
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", Path("inventory", inventory), playbook, *words],
         cwd=checkout,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", **(environ or {})},
         stdin=subprocess.DEVNULL,
