@@ -228,9 +228,11 @@ def _settings_of(name: str, variable: Any, connection: Any) -> ConnectionSetting
     password = connection.get_option("password")
     # The program that answers ssh's question is ours.
     connection.set_option("password_mechanism", "disable")
-    executable, *arguments = (
-        word.decode() for word in connection._build_command(connection.get_option("ssh_executable"), "ssh")
-    )
+    try:
+        words = connection._build_command(connection.get_option("ssh_executable"), "ssh")
+    except ValueError as error:
+        raise UsageProblem(f"the inventory's ssh arguments can't be read: {error}", name) from None
+    executable, *arguments = (word.decode() for word in words)
     proxy = variable("kaspa_operations_proxy")
     return ConnectionSettings(
         address=address,

@@ -54,16 +54,25 @@ class KnownKeys:
         raise HostProblem(f"the host key of {where} is not in {files}: check {shown} and log in once with ssh", host)
 
 
-def known_keys(config: SshConfig) -> KnownKeys:
-    """Ask `ssh-keygen -F`, which also knows hashed names, wildcards and lines that are none."""
+def known_keys(config: SshConfig, host: str) -> KnownKeys:
+    """Ask `ssh-keygen -F`, which also knows hashed names, wildcards and lines that are none. Raises HostProblem."""
     known = KnownKeys(config)
+    more = _listed(config.known_hosts_command, host) if config.known_hosts_command else b""
+    files = [(path, b"") for path in config.known_hosts if os.path.isfile(path)]
     for name in config.names:
-        for path in config.known_hosts:
-            if os.path.isfile(path):
-                _add(known, _keygen("-F", name, "-f", path).stdout.decode(errors="replace"))
+        for path, given in [*files, *([("/dev/stdin", more)] if more else [])]:
+            _add(known, _keygen("-F", name, "-f", path, given=given).stdout.decode(errors="replace"))
         if known.good:
             break
     return known
+
+
+def _listed(command: str, host: str) -> bytes:
+    """The lines that KnownHostsCommand prints."""
+    done = subprocess.run(["sh", "-c", f"exec {command}"], capture_output=True, start_new_session=True)
+    if done.returncode:
+        raise HostProblem(f"`{command}` (KnownHostsCommand) ended with {done.returncode}", host)
+    return done.stdout
 
 
 def _add(known: KnownKeys, found: str) -> None:

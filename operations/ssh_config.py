@@ -154,6 +154,11 @@ class SshConfig:
         return [*self._files("userknownhostsfile"), *self._files("globalknownhostsfile")]
 
     @property
+    def known_hosts_command(self) -> str:
+        """The command that prints more of their lines; empty if there is none."""
+        return self._expand(self._one("knownhostscommand"))
+
+    @property
     def revoked_keys(self) -> list[str]:
         """Files with host keys that are refused."""
         return self._files("revokedhostkeys")
@@ -195,6 +200,8 @@ class SshConfig:
             "%": "%",
             "d": me.pw_dir,
             "h": self.host,
+            "H": self.names[0],
+            "I": "HOSTNAME",
             "i": str(me.pw_uid),
             "j": self._one("proxyjump"),
             "k": self._one("hostkeyalias") or self.host,

@@ -88,7 +88,7 @@ class SshLink(SupervisedLink):
                 proxy = Proxy(config.proxy)
                 self._undo.callback(proxy.close)
                 sock = proxy.socket
-            known, login = known_keys(config), Login(config, self._settings.password)
+            known, login = known_keys(config, self._host), Login(config, self._settings.password)
             connection = Connection(
                 config.host,
                 user=config.user,

@@ -88,8 +88,9 @@ class Login(AuthStrategy):  # type: ignore[misc]
         user, methods = self._config.user, self._config.methods
         if "publickey" in methods:
             for name, key in self._keys():
-                self.tried.append(name)
-                yield InMemoryPrivateKey(user, key)
+                if _accepted(key, self._config.algorithms("pubkeyacceptedalgorithms")):
+                    self.tried.append(name)
+                    yield InMemoryPrivateKey(user, key)
         if self._password is not None and {"password", "keyboard-interactive"} & methods:
             self.tried.append("the password")
             yield Password(user, lambda: self._password)
@@ -182,6 +183,13 @@ def private_key(data: bytes) -> paramiko.PKey:
     raise UnsupportedAlgorithm(type(key).__name__)
 
 
+def _accepted(key: paramiko.PKey, algorithms: list[str]) -> bool:
+    """Whether one of these algorithms is the key's; an RSA key has several."""
+    kind = key.public_blob.key_type if key.public_blob else key.get_name()
+    ours = kind.replace("ssh-rsa", "rsa-sha2-512"), kind.replace("ssh-rsa", "rsa-sha2-256")
+    return not {*ours}.isdisjoint(algorithms)
+
+
 def _certified(key: paramiko.PKey) -> bool:
     """Whether an agent's key is a certificate; the agent has its plain key too."""
     return bool(key.get_name().endswith("-cert-v01@openssh.com"))
@@ -198,7 +206,9 @@ def _certifies(certificate: PublicBlob, blob: bytes) -> bool:
 
 
 def _with(key: paramiko.PKey, certificate: PublicBlob) -> paramiko.PKey:
-    other = copy.copy(key)
+    # An agent's key forwards attributes that it has not, so it can't be copied.
+    agents = isinstance(key, paramiko.AgentKey)
+    other = paramiko.AgentKey(key.agent, key.blob, key.comment) if agents else copy.copy(key)
     other.public_blob = certificate
     return other
 

@@ -19,13 +19,8 @@ from operations.link import OnLine, Ran
 from operations.problems import HostProblem, Interrupted, MissingFile
 from operations.supervisor import PYTHON
 
-
-def _in_base64(data: bytes) -> str:
-    return binascii.b2a_base64(data, newline=False).decode()
-
-
-_SOURCE = (Path(__file__).parent / "supervisor.py").read_bytes()
-_PROGRAM = f'import binascii;exec(binascii.a2b_base64("{_in_base64(_SOURCE)}"))#kaspa-supervisor'
+_SOURCE = binascii.b2a_base64((Path(__file__).parent / "supervisor.py").read_bytes(), newline=False).decode()
+_PROGRAM = f'import binascii;exec(binascii.a2b_base64("{_SOURCE}"))#kaspa-supervisor'
 """One line, because csh takes no line feed in quotes."""
 _GRACE = 5.0
 """Seconds that a supervisor gets to end its command, before the link abandons both."""
@@ -156,7 +151,7 @@ class SupervisedLink(ABC):
             raise Interrupted(self._host)
         # The supervisor's own limit is for the case that this program is gone; ours comes first.
         numbers = [f"{timeout + 2 * _GRACE:.3f}", str(len(given))]
-        words = [self._interpreter, "-I", "-S", "-c", _PROGRAM, *numbers, _in_base64(json.dumps([*argv]).encode())]
+        words = [self._interpreter, "-I", "-S", "-c", _PROGRAM, *numbers, in_one_line(argv)]
         prompt, password = "", None
         if become and self._become is not None:
             line, prompt = self._become.wrap(shlex.join(words))
@@ -244,6 +239,11 @@ class _Lines:
         if self._rest:
             self._on_line(self._rest.decode(errors="replace"))
             self._rest = b""
+
+
+def in_one_line(argv: Sequence[str]) -> str:
+    """JSON that every login shell leaves alone in quotes; csh and fish have a use for `!` and two backslashes."""
+    return json.dumps([*argv]).replace("\\\\", "\\u005c").replace("!", "\\u0021")
 
 
 def _pump(receive: Callable[[], bytes], is_error: bool, heard: queue.Queue[tuple[bool, bytes]]) -> None:

@@ -2,15 +2,14 @@
 
     python3 -I -S -c SOURCE SECONDS BYTES COMMAND
 
-COMMAND is a list in JSON and base64, because login shells differ in how they quote line feeds. Once BEGUN is written,
-BYTES of standard input are the command's input. When standard input ends after that, or SECONDS are over, the
-command's whole session is ended: SIGTERM, then SIGKILL. So nothing is left behind if SSH breaks, even with sudo
-between us and the command. Needs only the standard library of Python 3.11.
+COMMAND is a list in JSON, because login shells differ in how they quote line feeds. Once BEGUN is written, BYTES of
+standard input are the command's input. When standard input ends after that, or SECONDS are over, the command's whole
+session is ended: SIGTERM, then SIGKILL. So nothing is left behind if SSH breaks, even with sudo between us and the
+command. Needs only the standard library of Python 3.11.
 """
 
 from __future__ import annotations
 
-import binascii
 import contextlib
 import json
 import os
@@ -73,4 +72,4 @@ def main(seconds: float, count: int, argv: list[str]) -> int:
 
 if __name__ == "__main__":
     sys.stdout.flush()
-    os._exit(main(float(sys.argv[1]), int(sys.argv[2]), json.loads(binascii.a2b_base64(sys.argv[3]))))
+    os._exit(main(float(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])))

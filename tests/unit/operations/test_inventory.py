@@ -138,6 +138,7 @@ def test_a_password_for_sudo(write: Write, name: str) -> None:
     ("variables", "said"),
     [
         ("ansible_connection: winrm", "a: ansible_connection is winrm; tasks know ssh and local"),
+        ('ansible_ssh_args: "-o \'Port=1"', "a: the inventory's ssh arguments can't be read: No closing quotation"),
         ("ansible_become: true, ansible_become_method: su", "a: ansible_become_method is su; tasks know sudo"),
     ],
 )

@@ -31,7 +31,7 @@ def known(place: Path, text: str, *more: str, port: int = 22) -> KnownKeys:
     """What a known_hosts file says of the host vps.example."""
     (place / "known_hosts").write_text(text)
     options = ("hostname vps.example", f"port {port}", "user admin", f"userknownhostsfile {place}/known_hosts", *more)
-    return known_keys(SshConfig("\n".join(options)))
+    return known_keys(SshConfig("\n".join(options)), "vps")
 
 
 def accepted(found: KnownKeys, key: paramiko.PKey) -> None:
@@ -66,6 +66,14 @@ def test_hashed_names(keys: list[paramiko.PKey], tmp_path: Path) -> None:
     file.write_text(f"vps.example {text_of(keys[0])}\n")
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(file)], check=True, capture_output=True)
     accepted(known(tmp_path, file.read_text()), keys[0])
+
+
+def test_a_command_that_prints_lines(keys: list[paramiko.PKey], tmp_path: Path) -> None:
+    (tmp_path / "more").write_text(f"vps.example {text_of(keys[0])}\n")
+    command = f"knownhostscommand /bin/grep %H {tmp_path}/more"
+    accepted(known(tmp_path, "", command), keys[0])
+    with pytest.raises(HostProblem, match=r"^vps: `/bin/grep .*` \(KnownHostsCommand\) ended with 1$"):
+        known(tmp_path, "", command, port=2222)
 
 
 def test_a_port(keys: list[paramiko.PKey], tmp_path: Path) -> None:

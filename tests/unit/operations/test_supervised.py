@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shlex
@@ -21,13 +20,14 @@ from operations.connection_settings import Become, ConnectionSettings
 from operations.link import Ran
 from operations.local_link import LocalLink
 from operations.problems import HostProblem, Interrupted, MissingFile
+from operations.supervised import in_one_line
 from operations.supervisor import PYTHON
 
 # A shell that has a child, says both their ids, and would never end.
 FAMILY = ["sh", "-c", 'sleep 1000 & echo "$$ $!"; wait']
 # One that does not care for SIGTERM.
 STUBBORN = ["sh", "-c", "trap '' TERM; echo $$; while :; do sleep 1000; done"]
-COMMAND = base64.b64encode(json.dumps(FAMILY).encode()).decode()
+COMMAND = in_one_line(FAMILY)
 SOURCE = Path(supervisor.__file__).read_text()
 
 
@@ -257,6 +257,14 @@ def test_a_wrong_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inter
     link = LocalLink("here", ConnectionSettings(None, interpreter=sys.executable, become=become), interrupted)
     with pytest.raises(HostProblem, match="^here: no root: the become password is refused; see ansible_become_pass"):
         link.run(["true"])
+
+
+def test_a_command_as_login_shells_see_it() -> None:
+    argv = ["sh", "-c", "echo 'a\nb\\\\n' \"!x\" \\"]
+    line = in_one_line(argv)
+    assert json.loads(line) == argv
+    assert not {"\n", "!"} & {*line}
+    assert "\\\\" not in line
 
 
 def test_what_a_login_shell_prints_is_not_the_commands(tmp_path: Path, interrupted: threading.Event) -> None:
