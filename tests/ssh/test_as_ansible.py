@@ -16,8 +16,6 @@ from tests.ssh.table import ROWS
 
 ALL = os.environ.get("KASPA_SSH_ROWS") == "all"
 CHOSEN = ROWS if ALL else ROWS[::3]
-DIFFERS = {"key-algorithms"}
-"""Rows in which fab and Ansible still end at different places."""
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +38,7 @@ def expected(row: Row) -> str:
     return REFUSED if old else row.ends
 
 
-def known_to_differ(row: Row) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xfail(reason="fab does not follow ssh here yet")] if row.name in DIFFERS else []
-
-
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.name, marks=known_to_differ(row)) for row in CHOSEN])
+@pytest.mark.parametrize("row", CHOSEN, ids=[row.name for row in CHOSEN])
 def test_fab_ends_where_ansible_ends(row: Row, ended: dict[str, dict[str, str]]) -> None:
     found = ended[row.name]
     assert found["ansible"] == expected(row), found["ansible_said"]
@@ -59,4 +53,3 @@ def test_fab_ends_where_ansible_ends(row: Row, ended: dict[str, dict[str, str]])
 def test_names_of_rows_are_unique() -> None:
     names = [row.name for row in ROWS]
     assert sorted(set(names)) == sorted(names)
-    assert set(names) >= DIFFERS
