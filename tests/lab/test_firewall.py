@@ -135,9 +135,10 @@ def test_a_filter_that_is_on_keeps_its_rules_for_ssh_and_every_rule_of_the_owner
 
 def test_an_owners_deny_of_the_nodes_port_is_named_and_kept(inventory: Path) -> None:
     on("ufw deny 4011/tcp comment mine")
+    named = "the rule `ufw deny 4011/tcp` of this host shuts it; remove that rule"
+    assert [named in problem for problem in problems(inventory)] == [True]
     played = firewall(inventory)
-    assert played.exit_code != 0
-    assert "the rule `ufw deny 4011/tcp` of this host shuts it; remove that rule" in played.output
+    assert (played.exit_code != 0, named in played.output) == (True, True)
     assert (added(), "inactive" in on("ufw status")) == (["ufw deny 4011/tcp comment 'mine'"], True)
 
 
@@ -153,13 +154,29 @@ def test_rules_that_shut_ssh_are_taken_back_by_the_host_itself(inventory: Path) 
     on(f"test ! -e {RECORD}; ! systemctl cat kaspa-firewall-undo.timer 2>/dev/null; mv /tmp/before.rules /etc/ufw/")
 
 
-def test_a_reboot_before_the_new_rules_are_proven_brings_the_old_ones_back(inventory: Path) -> None:
-    wanted = json.dumps({"record": RECORD, "ports": [4011], "undo_after": 20})
-    argv = [Path(sys.executable).with_name("ansible"), SPARE.name, "-i", "inventory/lab", "-i", inventory]
+def module(host: str, inventory: Path, module_name: str, **arguments: object) -> str:
+    """What one module says on a host."""
+    argv = [Path(sys.executable).with_name("ansible"), host, "-i", "inventory/lab", "-i", inventory, "-m", module_name]
     done = subprocess.run(
-        [*argv, "-m", "kaspa_firewall", "-a", wanted], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
+        [*argv, "-a", json.dumps(arguments)], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
-    assert '"armed": true' in done.stdout, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_another_host_says_which_filter_blocks_the_relay(inventory: Path) -> None:
+    wanted = {"name": SPARE.name, "address": SPARE.address, "timeout": 2}
+    assert '"outcome": "open"' in module("client", inventory, "kaspa_reach", **wanted, port=PORT)
+    on("iptables -I INPUT 1 -p tcp --dport 4011 -j DROP")
+    assert "at the provider of relay2" in module("client", inventory, "kaspa_reach", **wanted, port=4011)
+    on("iptables -R INPUT 1 -p tcp --dport 4011 -j REJECT --reject-with icmp-host-prohibited")
+    said = module("client", inventory, "kaspa_reach", **wanted, port=4011)
+    on("iptables -D INPUT 1")
+    assert "another filter of relay2 itself" in said
+
+
+def test_a_reboot_before_the_new_rules_are_proven_brings_the_old_ones_back(inventory: Path) -> None:
+    said = module(SPARE.name, inventory, "kaspa_firewall", record=RECORD, ports=[4011], undo_after=20)
+    assert '"armed": true' in said
     rebooted = "systemctl show --value --property UserspaceTimestampMonotonic"
     started = on(rebooted)
     login("systemctl reboot")
