@@ -19,18 +19,22 @@ _PLAY = re.compile(r"PLAY \[(?P<name>[^\]]+)\]")
 _RECAP = re.compile(r"(?P<host>\S+)\s+: ok=\d+\s+changed=(?P<changed>\d+)\s")
 _STILL = "... "
 _ERROR = "[ERROR]: "
+_LEFT_OUT = "left out: "
+"""Begins the last message of a playbook that did its work on the other hosts (roles/kaspa_fleet)."""
 _PATIENCE = 10.0
 
 
 class Progress:
     """Reads the output of ansible-playbook, line by line.
 
-    errors: its message for each failure. changed: the number of tasks that changed something, by host, after its end.
+    errors: its message for each failure. left_out: it has left out hosts and done its work on the others.
+    changed: the number of tasks that changed something, by host, after its end.
     """
 
     def __init__(self) -> None:
         self.errors: list[str] = []
         self.changed: dict[str, int] = {}
+        self.left_out = False
         self._play = ""
 
     def read(self, line: str) -> str | None:
@@ -42,16 +46,21 @@ class Progress:
         if match := _RECAP.match(line):
             self.changed[match["host"]] = int(match["changed"])
         elif line.startswith(_ERROR):
-            self.errors.append(line.removeprefix(_ERROR).removeprefix("Task failed: ").removeprefix("Action failed: "))
+            error = line.removeprefix(_ERROR).removeprefix("Task failed: ").removeprefix("Action failed: ")
+            self.errors.append(error)
+            self.left_out |= error.startswith(_LEFT_OUT)
         elif line.startswith(_STILL):
             return line.strip()
         return None
 
 
-def play(report: Report, playbook: str, source: str | None, *, seconds: float = SECONDS) -> Progress:
+def play(
+    report: Report, playbook: str, source: str | None, *, may_leave_out: bool = False, seconds: float = SECONDS
+) -> Progress:
     """Run a playbook of this checkout. Raises OperationProblem with the first failure.
 
-    source: the inventory as it was typed, None for ansible.cfg's.
+    source: the inventory as it was typed, None for ansible.cfg's. may_leave_out: hosts that the playbook leaves out are
+    no failure.
     """
     words = [str(Path(sys.executable).with_name("ansible-playbook"))]
     words += ["--inventory", source] if source else []
@@ -87,7 +96,7 @@ def play(report: Report, playbook: str, source: str | None, *, seconds: float = 
         watchdog.cancel()
     if late.is_set():
         raise OperationProblem(f"{playbook} was not done after {seconds:g} s and was ended")
-    if code:
+    if code and not (may_leave_out and progress.left_out):
         reason = progress.errors[0] if progress.errors else f"it ended with {code}"
         raise OperationProblem(
             f"{playbook} failed: {reason}; all of it: {' '.join(['ansible-playbook', *words[1:], playbook])}"

@@ -13,6 +13,9 @@ from operations.services import ServiceState
 Row = Sequence[object]
 Status = Mapping[str, Any]
 
+_HELD = ("reserved", "connected")
+"""States of a relay that a peer is content with: `connected` if its settings switch reservations off."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -43,6 +46,21 @@ class Seen:
         if self.status is None:
             return OperationProblem(f"{name} runs and does not answer: {self.error}", self.name)
         return None
+
+    def lacks(self) -> list[OperationProblem]:
+        """What the node wants and does not have: a reservation, a session with a remote; one problem for each."""
+        status = self.status or {}
+        found = []
+        for relay in rows(status, "relays"):
+            if relay.get("state") not in _HELD:
+                found.append(self._lacking(f"no reservation on relay {short(relay.get('peer_id'))}", relay))
+        for _, remote, state, reason in _remotes(self.name, status, {}):
+            found.append(self._lacking(f"no session with {remote}", {"state": state, "reason": reason}))
+        return found
+
+    def _lacking(self, what: str, entry: Status) -> OperationProblem:
+        reason = f": {entry['reason']}" if entry.get("reason") else ""
+        return OperationProblem(f"{what} ({entry.get('state')}{reason}): fab doctor", self.name)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from operations import ask, deployment, services
@@ -41,12 +41,14 @@ class Survey:
     """The state of a rotation.
 
     old, new: peer ids; new is "" before the new key exists. naming: hosts whose files contain the old id.
+    off: the other hosts that can't be asked, and why.
     """
 
     old: str
     new: str
     swapped: bool
     naming: tuple[str, ...]
+    off: Mapping[str, OperationProblem] = field(default_factory=dict)
 
     @property
     def goes_on(self) -> bool:
@@ -71,23 +73,27 @@ def rotate(scene: Scene, node: Node) -> None:
     if scene.report.dry_run:
         report.changed(f"{node.service} stopped until it is deployed", node.name)
         report.changed(f"deploy.yml run, so that {_names(survey.naming)} no longer name {survey.old}")
+        say_off(report, survey)
         return
     stop = on_one(scene, node, lambda one, link: _stop(link, one, survey.old, scene.timeout))
     if stop:
         report.changed(f"{stop} until it is deployed", node.name)
-    for host, count in deployment.play(report, "deploy.yml", scene.source).changed.items():
+    deployed = deployment.play(report, "deploy.yml", scene.source, may_leave_out=bool(survey.off))
+    for host, count in deployed.changed.items():
         if count and host in scene.inventory.nodes:
             report.changed(f"deployed ({count} tasks changed it)", host)
-    _prove(scene, survey.old)
+    _prove(scene, survey)
     on_one(scene, node, lambda one, link: place.end(link, one))
-    report.say(f"{survey.old} is gone from the configuration of every host; its key is destroyed")
+    where = "every host that is up" if survey.off else "every host"
+    report.say(f"{survey.old} is gone from the configuration of {where}; its key is destroyed")
+    say_off(report, survey)
     report.say(
         "Peers outside this inventory that allow it need the new id; backups of keys hold the old one: fab backup-keys"
     )
 
 
 def look(scene: Scene, node: Node) -> Survey:
-    """Check that every host can be reached, and find the peer ids in their files. Raises OperationProblem."""
+    """Find the peer ids in the files of all hosts. Only the host itself has to be up. Raises OperationProblem."""
 
     def work(one: Node, link: Link) -> tuple[str, place.Tracks, str]:
         named = _texts(link, one)
@@ -98,10 +104,22 @@ def look(scene: Scene, node: Node) -> Survey:
             raise HostProblem("there is no key to change; deploy it first: ansible-playbook deploy.yml", one.name)
         return named, tracks, ask.identity(link, one)
 
-    found = settled(scene.report, on_all(scene.inventory.nodes.values(), work, timeout=scene.timeout))
+    answers = on_all(scene.inventory.nodes.values(), work, timeout=scene.timeout)
+    off = {name: found for name, found in answers.items() if isinstance(found, OperationProblem) and name != node.name}
+    found = settled(scene.report, {name: answer for name, answer in answers.items() if name not in off})
     _, tracks, present = found[node.name]
     old, new = (tracks.old, tracks.new) if tracks.new and present in (tracks.old, tracks.new) else (present, "")
-    return Survey(old, new, present == new, tuple(name for name, (text, _, _) in found.items() if old in text))
+    return Survey(old, new, present == new, tuple(name for name, (text, _, _) in found.items() if old in text), off)
+
+
+def say_off(report: Report, survey: Survey) -> None:
+    """Report what each host that is off does not know yet."""
+    for name, why in survey.off.items():
+        report.problem(
+            HostProblem(
+                f"is off ({why.text}): it still trusts the old id {survey.old}; run deploy.yml when it is back", name
+            )
+        )
 
 
 def _texts(link: Link, node: Node) -> str:
@@ -137,8 +155,9 @@ def _stop(link: Link, node: Node, old: str, timeout: float) -> str | None:
     return None
 
 
-def _prove(scene: Scene, old: str) -> None:
-    """Check on every host that the old id is gone, and that the nodes run without it. Raises OperationProblem."""
+def _prove(scene: Scene, survey: Survey) -> None:
+    """Check on every host that is up that its node runs without the old id. Raises OperationProblem."""
+    old = survey.old
 
     def work(one: Node, link: Link) -> Seen:
         if old in _texts(link, one):
@@ -148,7 +167,8 @@ def _prove(scene: Scene, old: str) -> None:
             raise OperationProblem(f"its node still holds {old}; restart it: fab restart --host {one.name}", one.name)
         return Seen(one.name, one.role, one.address, tuple(services.states(link, one).values()), status, None)
 
-    found = settled(scene.report, on_all(scene.inventory.nodes.values(), work, timeout=scene.timeout))
+    up = [one for one in scene.inventory.nodes.values() if one.name not in survey.off]
+    found = settled(scene.report, on_all(up, work, timeout=scene.timeout))
     for name, seen in found.items():
         scene.report.host(name, seen.as_dict())
     for table in tables(list(found.values()), time.time()):

@@ -25,6 +25,8 @@ def status(call: Call, host: str | None = None) -> None:
         problem = outcome.problem() if isinstance(outcome, Seen) else outcome
         if problem is not None:
             call.report.problem(problem)
+        for lack in outcome.lacks() if isinstance(outcome, Seen) else ():
+            call.report.problem(lack)
 
 
 def look(node: Node, link: Link) -> Seen:

@@ -41,3 +41,10 @@ def test_the_first_error_and_the_changes_are_kept() -> None:
         progress.read(line)
     assert progress.errors[0] == "Module failed: kaspa-peer is not reserved after 60 s: no relay"
     assert progress.changed == {"relay": 3, "server": 0}
+    assert not progress.left_out
+
+
+def test_a_playbook_that_left_out_a_host_is_told_from_one_that_failed() -> None:
+    progress = Progress()
+    progress.read("[ERROR]: Task failed: Action failed: left out: client: connection refused; run deploy.yml again")
+    assert progress.left_out

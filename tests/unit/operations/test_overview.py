@@ -143,3 +143,20 @@ def test_json_has_all_of_it() -> None:
     found = CLIENT.as_dict()
     assert (found["role"], found["service"]["pid"], found["native"], found["error"]) == ("peer", 7, [], None)
     assert found["status"] == CLIENT.status
+
+
+def lacks(**more: object) -> list[str]:
+    return [str(each) for each in peer("client", CLIENT_ID, **more).lacks()]
+
+
+def test_a_wanted_remote_without_a_session_is_a_problem_and_so_is_a_missing_reservation() -> None:
+    remote = {"name": "server", "peer_id": SERVER_ID}
+    assert CLIENT.lacks() == SERVER.lacks() == RELAY.lacks() == []
+    assert lacks(remotes=[{**remote, "state": "backoff", "reason": "no reservation"}]) == [
+        "client: no session with server (backoff: no reservation): fab doctor"
+    ]
+    assert lacks(remotes=[{**remote, "state": "dialing"}]) == ["client: no session with server (dialing): fab doctor"]
+    (lost,) = lacks(relays=[{"peer_id": RELAY_ID, "state": "backoff", "reason": "refused"}])
+    assert lost.startswith("client: no reservation on relay ")
+    assert lost.endswith(" (backoff: refused): fab doctor")
+    assert lacks(backend={"address": None}, remotes=[{**remote, "state": "direct"}]) == []
