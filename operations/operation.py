@@ -92,7 +92,8 @@ def operation(
             common["dry_run"] = False
 
         def run(context: object, *given: Any, **options: Any) -> None:
-            report = Report(name, as_json=options.pop("json"), dry_run=options.pop("dry_run", False))
+            dry_run = options.pop("dry_run", False)
+            report = Report(name, as_json=options.pop("json"), dry_run=dry_run, source=options["inventory"])
             raise Exit(code=_carry_out(context, body, report, options, given, timeout))
 
         own = list(inspect.signature(body).parameters.values())[1:]

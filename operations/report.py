@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from kaspa_node.cli import render
 from kaspa_node.errors import EXIT_FAILED, EXIT_OK
+from operations.commands import with_inventory
 from operations.problems import OperationProblem
 
 
@@ -30,6 +31,7 @@ class Report:
     """Collects the results and changes of a task; shows at once what users should see at once.
 
     With as_json nothing is shown before `finish`, and then {"task", "ok", "hosts", "problems", "changed"} on one line.
+    source: the inventory as it was typed, None if it was not.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class Report:
         *,
         as_json: bool = False,
         dry_run: bool = False,
+        source: str | None = None,
         out: TextIO | None = None,
         err: TextIO | None = None,
     ) -> None:
         self.task = task
         self.as_json = as_json
         self.dry_run = dry_run
+        self.source = source
         self.hosts: dict[str, Any] = {}
         self.extra: dict[str, Any] = {}
         self._problems: list[OperationProblem] = []
@@ -77,7 +81,11 @@ class Report:
         """One line, to standard error; the exit code follows."""
         self._problems.append(problem)
         if not self.as_json:
-            print(harmless(str(problem)), file=self._err, flush=True)
+            print(harmless(self.advice(str(problem))), file=self._err, flush=True)
+
+    def advice(self, text: str) -> str:
+        """A text of ours whose commands name the inventory of this call."""
+        return with_inventory(text, self.source)
 
     def problems_of(self, outcome: Mapping[str, Any]) -> None:
         """Report every problem that `fleet.on_all` came back with."""
@@ -108,7 +116,9 @@ class Report:
                 "task": self.task,
                 "ok": self.exit_code == EXIT_OK,
                 "hosts": self.hosts,
-                "problems": [{"host": problem.host, "problem": problem.text} for problem in self._problems],
+                "problems": [
+                    {"host": problem.host, "problem": self.advice(problem.text)} for problem in self._problems
+                ],
                 "changed": [{"host": host, "change": what} for host, what in self._changed],
                 **({"dry_run": True} if self.dry_run else {}),
                 **self.extra,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from operations.doctor.diagnose import Diagnosis
@@ -71,8 +71,8 @@ def lines(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"  next: {diagnosis.remedy}"
 
 
-def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The same for programs; `why` and `next` are null if nothing was found."""
+def as_json(diagnosis: Diagnosis, advice: Callable[[str], str] = str) -> dict[str, Any]:
+    """The same for programs; `why` and `next` are null if nothing was found. advice: makes commands complete."""
     return {
         "dialer": diagnosis.dialer,
         "dialed": diagnosis.dialed,
@@ -80,7 +80,7 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
         "unconfirmed": diagnosis.unconfirmed,
         "well": diagnosis.well,
         "why": diagnosis.why,
-        "next": diagnosis.remedy,
+        "next": None if diagnosis.remedy is None else advice(diagnosis.remedy),
         "findings": [
             {
                 "kind": told.finding.kind,
@@ -88,7 +88,7 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
                 "hosts": sorted(told.finding.about),
                 "text": told.finding.text,
                 "evidence": told.finding.evidence,
-                "next": told.finding.remedy,
+                "next": advice(told.finding.remedy),
             }
             for told in diagnosis.told
         ],

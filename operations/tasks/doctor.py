@@ -24,9 +24,9 @@ def doctor(call: Call, a: str = "", b: str = "") -> None:
             call.report.problem(HostProblem(host.unreachable, name))
     call.report.table("what was found", show.HEAD, show.rows(facts))
     found = [diagnose(facts, dialer, dialed) for dialer, dialed in _names(pairs)]
-    call.report.add("pairs", [show.as_json(each) for each in found])
+    call.report.add("pairs", [show.as_json(each, call.report.advice) for each in found])
     for each in found:
-        call.report.say("\n" + "\n".join(show.lines(each)))
+        call.report.say(call.report.advice("\n" + "\n".join(show.lines(each))))
         if not each.well:
             call.report.failed()
 

@@ -107,6 +107,5 @@ def _put_back(call: Call, nodes: list[Node], keys: dict[str, vault.Entry]) -> No
             call.report.say(f"{name}: runs as {running}" if running else f"{name}: deploy.yml will use this key")
     call.report.problems_of(outcome)
     if nodes:
-        call.report.say(
-            "Other hosts may have other keys of these hosts on record; deploy updates them: ansible-playbook deploy.yml"
-        )
+        known = "Other hosts may have other keys of these hosts on record; deploy updates them: "
+        call.report.say(call.report.advice(f"{known}ansible-playbook deploy.yml"))
