@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,18 @@ def kaspa_sources_digest(checkout: str) -> str:
     return digest.hexdigest()[:12]
 
 
+def kaspa_inventory_options(sources: Sequence[str], default: Sequence[str]) -> str:
+    """The options with which the same command finds the same inventory, as ` -i ../fleet`; "" for the default one.
+
+    sources: those of this run. default: those without options, by ansible.cfg or the variable ANSIBLE_INVENTORY.
+    """
+    if list(sources) == list(default):
+        return ""
+    here = Path.cwd()
+    shown = (str(Path(each).relative_to(here)) if Path(each).is_relative_to(here) else str(each) for each in sources)
+    return "".join(f" -i {shlex.quote(each)}" for each in shown)
+
+
 class FilterModule:
     """The interface of Ansible."""
 
@@ -120,6 +133,7 @@ class FilterModule:
         """Name → filter."""
         return {
             "kaspa_toml": kaspa_toml,
+            "kaspa_inventory_options": kaspa_inventory_options,
             "kaspa_multiaddr": kaspa_multiaddr,
             "kaspa_dialers": kaspa_dialers,
             "kaspa_generations": kaspa_generations,

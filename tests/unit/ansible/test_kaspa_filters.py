@@ -99,3 +99,12 @@ def test_another_source_is_another_digest(tmp_path: Path) -> None:
     assert kaspa.kaspa_sources_digest(str(tmp_path)) == before
     file.write_text("two")
     assert kaspa.kaspa_sources_digest(str(tmp_path)) != before
+
+
+def test_the_next_command_finds_the_inventory_of_this_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    default = [f"{tmp_path}/inventory/lab"]
+    assert kaspa.kaspa_inventory_options(default, default) == ""
+    assert kaspa.kaspa_inventory_options([f"{tmp_path}/inventory/mine"], default) == " -i inventory/mine"
+    several = ["/srv/fleet/my hosts.yml", "/srv/more"]
+    assert kaspa.kaspa_inventory_options(several, default) == " -i '/srv/fleet/my hosts.yml' -i /srv/more"
