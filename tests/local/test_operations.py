@@ -59,7 +59,10 @@ def test_stop_and_start(fab: Fab) -> None:
     assert fab("stop", "--dry-run", "--host", "client", *LOCAL).out == "client: dry run, not done: kaspa-peer stopped\n"
     assert fab("stop", "--host", "client", *LOCAL).out == "client: kaspa-peer stopped\n"
     shown = fab("status", "--host", "client", *LOCAL)
-    assert (shown.code, shown.complaints) == (1, ["client: kaspa-peer is inactive: fab start --host client"])
+    assert (shown.code, shown.complaints) == (
+        1,
+        ["client: kaspa-peer is inactive: fab start -i inventory/local --host client"],
+    )
     started = fab("start", "--json", *LOCAL)
     assert started.code == 0
     assert [each["host"] for each in started.document["changed"]] == ["client"]

@@ -9,8 +9,10 @@ import pytest
 
 from operations.inventory import CHECKOUT, Inventory
 from operations.inventory_loader import load
-from operations.keys import rotation
-from operations.problems import UsageProblem
+from operations.keys import place, rotation
+from operations.problems import HostProblem, UsageProblem
+from operations.report import Report
+from tests.unit.operations.hosts import inventory, node
 
 OLD = "12D3KooWOldOldOldOldOldOldOldOldOldOldOldOldOldOldOldO"
 HOSTS = """
@@ -48,3 +50,25 @@ def test_what_a_relay_has_carried_once_is_history() -> None:
     assert not rotation.holds(status, "old")
     assert rotation.holds(status, "new")
     assert rotation.holds({"sessions": [{"peer_id": "old"}]}, "old")
+
+
+def test_a_host_that_is_off_does_not_stop_a_rotation_but_the_host_itself_must_be_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet = inventory(node("relay", "relay"), node("server"), node("client"))
+    off = HostProblem("connection refused", "server")
+    same = place.Tracks(True, "", "")
+    answers = {"relay": (f"allow {OLD}", same, ""), "server": off, "client": (OLD, same, OLD)}
+    monkeypatch.setattr(rotation, "on_all", lambda nodes, work, timeout: answers)
+    report = Report("rotate-key", dry_run=True)
+    scene = rotation.Scene(fleet, None, report, 5.0)
+
+    rotation.rotate(scene, fleet.node("client"))
+    shown = capsys.readouterr()
+    assert "deploy.yml run, so that relay, client no longer name" in shown.out
+    assert shown.err == (
+        f"server: is off (connection refused): it still trusts the old id {OLD}; run deploy.yml when it is back\n"
+    )
+    assert report.exit_code == 2
+    with pytest.raises(HostProblem, match="connection refused"):
+        rotation.rotate(scene, fleet.node("server"))
