@@ -138,21 +138,14 @@ class SshLink(SupervisedLink):
         raise problem
 
     def _refused(self, config: SshConfig, login: Login, error: Exception) -> HostProblem:
-        if (
-            subprocess.run(
-                [*self._settings.ssh, "-O", "check", str(self._settings.address)],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                start_new_session=True,
-            ).returncode
-            == 0
-        ):
-            text = "ssh gets in over a connection that it keeps open (ControlPath); tasks open one of their own"
-        elif login.tried:
-            text = "; ".join([*login.obstacles, "see ansible_user and ansible_ssh_private_key_file"])
-        else:
-            there = login.obstacles or [f"there is no login key {' or '.join(config.identities)}"]
-            text = "; ".join([*there, "see ansible_ssh_private_key_file"])
+        notes = [*login.obstacles]
+        if not login.tried and not notes:
+            notes.append(f"there is no login key {' or '.join(config.identities)}")
+        command = [*self._settings.ssh, "-O", "check", str(self._settings.address)]
+        checked = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)
+        if checked.returncode == 0:
+            notes.append("ssh gets in over a connection that it keeps open (ControlPath), tasks open one of their own")
+        text = "; ".join([*notes, "see ansible_user and ansible_ssh_private_key_file"])
         tried = ", ".join(login.tried) or "no key"
         return HostProblem(f"{config.where} refuses the login with {tried}: {_reason(error)}; {text}", self._host)
 

@@ -106,7 +106,9 @@ def test_hosts_that_nobody_knows(capsys: pytest.CaptureFixture[str], tmp_path: P
 def test_a_login_key_that_is_not_let_in(task: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     key = tmp_path / "stranger"
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
-    option = inventory(tmp_path, ansible_ssh_private_key_file=str(key))
+    # Not the lab's ControlPath: a connection that deploy left open there would be named too.
+    arguments = f"-F /dev/null -o UserKnownHostsFile={PATHS.known_hosts} -o IdentitiesOnly=yes"
+    option = inventory(tmp_path, ansible_ssh_private_key_file=str(key), ansible_ssh_args=arguments)
     assert told(capsys, task, tmp_path, option) == {
         f"root@HOST refuses the login with {key}: Authentication failed; "
         "see ansible_user and ansible_ssh_private_key_file"
