@@ -12,7 +12,7 @@ INVENTORY ?= inventory/lab
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: ## install Debian packages (as root), .venv from the hash-locked list, Ansible's collections, the lab's base
+setup: ## install Debian packages (as root), .venv from the hash-locked list, the lab's base
 	@python=$$(scripts/find-python) && "$$python" scripts/prepare.py
 
 setup-python:

@@ -16,5 +16,3 @@ for name in lock bootstrap runtime controller; do
     echo "resolving requirements/$name.in"
     resolve "requirements/$name.in" --output-file "requirements/$name.txt" "${@:1}"
 done
-echo "resolving requirements/collections.in"
-resolve --no-deps requirements/collections.in --output-file requirements/collections.txt "${@:1}"

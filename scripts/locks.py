@@ -14,7 +14,6 @@ REQUIREMENTS = ROOT / "requirements"
 BOOTSTRAP = REQUIREMENTS / "bootstrap.txt"
 RUNTIME = REQUIREMENTS / "runtime.txt"
 CONTROLLER = REQUIREMENTS / "controller.txt"
-COLLECTIONS = REQUIREMENTS / "collections.txt"
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+)")
 

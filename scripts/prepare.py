@@ -1,7 +1,7 @@
 """`make setup`: everything that the controller needs; does nothing if all of it exists.
 
-Debian packages (as root), the virtual environment from the hash-locked list, the project in it, Ansible's collections,
-and, if booted hosts can run, the lab's base file system at the same time. Exit code 2: something is missing, and what.
+Debian packages (as root), the virtual environment from the hash-locked list, the project in it, and, if booted hosts
+can run, the lab's base file system at the same time. Exit code 2: something is missing, and what.
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ def _ensure_wheelhouse(progress: Progress) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description="Prepare this checkout: packages, virtual environment, collections, base."
-    )
+    parser = argparse.ArgumentParser(description="Prepare this checkout: packages, virtual environment, base.")
     parser.add_argument("--without-base", action="store_true", help="leave out the lab's base file system")
     parser.add_argument("--with-wheelhouse", action="store_true", help="also what deploy pushes to the lab's hosts")
     arguments = parser.parse_args(argv)

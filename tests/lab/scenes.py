@@ -86,8 +86,8 @@ def verify(*words: str, meddling: dict[str, list[str]] | None = None) -> Outcome
     environ = {}
     if meddling:
         environ = {
-            "ANSIBLE_CALLBACK_PLUGINS": f"{ROOT}/ansible/plugins/callback:{ROOT}/{CALLBACKS}",
-            "ANSIBLE_CALLBACKS_ENABLED": "kaspa_progress,meddle",
+            "ANSIBLE_CALLBACK_PLUGINS": f"{ROOT}/{CALLBACKS}",
+            "ANSIBLE_CALLBACKS_ENABLED": "kaspa.private_peers.kaspa_progress,meddle",
             "MEDDLE": json.dumps(meddling),
         }
     earlier = (ROOT / "evidence" / "latest").resolve()

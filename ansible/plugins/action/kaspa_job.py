@@ -10,6 +10,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+_MODULE = "kaspa.private_peers.kaspa_job"
 _TAIL = 20
 _PATIENCE = 300.0
 _PAUSE = 5.0
@@ -31,7 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         arguments = dict(self._task.args)
         failure = arguments.pop("failure", None) or f"{arguments.get('name')} failed"
         if not arguments.get("argv"):
-            return {**result, **self._execute_module("kaspa_job", arguments, task_vars=task_vars)}
+            return {**result, **self._execute_module(_MODULE, arguments, task_vars=task_vars)}
         host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname", "")
         tail: deque[str] = deque(maxlen=_TAIL)
         answer: dict[str, Any] = {"offset": -1}
@@ -54,7 +55,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
-                answer: dict[str, Any] = self._execute_module("kaspa_job", arguments, task_vars=task_vars)
+                answer: dict[str, Any] = self._execute_module(_MODULE, arguments, task_vars=task_vars)
                 return answer
             except AnsibleConnectionFailure as error:
                 if arguments["offset"] < 0:

@@ -109,11 +109,14 @@ def _group(host: Facts, wanted: Facts) -> list[str]:
 
 
 def _clock(host: Facts, wanted: Facts) -> list[str]:
-    skew = host["time"] - wanted["now"]
-    if abs(skew) <= LARGEST_SKEW:
+    # The host looked at its clock between these two looks at the controller's, however long that took.
+    behind, ahead = host["asked"] - host["time"], host["time"] - wanted["now"]
+    if max(behind, ahead) <= LARGEST_SKEW:
         return []
-    direction = "ahead of" if skew > 0 else "behind"
-    return [f"its clock is {abs(skew):.0f} s {direction} the controller's; set it, by systemd-timesyncd for one"]
+    direction = "ahead of" if ahead > behind else "behind"
+    return [
+        f"its clock is {max(behind, ahead):.0f} s {direction} the controller's; set it, by systemd-timesyncd for one"
+    ]
 
 
 def kaspa_module_problem(result: Facts) -> str:

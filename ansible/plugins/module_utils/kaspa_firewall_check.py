@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ansible.module_utils.kaspa_filters import Filters, Refusal
-from ansible.module_utils.kaspa_listeners import Listener
-from ansible.module_utils.kaspa_ufw import NOWHERE, Filter
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import Filters, Refusal
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_listeners import Listener
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import NOWHERE, Filter
 
 FORWARDING = "forwarding"
 """The word in kaspa_firewall_keep for packets that the host forwards."""

@@ -6,7 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible.module_utils.kaspa_ufw import ANYWHERE, COMMENT, EVERYWHERE, FAMILIES, NOWHERE, SOME, Filter, Rule
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import (
+    ANYWHERE,
+    COMMENT,
+    EVERYWHERE,
+    FAMILIES,
+    NOWHERE,
+    SOME,
+    Filter,
+    Rule,
+)
 
 NODE, SSH, KEPT = "node", "ssh", "kept"
 """What a rule of ours is for."""

@@ -12,8 +12,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible.module_utils import kaspa_ufw_host
-from ansible.module_utils.kaspa_service import command
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_ufw_host
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
 
 KEPT = Path("/var/lib/kaspa-firewall-undo")
 NAME = "kaspa-firewall-undo"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible.module_utils.kaspa_service import command
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
 
 _CONFIGURED = re.compile(r"^port (\d+)$", re.MULTILINE)
 _LISTEN = re.compile(r"^Listen=.*?(?P<address>\S+):(?P<port>\d+) \(Stream\)$", re.MULTILINE)

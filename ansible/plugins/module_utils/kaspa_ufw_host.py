@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ansible.module_utils import kaspa_ufw
-from ansible.module_utils.kaspa_service import command, search_path
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_ufw
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command, search_path
 
 RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
 DEFAULTS = "/etc/default/ufw"

@@ -8,17 +8,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import (
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kaspa.private_peers.plugins.module_utils import (
     kaspa_firewall_check,
     kaspa_firewall_plan,
     kaspa_firewall_undo,
     kaspa_ssh_server,
     kaspa_ufw_host,
 )
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kaspa_firewall_plan import Plan, Wanted
-from ansible.module_utils.kaspa_service import command
-from ansible.module_utils.kaspa_ufw import EVERYWHERE, Filter
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_plan import Plan, Wanted
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import EVERYWHERE, Filter
 
 DOCUMENTATION = r"""
 module: kaspa_firewall

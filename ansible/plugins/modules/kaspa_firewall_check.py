@@ -7,11 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import kaspa_listeners, kaspa_ssh_server, kaspa_ufw_host
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kaspa_filters import Filters
-from ansible.module_utils.kaspa_firewall_check import Host, Wanted, problems
-from ansible.module_utils.kaspa_service import command
+from ansible_collections.kaspa.private_peers.plugins.module_utils import (
+    kaspa_listeners,
+    kaspa_ssh_server,
+    kaspa_ufw_host,
+)
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import Filters
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_check import Host, Wanted, problems
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
 
 DOCUMENTATION = r"""
 module: kaspa_firewall_check

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import kaspa_listeners
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kaspa_service import command
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_listeners
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
 
 DOCUMENTATION = r"""
 module: kaspa_host_facts
@@ -28,6 +28,7 @@ description:
 options:
   packages: {type: list, elements: str, default: [], description: Debian packages to look for.}
   key: {type: path, required: true, description: "The node's key file, of which only inode and time are looked at."}
+  asked: {type: float, required: true, description: "The controller's clock when it asks, for a comparison."}
   names: {type: list, elements: str, default: [], description: "Names that this host looks up, those of relays."}
   user: {type: str, default: "", description: The node's user.}
   venv: {type: path, required: true, description: The link to the virtual environment in use.}
@@ -54,7 +55,7 @@ ansible_facts:
     listening (port to program),
     ipv6 (whether the kernel has it), resolved (of each name its addresses),
     user_home (of the node's user, empty if there is none), login_home and login_free (where Ansible puts files, and MiB
-    that are free there), free (MiB of disk), memory (MiB), resolver, time (of the host's clock)
+    that are free there), free (MiB of disk), memory (MiB), resolver, time (of the host's clock), asked
 """
 
 MIB = 1 << 20
@@ -176,6 +177,7 @@ def gather(wanted: dict[str, Any]) -> dict[str, Any]:
     venv = Path(wanted["venv"])
     return {
         "time": time.time(),
+        "asked": wanted["asked"],
         "root": root,
         "os": release.get("PRETTY_NAME", platform.system()),
         "debian": "debian" in (release.get("ID"), *release.get("ID_LIKE", "").split()),
@@ -208,6 +210,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "packages": {"type": "list", "elements": "str", "default": []},
+            "asked": {"type": "float", "required": True},
             "names": {"type": "list", "elements": "str", "default": []},
             "key": {"type": "path", "required": True, "no_log": False},
             "user": {"type": "str", "default": ""},

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kaspa_service import command
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
 
 DOCUMENTATION = r"""
 module: kaspa_job

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kaspa_service import ProcessService
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import ProcessService
 
 DOCUMENTATION = r"""
 module: kaspa_process

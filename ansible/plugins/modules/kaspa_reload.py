@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.kaspa_service import service
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import service
 
 try:
     from kaspa_node.control import client

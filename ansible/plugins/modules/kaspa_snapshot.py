@@ -10,8 +10,14 @@ import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.kaspa_native import Seen, wait
-from ansible.module_utils.kaspa_service import Mark, NativeService, Service, command, service
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_native import Seen, wait
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import (
+    Mark,
+    NativeService,
+    Service,
+    command,
+    service,
+)
 
 try:
     from kaspa_node.control import client

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible.module_utils import kaspa_state as state
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_state as state
 
 DOCUMENTATION = r"""
 module: kaspa_state

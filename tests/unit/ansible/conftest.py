@@ -1,13 +1,12 @@
-"""Makes the plugins importable the way Ansible finds them: by the directories that ansible.cfg names."""
+"""Makes the plugins importable: their helpers as a part of the collection, themselves by their own names."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import ansible.module_utils
+ROOT = Path(__file__).resolve().parents[3]
+PLUGINS = ROOT / "ansible" / "plugins"
 
-PLUGINS = Path(__file__).resolve().parents[3] / "ansible" / "plugins"
-
-ansible.module_utils.__path__.append(str(PLUGINS / "module_utils"))
-sys.path += [str(PLUGINS.parent), *(str(PLUGINS / kind) for kind in ("modules", "action", "callback", "filter"))]
+sys.path += [str(ROOT / "collections"), str(ROOT / "ansible")]
+sys.path += [str(PLUGINS / kind) for kind in ("modules", "action", "callback", "filter")]

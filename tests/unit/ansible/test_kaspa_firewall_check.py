@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible.module_utils import kaspa_listeners
-from ansible.module_utils.kaspa_filters import Filters
-from ansible.module_utils.kaspa_firewall_check import Host, Wanted, problems
-from ansible.module_utils.kaspa_ufw import parse
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_listeners
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import Filters
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_check import Host, Wanted, problems
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import parse
 
 REJECT = ":INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited"
 LISTENING = """\

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.module_utils import kaspa_firewall_plan as plans
-from ansible.module_utils import kaspa_ufw
-from ansible.module_utils.kaspa_firewall_plan import Plan, Wanted
-from ansible.module_utils.kaspa_ufw import Filter
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_firewall_plan as plans
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_ufw
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_plan import Plan, Wanted
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import Filter
 
 ANY = "0.0.0.0/0 any 0.0.0.0/0"
 OURS = "comment=6b617370612d6e6f6465"

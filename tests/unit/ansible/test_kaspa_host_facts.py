@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import kaspa_host_facts
 import pytest
@@ -29,8 +30,13 @@ def test_packages_that_dpkg_lists_as_installed_are_not_missing(monkeypatch: pyte
 
 
 def test_all_facts_of_this_machine_can_be_had(tmp_path: Path) -> None:
-    wanted = {"packages": [], "venv": str(tmp_path / "venv"), "facts": str(tmp_path), "key": str(tmp_path / "key")}
-    wanted |= {"names": ["localhost", "relay.invalid"], "user": "root"}
+    wanted: dict[str, Any] = {
+        "packages": [],
+        "venv": str(tmp_path / "venv"),
+        "facts": str(tmp_path),
+        "key": str(tmp_path / "key"),
+    }
+    wanted |= {"names": ["localhost", "relay.invalid"], "user": "root", "asked": 1.0}
     facts = kaspa_host_facts.gather(wanted)
     assert facts["venv"] == ""
     assert "127.0.0.1" in facts["resolved"]["localhost"]

@@ -44,7 +44,7 @@ class Host:
         self.action._execute_module = self._module
 
     def _module(self, name: str, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any]:
-        assert (name, "failure" in arguments) == ("kaspa_job", False)
+        assert (name, "failure" in arguments) == ("kaspa.private_peers.kaspa_job", False)
         self.offsets.append(arguments["offset"])
         answer = next(self._answers)
         if isinstance(answer, Exception):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils import kaspa_listeners
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_listeners
 
 BY_UNIT = (
     'tcp LISTEN 0 128 0.0.0.0:4012 0.0.0.0:* users:(("kaspa-node",pid=77,fd=6)) uid:999 ino:1 sk:1 '

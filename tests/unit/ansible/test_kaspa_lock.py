@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils import kaspa_lock as lock
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_lock as lock
 
 
 def holder(run: str) -> dict[str, str]:

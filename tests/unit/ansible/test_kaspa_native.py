@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import itertools
 
-from ansible.module_utils import kaspa_native
-from ansible.module_utils.kaspa_native import Seen
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_native
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_native import Seen
 
 CONN = "9f3a51c20b77d0e4"
 PEER = "12D3KooWCz5QmVHpHqVdFSGAsLLPeXRSDLTyWhDzAPyDxM8QcEtP"

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.kaspa_filters import Filters, Refusal, iptables_refusal, nft_refusals
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import (
+    Filters,
+    Refusal,
+    iptables_refusal,
+    nft_refusals,
+)
 
 HERE = Path(__file__).parent / "filters"
 ORACLE = (HERE / "oracle").read_text()

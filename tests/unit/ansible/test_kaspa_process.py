@@ -5,7 +5,7 @@ from pathlib import Path
 
 import kaspa_process
 import pytest
-from ansible.module_utils.kaspa_service import ProcessService, born
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import ProcessService, born
 
 # Says that it has begun only once it would notice a SIGTERM; reading from a pipe that nobody writes to waits for ever.
 PROGRAM = """

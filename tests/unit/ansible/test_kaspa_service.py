@@ -4,8 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible.module_utils import kaspa_service
-from ansible.module_utils.kaspa_service import Mark, ProcessService, SystemdService
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_service
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import (
+    Mark,
+    ProcessService,
+    SystemdService,
+)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 import kaspa_snapshot
 import pytest
-from ansible.module_utils.kaspa_service import Mark, State
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import Mark, State
 
 from kaspa_node.errors import ControlError
 

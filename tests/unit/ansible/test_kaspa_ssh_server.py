@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils import kaspa_ssh_server
-from ansible.module_utils.kaspa_ssh_server import Came
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_ssh_server
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ssh_server import Came
 
 SERVICE = "cgroup:/system.slice/ssh.service <->"
 SOCKETS = f"""\

@@ -6,8 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible.module_utils import kaspa_ufw
-from ansible.module_utils.kaspa_ufw import EVERYWHERE, LIMITED, NOWHERE, SOME, Filter
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_ufw
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import (
+    EVERYWHERE,
+    LIMITED,
+    NOWHERE,
+    SOME,
+    Filter,
+)
 
 CAPTURED = Path(__file__).parent / "ufw"
 DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_FORWARD_POLICY="DROP"\n'

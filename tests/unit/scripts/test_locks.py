@@ -7,7 +7,7 @@ from packaging.markers import Marker, default_environment
 
 import locks
 
-LOCKS = [locks.BOOTSTRAP, locks.RUNTIME, locks.CONTROLLER, locks.COLLECTIONS, locks.REQUIREMENTS / "lock.txt"]
+LOCKS = [locks.BOOTSTRAP, locks.RUNTIME, locks.CONTROLLER, locks.REQUIREMENTS / "lock.txt"]
 
 
 def written(directory: Path, text: str) -> Path:

@@ -1,0 +1,63 @@
+"""The collection is complete, and everything of it is called by its full name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import kaspa_node
+
+ROOT = Path(__file__).resolve().parents[3]
+NAME = "kaspa.private_peers"
+PLUGINS = ROOT / "ansible" / "plugins"
+
+
+def roles() -> set[str]:
+    return {path.name for path in (ROOT / "roles").iterdir() if path.is_dir()}
+
+
+def modules() -> set[str]:
+    return {path.stem for kind in ("modules", "action") for path in (PLUGINS / kind).glob("*.py")}
+
+
+def filters() -> set[str]:
+    texts = [path.read_text(encoding="utf-8") for path in (PLUGINS / "filter").glob("*.py")]
+    return {name for text in texts for name in re.findall(r'"(\w+)":', text[text.index("def filters") :])}
+
+
+def short_names(text: str) -> list[str]:
+    """Uses of the collection's roles, modules and filters without its name."""
+    either = "|".join(sorted(modules()))
+    found = re.findall(rf"^ *(?:- )?({either}): *$", text, re.MULTILINE)
+    found += re.findall(rf"(?:\| *|\b(?:map|select|reject)\(')({'|'.join(sorted(filters()))})\b", text)
+    return found + re.findall(rf"^ *(?:- )?(?:role|name): ({'|'.join(sorted(roles()))})$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("  kaspa_status:\n", ["kaspa_status"]),
+        ("  kaspa.private_peers.kaspa_status:\n", []),
+        ("{{ x | kaspa_toml }}", ["kaspa_toml"]),
+        ("{{ x | map('kaspa_target') }}", ["kaspa_target"]),
+        ("{{ x | map('kaspa.private_peers.kaspa_target') }}", []),
+        ("  - role: kaspa_node\n", ["kaspa_node"]),
+        ("    name: kaspa.private_peers.kaspa_node\n", []),
+    ],
+)
+def test_a_short_name_is_found(text: str, found: list[str]) -> None:
+    assert short_names(text) == found
+
+
+def test_everything_of_the_collection_is_called_by_its_full_name() -> None:
+    files = [path for top in ("roles", "playbooks") for path in (ROOT / top).rglob("*") if path.is_file()]
+    texts = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in files if path.suffix != ".md"}
+    assert {str(path): short for path, text in texts.items() if (short := short_names(text))} == {}
+
+
+def test_the_collection_has_the_version_of_the_node() -> None:
+    said = yaml.safe_load((ROOT / "ansible" / "galaxy.yml").read_text(encoding="utf-8"))
+    assert (f"{said['namespace']}.{said['name']}", said["version"]) == (NAME, kaspa_node.__version__)
