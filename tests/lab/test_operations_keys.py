@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from operations.inventory import CHECKOUT
 from tests.fabric import Done, fab
 from tests.lab.scenes import UNITS, on, peer_id
+from tests.lab.test_part_of_a_fleet import without_sshd
+from tests.playbooks import play
+from tests.playbooks import well as well_played
 
 KEY = "/var/lib/kaspa-node/identity.key"
 DEPLOY = 400.0
@@ -164,3 +169,32 @@ def test_a_rotation_that_was_interrupted_goes_on() -> None:
     assert peer_id("relay") == new
     assert {name: mentions(name, old) for name in UNITS} == dict.fromkeys(UNITS, "")
     assert "client" in done.out.split("\nsessions")[-1]
+
+
+def without_repair(directory: Path) -> str:
+    """The lab's inventory as one of hosts that deploy does not mend, in a directory that has the checkout's files."""
+    for entry in CHECKOUT.iterdir():
+        if entry.name != "inventory":
+            (directory / entry.name).symlink_to(entry)
+    copied = directory / "inventory" / "lab"
+    shutil.copytree(CHECKOUT / "inventory" / "lab", copied)
+    variables = copied / "group_vars" / "all.yml"
+    variables.write_text(variables.read_text(encoding="utf-8").replace("lab: true", "lab: false"), encoding="utf-8")
+    return str(copied)
+
+
+def test_a_key_is_rotated_while_another_peer_is_off_and_the_next_deploy_tells_that_peer(tmp_path: Path) -> None:
+    old, hosts = peer_id("client"), without_repair(tmp_path)
+    with without_sshd("server"):
+        done = fab("rotate-key", "client", "--inventory", hosts, timeout=DEPLOY)
+    new = peer_id("client")
+    assert (done.code, new != old) == (2, True), (done.out, done.complaints)
+    assert f"{old} is gone from the configuration of every host that is up" in done.out
+    (off,) = done.complaints
+    assert off.startswith("server: is off (")
+    assert off.endswith(f"it still trusts the old id {old}; run deploy.yml when it is back")
+    assert (mentions("relay", old), mentions("client", old)) == ("", "")
+    assert mentions("server", old)
+    well_played(play("deploy.yml", "lab"))
+    assert {name: mentions(name, old) for name in UNITS} == dict.fromkeys(UNITS, "")
+    assert peer_id("client") == new
