@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
-.PHONY: help setup setup-python lock demo check lint test-unit test-evidence test test-loopback test-hostile test-nat test-soak test-local test-ssh \
+.PHONY: help setup setup-python lock collection demo check lint test-unit test-evidence test test-loopback test-hostile test-nat test-soak test-local test-ssh \
 	test-lab test-runbooks test-interop interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
@@ -101,6 +101,9 @@ deploy: setup ## ansible-playbook deploy.yml; another inventory: make deploy INV
 
 verify: setup ## ansible-playbook verify.yml
 	$(BIN)/ansible-playbook -i $(INVENTORY) verify.yml
+
+collection: setup-python ## the roles and playbooks as a collection for ansible-galaxy, with the node's sources: dist/
+	$(BIN)/python scripts/collection.py
 
 lock: setup-python ## resolve requirements/*.in again; to the newest versions: make lock UPGRADE=--upgrade
 	scripts/lock.sh $(UPGRADE)
