@@ -33,6 +33,7 @@ def short_names(text: str) -> list[str]:
     either = "|".join(sorted(modules()))
     found = re.findall(rf"^ *(?:- )?({either}): *$", text, re.MULTILINE)
     found += re.findall(rf"(?:\| *|\b(?:map|select|reject)\(')({'|'.join(sorted(filters()))})\b", text)
+    found += re.findall(rf"^ *(?:- )?name: .*'({'|'.join(sorted(roles()))})'", text, re.MULTILINE)
     return found + re.findall(rf"^ *(?:- )?(?:role|name): ({'|'.join(sorted(roles()))})$", text, re.MULTILINE)
 
 
@@ -46,6 +47,7 @@ def short_names(text: str) -> list[str]:
         ("{{ x | map('kaspa.private_peers.kaspa_target') }}", []),
         ("  - role: kaspa_node\n", ["kaspa_node"]),
         ("    name: kaspa.private_peers.kaspa_node\n", []),
+        ("    name: \"{{ 'kaspa_relay' if x else y }}\"\n", ["kaspa_relay"]),
     ],
 )
 def test_a_short_name_is_found(text: str, found: list[str]) -> None:
