@@ -84,7 +84,10 @@ def kaspa_reason(result: Mapping[str, Any]) -> str:
     for each in result.get("results") or ():
         if isinstance(each, Mapping) and (each.get("failed") or each.get("unreachable")):
             return kaspa_reason(each)
-    text = str(result.get("msg") or result.get("module_stderr") or result.get("stderr") or "it failed")
+    said = [result.get(name) for name in ("msg", "module_stderr", "stderr")]
+    # What a program has against a file that it was asked to check.
+    said = said[1:] if said[0] == "failed to validate" and said[2] else said
+    text = str(next(filter(None, said), "it failed"))
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it failed"]
     # Of several problems the first stands for all; of a traceback the last line says what happened.
     if result.get("unreachable"):

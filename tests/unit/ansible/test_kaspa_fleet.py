@@ -93,6 +93,11 @@ def test_nobody_waits_for_hosts_that_are_away() -> None:
             {"msg": "One or more items failed", "results": [{"msg": "fine"}, {"failed": True, "msg": "no room"}]},
             "no room",
         ),
+        (
+            {"msg": "failed to validate", "stderr": "kaspa-node: remotes: no address\n"},
+            "kaspa-node: remotes: no address",
+        ),
+        ({"msg": "failed to validate", "stderr": ""}, "failed to validate"),
         ({}, "it failed"),
         ({"msg": "\n"}, "it failed"),
         ({"msg": "x" * 1000}, "x" * 300 + "…"),
