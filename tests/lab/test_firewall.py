@@ -156,7 +156,16 @@ def test_rules_that_shut_ssh_are_taken_back_by_the_host_itself(inventory: Path) 
 
 def module(host: str, inventory: Path, module_name: str, **arguments: object) -> str:
     """What one module says on a host."""
-    argv = [Path(sys.executable).with_name("ansible"), host, "-i", "inventory/lab", "-i", inventory, "-m", module_name]
+    argv = [
+        Path(sys.executable).with_name("ansible"),
+        host,
+        "-i",
+        "inventory/lab",
+        "-i",
+        inventory,
+        "-m",
+        f"kaspa.private_peers.{module_name}",
+    ]
     done = subprocess.run(
         [*argv, "-a", json.dumps(arguments)], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
