@@ -12,17 +12,16 @@ from operations.doctor.facts import Firewall
 def read_firewall(answer: Record, port: int) -> Firewall:
     """The filters as the probe `look` found them, and what they do to that TCP port."""
     saved = {4: answer.any_text("iptables") or "", 6: answer.any_text("ip6tables") or ""}
-    others = kaspa_filters.Filters(saved, answer.any_text("nft") or "", answer.boolean("firewalld"))
+    routes = {4: answer.any_text("routes4") or "", 6: answer.any_text("routes6") or ""}
+    others = kaspa_filters.Filters(saved, answer.any_text("nft") or "", answer.boolean("firewalld"), routes=routes)
     ufw = _ufw(answer.record("ufw")) if answer.present("ufw") else None
     on = others.firewalld or (ufw is not None and ufw.active)
-    refusals = [
-        each for each in others.refusals(port, ufw=ufw is not None and ufw.active) if each.filter != "ip6tables"
-    ]
+    refusals = others.refusals(port, ufw=ufw is not None and ufw.active)
     if refusals:
         return Firewall(on, f"{refusals[0].filter}: {refusals[0].rule}", others=True)
     if ufw is None:
         return Firewall(on)
-    access = ufw.access(port)
+    access = ufw.access(port, family=others.family)
     if access.origin == kaspa_ufw.NOWHERE:
         by_default = f"ufw is active, denies incoming connections, and has no rule that allows {port}/tcp"
         return Firewall(on, by_default if access.rule is None else f"ufw: {access.reason}")

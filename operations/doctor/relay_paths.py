@@ -86,7 +86,10 @@ def _remedy(outcome: str, name: str, port: int) -> str:
         return f"Nothing listens there: check that the relay on {name} runs, and on port {port}: fab status."
     if outcome == TIMEOUT:
         return f"Open {port}/tcp towards {name}: at its provider's firewall, in its own, and check the address."
-    return f"Check the address of {name} in the inventory, and the route from there."
+    return (
+        f"Check the address of {name} in the inventory, and the route from there. A filter of {name} that rejects "
+        "looks the same: iptables -S INPUT and nft list ruleset there."
+    )
 
 
 def _stranger(host: Host, relay: Host | None, at: str, about: frozenset[str]) -> Iterator[Finding]:

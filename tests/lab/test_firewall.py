@@ -234,5 +234,8 @@ def test_a_providers_final_reject_is_named_and_left_alone(inventory: Path) -> No
             assert "iptables -I INPUT -p tcp --dport 4011 -j ACCEPT" in problem
         on("iptables -I INPUT -p tcp --dport 4011 -j ACCEPT")
         assert problems(inventory, kaspa_firewall_enabled=False) == []
+        uplink = on("ip -o route get 198.51.100.7").split(" dev ")[1].split()[0]
+        on(f"iptables -R INPUT 1 -i {uplink} -p tcp --dport 4011 -j ACCEPT")
+        assert problems(inventory, kaspa_firewall_enabled=False) == []
     finally:
         on("iptables -F INPUT")

@@ -6,7 +6,12 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import Filters, Refusal
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import (
+    FIREWALLD,
+    POLICY,
+    Filters,
+    Refusal,
+)
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_listeners import Listener
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import NOWHERE, Filter
 
@@ -118,21 +123,17 @@ def _rivals(host: Host, wanted: Wanted) -> list[str]:
     off = "and set kaspa_firewall_enabled: false"
     others = host.filters
     if others.firewalld:
-        return [
-            f"firewalld filters this host; open the port there (firewall-cmd --permanent --add-port={port}/tcp && "
-            f"firewall-cmd --reload) {off}"
-        ]
+        return [f"firewalld filters this host; open the port there ({_zone(port)}) {off}"]
     if others.persistent and not filters(host.ufw):
         return [
             f"{others.persistent[0]} is installed, which ufw can't be together with, so apt would remove it; open the "
             f"port in its rules ({_insert(port)} && netfilter-persistent save) {off}"
         ]
     refusals = [refusal for each in wanted.ports for refusal in others.refusals(each, ufw=True)]
-    return (
-        [f"{_who(refusals)} refuses {port}/tcp before ufw is asked; {_remedy(refusals, port)} {off}"]
-        if refusals
-        else []
-    )
+    if not refusals:
+        return []
+    first = "and ufw would replace it" if refusals[0].rule == POLICY else "before ufw is asked"
+    return [f"{_who(refusals)} refuses {port}/tcp {first}; {_remedy(refusals, port)} {off}"]
 
 
 def _shut(host: Host, wanted: Wanted) -> list[str]:
@@ -140,7 +141,7 @@ def _shut(host: Host, wanted: Wanted) -> list[str]:
     found = []
     for port in wanted.ports:
         refusals = host.filters.refusals(port, ufw=host.ufw is not None and host.ufw.active)
-        access = host.ufw.access(port) if host.ufw else None
+        access = host.ufw.access(port, family=host.filters.family) if host.ufw else None
         if refusals:
             found.append(f"{_who(refusals)} refuses {port}/tcp; {_remedy(refusals, port)}")
         elif access is not None and access.origin == NOWHERE:
@@ -155,12 +156,18 @@ def _who(refusals: Iterable[Refusal]) -> str:
 
 
 def _remedy(refusals: Sequence[Refusal], port: int) -> str:
-    if refusals[0].filter == "iptables":
-        return f"let it in before that rule ({_insert(port)}, and save it as this system does)"
-    if refusals[0].filter == "ip6tables":
-        return f"let it in before that rule (ip6{_insert(port)[2:]}, and save it as this system does)"
+    name = refusals[0].filter
+    if name in ("iptables", "ip6tables"):
+        before = "" if refusals[0].rule == POLICY else " before that rule"
+        return f"let it in{before} ({_insert(port, name)}, and save it as this system does)"
+    if name == FIREWALLD:
+        return f"open it there ({_zone(port)})"
     return f"let {port}/tcp in there"
 
 
-def _insert(port: int) -> str:
-    return f"iptables -I INPUT -p tcp --dport {port} -j ACCEPT"
+def _insert(port: int, program: str = "iptables") -> str:
+    return f"{program} -I INPUT -p tcp --dport {port} -j ACCEPT"
+
+
+def _zone(port: int) -> str:
+    return f"firewall-cmd --permanent --add-port={port}/tcp && firewall-cmd --reload"

@@ -74,6 +74,7 @@ def gather() -> Host:
         nft=output(["nft", "-j", "list", "ruleset"]),
         firewalld=output(["systemctl", "is-active", "firewalld"]).strip() == "active",
         persistent=installed(PERSISTENT),
+        routes={family: output(["ip", f"-{family}", "route", "show", "default"]) for family in (4, 6)},
     )
     listeners = kaspa_listeners.parse(output(list(kaspa_listeners.COMMAND)))
     interfaces = sorted(os.listdir("/sys/class/net")) if forwards() else []

@@ -199,6 +199,8 @@ def filters() -> dict[str, Any]:
         "ip6tables": output(["ip6tables-save", "-t", "filter"])[1],
         "nft": output(["nft", "-j", "list", "ruleset"])[1],
         "firewalld": output(["systemctl", "is-active", "firewalld"])[1].strip() == "active",
+        "routes4": output(["ip", "-4", "route", "show", "default"])[1],
+        "routes6": output(["ip", "-6", "route", "show", "default"])[1],
     }
 
 

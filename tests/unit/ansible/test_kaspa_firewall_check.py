@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters 
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_check import Host, Wanted, problems
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import parse
 
+FIREWALLD = (Path(__file__).parent / "filters" / "firewalld.json").read_text()
 REJECT = ":INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited"
 LISTENING = """\
 tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3)) cgroup:/system.slice/ssh.service <->
@@ -102,7 +104,15 @@ def test_an_entry_that_keeps_nothing() -> None:
             {"iptables": {4: REJECT}},
             "iptables (`-A INPUT -j REJECT --reject-with icmp-host-prohibited`) refuses 4011/tcp",
         ),
-        ({"iptables": {6: REJECT}}, "ip6tables (`-A INPUT -j REJECT"),
+        (
+            {"iptables": {6: REJECT}, "routes": {6: "default via fe80::1 dev eth0"}},
+            "ip6tables (`-A INPUT -j REJECT --reject-with icmp-host-prohibited`) refuses 4011/tcp before ufw is asked; "
+            "let it in before that rule (ip6tables -I INPUT",
+        ),
+        (
+            {"iptables": {4: ":INPUT DROP [0:0]"}},
+            "iptables (policy of INPUT) refuses 4011/tcp and ufw would replace it; let it in (iptables -I INPUT",
+        ),
         ({"firewalld": True}, "firewalld filters this host; open the port there (firewall-cmd"),
         ({"persistent": ["iptables-persistent"]}, "iptables-persistent is installed, which ufw can't be together with"),
     ],
@@ -111,6 +121,13 @@ def test_another_filter_is_named_with_what_to_do_and_not_replaced(others: dict[s
     text = said(*found(**others))
     assert text.startswith(who)
     assert text.endswith("and set kaspa_firewall_enabled: false")
+
+
+def test_a_zone_of_firewalld_that_does_not_let_the_relays_port_in() -> None:
+    host, _ = found(firewalld=True, nft=FIREWALLD)
+    (problem,) = problems(host, wanting(enabled=False, public=True))
+    assert "firewalld (a rule of its chain filter_IN_public) refuses 4011/tcp; open it there (firewall-cmd" in problem
+    assert problems(host, wanting(ports=[4012], enabled=False, public=True)) == []
 
 
 def test_a_rule_before_ufws_is_named_although_ufw_is_on() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import (
     Filters,
+    Packet,
     Refusal,
     iptables_refusal,
     nft_refusals,
@@ -15,6 +16,9 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters 
 HERE = Path(__file__).parent / "filters"
 ORACLE = (HERE / "oracle").read_text()
 NFT = (HERE / "nft.json").read_text()
+MORE = (HERE / "more.json").read_text()
+FIREWALLD = (HERE / "firewalld.json").read_text()
+NODE = Packet(4011, uplinks=("eth0",))
 REJECT = "-A INPUT -j REJECT --reject-with icmp-host-prohibited"
 
 
@@ -22,6 +26,14 @@ def test_an_image_whose_last_rule_rejects() -> None:
     assert Filters({4: ORACLE}).refusals(4011, ufw=True) == [Refusal("iptables", REJECT)]
     assert Filters({4: ORACLE}).refusals(22, ufw=True) == []
     assert Filters({4: ORACLE}).refusals(22, "udp", ufw=True) == [Refusal("iptables", REJECT)]
+
+
+def test_strangers_come_by_the_family_of_the_default_route() -> None:
+    rejects = {6: ORACLE}
+    four, six = "default via 192.0.2.1 dev eth0", "default via fe80::1 dev eth0 proto ra"
+    assert Filters(rejects).refusals(4011, ufw=True) == []
+    assert Filters(rejects, routes={4: four, 6: six}).refusals(4011, ufw=True) == []
+    assert Filters(rejects, routes={4: "", 6: six}).refusals(4011, ufw=True) == [Refusal("ip6tables", REJECT)]
 
 
 def saved(*lines: str, policy: str) -> str:
@@ -45,12 +57,30 @@ SYN = "INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP"
         (["INPUT -i eth1 -j DROP"], None),
         (["INPUT -m conntrack --ctstate INVALID -j DROP"], None),
         (["INPUT ! -p tcp -j DROP"], None),
+        (["INPUT -i eth0 -p tcp -m tcp --dport 4011 -j ACCEPT", "INPUT -j DROP"], None),
+        (["INPUT -i eth+ -p tcp -m tcp --dport 4011 -j ACCEPT", "INPUT -j DROP"], None),
+        (["INPUT -i wg+ -j ACCEPT", "INPUT -i lo -j ACCEPT", "INPUT -i eth0 -j DROP"], 2),
+        (["INPUT -s 10.0.0.0/8 -j ACCEPT", "INPUT -j DROP"], 1),
+        (["INPUT ! -s 10.0.0.0/8 -j DROP"], 0),
+        (["INPUT ! -i lo -p tcp -m tcp ! --dport 22 -j DROP"], 0),
+        (["INPUT -p tcp -m conntrack ! --ctstate NEW -j DROP"], None),
+        (["INPUT -m conntrack --ctstate ESTABLISHED,DNAT -j ACCEPT", "INPUT -j DROP"], 1),
+        # Whether such a rule accepts the packet can't be known here, so no refusal after it is certain.
+        (["INPUT -d 192.0.2.9/32 -p tcp -m tcp --dport 4011 -j ACCEPT", "INPUT -j DROP"], None),
+        (["INPUT -p tcp -m set --match-set ports dst -j ACCEPT", "INPUT -j DROP"], None),
+        (["INPUT -p tcp -m tcp --dport 4011 -m limit --limit 9/sec -j mine", "mine -j ACCEPT", "INPUT -j DROP"], None),
+        (["INPUT -m limit --limit 9/sec -j DROP"], None),
+        (["INPUT -m limit --limit 9/sec -j RETURN", "INPUT -j DROP"], None),
+        (['INPUT -m comment --comment "-j ACCEPT" -j DROP'], 0),
+        (["INPUT -p tcp -m tcp --tcp-flags RST RST -j DROP"], None),
         (['INPUT -p tcp -m comment --comment "a comment -j ACCEPT" -j DROP'], 0),
         ([SYN], 0),
         (["INPUT -j mine", "mine -p tcp -m tcp --dport 4011 -j ACCEPT", "INPUT -j DROP"], None),
         (["INPUT -j mine", "mine -j RETURN", "mine -j ACCEPT", "INPUT -j DROP"], 3),
         (["INPUT -j LOG", "INPUT -j DROP"], 1),
         (["INPUT -j mine", "mine -j mine", "INPUT -j DROP"], 2),
+        (["INPUT -p tcp -g mine", "mine -p udp -j DROP", "INPUT -j REJECT"], None),
+        (["INPUT -p tcp -g mine", "mine -p tcp -j DROP", "INPUT -j REJECT"], 1),
         (["INPUT -j REJECT", *UFW], 0),
         # From its own chains on ufw decides, and its rules are read elsewhere.
         ([*UFW, "INPUT -j REJECT"], None),
@@ -58,19 +88,19 @@ SYN = "INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP"
 )
 def test_the_first_rule_for_everybody_decides(lines: list[str], refused: int | None) -> None:
     expected = "" if refused is None else f"-A {lines[refused]}"
-    assert iptables_refusal(saved(*lines, policy="ACCEPT"), 4011, "tcp", ufw=True) == expected
+    assert iptables_refusal(saved(*lines, policy="ACCEPT"), NODE, ufw=True) == expected
 
 
 def test_a_policy_refuses_unless_it_is_ufws() -> None:
-    assert iptables_refusal("", 4011, "tcp", ufw=False) == ""
-    assert iptables_refusal(saved(policy="DROP"), 4011, "tcp", ufw=False) == "policy of INPUT"
-    assert iptables_refusal(saved(*UFW, policy="DROP"), 4011, "tcp", ufw=True) == ""
+    assert iptables_refusal("", NODE, ufw=False) == ""
+    assert iptables_refusal(saved(policy="DROP"), NODE, ufw=False) == "policy of INPUT"
+    assert iptables_refusal(saved(*UFW, policy="DROP"), NODE, ufw=True) == ""
 
 
 def test_a_ufw_that_is_off_leaves_its_chains_behind_and_decides_nothing() -> None:
     left = saved(*UFW, "INPUT -j REJECT", policy="ACCEPT")
-    assert iptables_refusal(left, 4011, "tcp", ufw=False) == "-A INPUT -j REJECT"
-    assert iptables_refusal(left, 4011, "tcp", ufw=True) == ""
+    assert iptables_refusal(left, NODE, ufw=False) == "-A INPUT -j REJECT"
+    assert iptables_refusal(left, NODE, ufw=True) == ""
 
 
 @pytest.mark.parametrize(
@@ -84,5 +114,32 @@ def test_a_ufw_that_is_off_leaves_its_chains_behind_and_decides_nothing() -> Non
     ],
 )
 def test_tables_of_nftables(port: int, refused: set[str]) -> None:
-    assert {each.filter for each in nft_refusals(NFT, port, "tcp")} == refused
-    assert list(nft_refusals("", port, "tcp")) == []
+    assert {each.filter for each in nft_refusals(NFT, Packet(port))} == refused
+    assert list(nft_refusals("", Packet(port))) == []
+
+
+def refused(printed: str, packet: Packet) -> set[str]:
+    return {each.filter.rpartition(" ")[2] for each in nft_refusals(printed, packet)}
+
+
+@pytest.mark.parametrize(
+    ("packet", "tables"),
+    [
+        # Opened by a named set, and by a map of verdicts with a rate.
+        (NODE, {"strict", "meters"}),
+        (Packet(4011, uplinks=("wg0",)), {"vm", "strict"}),
+        (Packet(22, uplinks=("eth0",)), set()),
+        (Packet(80, uplinks=("eth0",)), {"filter", "vm"}),
+        (Packet(4012, uplinks=("eth0",)), {"filter", "vm", "strict"}),
+        (Packet(4012, "udp", uplinks=("eth0",)), {"filter", "vm"}),
+        (Packet(4012, family=6, uplinks=("eth0",)), {"filter", "vm"}),
+    ],
+)
+def test_sets_maps_interfaces_and_families_of_nftables(packet: Packet, tables: set[str]) -> None:
+    assert refused(MORE, packet) == tables
+
+
+@pytest.mark.parametrize(("port", "shut"), [(22, False), (4012, False), (4013, True), (4011, True)])
+def test_firewalld_says_by_its_table_what_its_zones_let_in(port: int, shut: bool) -> None:
+    for family in (4, 6):
+        assert refused(FIREWALLD, Packet(port, family=family, uplinks=("eth0",))) == ({"firewalld"} if shut else set())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from kaspa_node.evidence.decode import as_record
 from operations.doctor.facts import Firewall
 from operations.doctor.firewall import read_firewall
 
+FILTERS = Path(__file__).parents[2] / "ansible" / "filters"
 DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\n'
 REJECT = ":INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited"
 NOTHING: dict[str, Any] = {"ufw": None, "iptables": "", "ip6tables": "", "nft": "", "firewalld": False}
@@ -46,10 +48,26 @@ def test_the_rule_that_decides_is_named(rules: list[str], shut: str, partly: str
 def test_a_filter_that_is_off_or_absent_shuts_nothing() -> None:
     assert read(active=False) == Firewall(False)
     assert read(ufw=None) == Firewall(False)
-    assert read(ufw=None, firewalld=True) == Firewall(True)
+
+
+def test_firewalld_is_read_by_its_table() -> None:
+    table = (FILTERS / "firewalld.json").read_text()
+    shut = "the nftables table inet firewalld: a rule of its chain filter_IN_public"
+    assert read(ufw=None, firewalld=True, nft=table) == Firewall(True, shut, others=True)
+    opened = table.replace('"right":4012', '"right":4011')
+    assert read(ufw=None, firewalld=True, nft=opened) == Firewall(True)
 
 
 def test_a_rule_of_another_filter_goes_before_ufws() -> None:
     found = read("allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0", iptables=REJECT)
     assert found == Firewall(True, "iptables: -A INPUT -j REJECT --reject-with icmp-host-prohibited", others=True)
     assert read(ufw=None, ip6tables=REJECT) == Firewall(False)
+
+
+def test_a_host_that_strangers_reach_by_ipv6_only() -> None:
+    routes = {"routes4": "", "routes6": "default via fe80::1 dev eth0"}
+    rule = "ip6tables: -A INPUT -j REJECT --reject-with icmp-host-prohibited"
+    assert read(ufw=None, ip6tables=REJECT, **routes) == Firewall(False, rule, others=True)
+    # Only IPv4 has a rule for it.
+    by_default = "ufw is active, denies incoming connections, and has no rule that allows 4011/tcp"
+    assert read("allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0", **routes) == Firewall(True, by_default)
