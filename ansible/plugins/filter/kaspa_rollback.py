@@ -54,6 +54,9 @@ def kaspa_upgraded(hosts: Sequence[Mapping[str, Any]], sources: str) -> list[str
 
 
 def _runs(variables: Mapping[str, Any], sources: str) -> bool:
+    if variables.get("kaspa_python_release") == _facts(variables).get("venv"):
+        # After a rollback the record still names the release that was left.
+        return True
     entry = _recorded(variables)
     return bool(entry) and (entry["sources"], entry["release"]) == (sources, _facts(variables).get("venv"))
 

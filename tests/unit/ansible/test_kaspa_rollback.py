@@ -52,6 +52,9 @@ def test_without_any_release_nobody_goes_back() -> None:
 def test_who_is_upgraded_is_who_ran_another_release() -> None:
     hosts = [host("a", "/opt/n-2", NEW), host("b", "/opt/n-1", NEW), host("c", "/opt/n-1", OLD), host("d", "", None)]
     assert kaspa_rollback.kaspa_upgraded(hosts, "two") == ["b", "c", "d"]
+    # After a rollback the record names the release that was left, and the link that of this checkout.
+    hosts[2]["kaspa_python_release"] = "/opt/n-1"
+    assert kaspa_rollback.kaspa_upgraded(hosts, "two") == ["b", "d"]
 
 
 def test_settings_come_back_but_not_the_peers_of_then() -> None:
