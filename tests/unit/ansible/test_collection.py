@@ -55,7 +55,9 @@ def test_a_short_name_is_found(text: str, found: list[str]) -> None:
 
 
 def test_everything_of_the_collection_is_called_by_its_full_name() -> None:
-    files = [path for top in ("roles", "playbooks") for path in (ROOT / top).rglob("*") if path.is_file()]
+    files = [
+        path for top in ("roles", "playbooks", "tests/lab/plays") for path in (ROOT / top).rglob("*") if path.is_file()
+    ]
     texts = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in files if path.suffix != ".md"}
     assert {str(path): short for path, text in texts.items() if (short := short_names(text))} == {}
 
