@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 INVENTORY ?= inventory/lab
 
-.PHONY: help setup setup-python lock collection demo check lint test-unit test-evidence test test-loopback test-hostile test-nat test-soak test-local test-ssh \
+.PHONY: help setup setup-python lock collection demo check lint test-unit test-evidence test test-loopback test-hostile test-nat test-soak test-local test-ansible-versions test-ssh \
 	test-lab test-runbooks test-interop interop oracle test-oracle test-native lab-up lab-down lab-shell deploy verify bench clean
 
 help: ## this list
@@ -58,6 +58,17 @@ bench: setup-python ## round trips of a hole punch, and the data path beside pla
 
 test-local: setup-python ## deploy and verify with plain processes, no root
 	$(PYTEST) tests -m local
+
+ANSIBLE_VERSIONS := 2.17 2.18 2.19
+
+test-ansible-versions: setup-python ## the installed collection with each supported ansible-core; three minutes
+	set -e; for version in $(ANSIBLE_VERSIONS); do \
+		tools=$(CURDIR)/.cache/ansible-core-$$version; \
+		$(BIN)/python -m venv $$tools; \
+		$$tools/bin/python -m pip install --quiet --requirement requirements/runtime.txt; \
+		$$tools/bin/python -m pip install --quiet "ansible-core==$$version.*"; \
+		ANSIBLE_TOOLS=$$tools/bin $(PYTEST) tests/local/test_collection.py; \
+	done
 
 test-ssh: setup ## 250 configurations of ssh, each with Ansible and with fab (root)
 	KASPA_SSH_ROWS=all $(PYTEST) tests -m ssh

@@ -13,7 +13,8 @@ import pytest
 
 import collection
 
-TOOLS = Path(sys.executable).parent
+TOOLS = Path(os.environ.get("ANSIBLE_TOOLS", Path(sys.executable).parent))
+"""Another Ansible: `make test-ansible-versions`. Plain processes run with its Python."""
 ADDRESSES = {"relay": "127.78.0.1", "server": "127.78.0.2", "client": "127.78.0.3"}
 
 

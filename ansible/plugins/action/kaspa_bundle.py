@@ -81,6 +81,8 @@ def files(
     public = observed(collected)
     content: dict[str, Any] = {
         **run,
+        # Before ansible-core 2.19 the result of an expression is text.
+        "started": float(run["started"]),
         "ended": now,
         "hosts": {
             name: described(part, collected[name], public) | {"native": native[name]}

@@ -110,7 +110,8 @@ def _group(host: Facts, wanted: Facts) -> list[str]:
 
 def _clock(host: Facts, wanted: Facts) -> list[str]:
     # The host looked at its clock between these two looks at the controller's, however long that took.
-    behind, ahead = host["asked"] - host["time"], host["time"] - wanted["now"]
+    # Before ansible-core 2.19 the result of an expression is text.
+    behind, ahead = host["asked"] - host["time"], host["time"] - float(wanted["now"])
     if max(behind, ahead) <= LARGEST_SKEW:
         return []
     direction = "ahead of" if ahead > behind else "behind"

@@ -62,6 +62,18 @@ def test_everything_of_the_collection_is_called_by_its_full_name() -> None:
     assert {str(path): short for path, text in texts.items() if (short := short_names(text))} == {}
 
 
+def test_every_place_names_the_same_versions_of_ansible() -> None:
+    tried = re.search(r"^ANSIBLE_VERSIONS := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert tried
+    oldest = tried[1].split()[0]
+    metas = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "roles").glob("*/meta/main.yml")]
+    assert {meta["galaxy_info"]["min_ansible_version"] for meta in metas} == {oldest}
+    runtime = yaml.safe_load((ROOT / "ansible" / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert runtime["requires_ansible"] == f">={oldest}.0"
+    lock = (ROOT / "requirements" / "controller.txt").read_text(encoding="utf-8")
+    assert f"\nansible-core=={tried[1].split()[-1]}." in lock
+
+
 def test_the_collection_has_the_version_of_the_node() -> None:
     said = yaml.safe_load((ROOT / "ansible" / "galaxy.yml").read_text(encoding="utf-8"))
     assert (f"{said['namespace']}.{said['name']}", said["version"]) == (NAME, kaspa_node.__version__)

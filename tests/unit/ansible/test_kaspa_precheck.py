@@ -209,3 +209,7 @@ def test_the_documentation_has_the_lines_of_unusual_hosts(found: dict[str, Any])
 
 def test_a_slow_host_is_not_one_with_a_wrong_clock() -> None:
     assert problems({"asked": 900.0, "time": 950.0}, now=1000.0) == []
+
+
+def test_the_time_may_be_text_as_before_ansible_core_2_19() -> None:
+    assert problems({"asked": 1000.0, "time": 1000.0}, now="1001.0") == []
