@@ -17,6 +17,7 @@ from pathlib import Path
 
 import wheelhouse
 from commands import Problem
+from interpreters import OWN_TAG
 from progress import Progress
 
 
@@ -28,8 +29,7 @@ def _python_tag(text: str) -> str:
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Build the wheels that hosts install from.")
-    own_tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    parser.add_argument("--python-tag", type=_python_tag, default=own_tag, help="the hosts' Python (%(default)s)")
+    parser.add_argument("--python-tag", type=_python_tag, default=OWN_TAG, help="the hosts' Python (%(default)s)")
     parser.add_argument(
         "--arch", choices=wheelhouse.ARCHITECTURES, default=platform.machine(), help="the hosts' machine (%(default)s)"
     )

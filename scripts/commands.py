@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+_USERS_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kaspa-private-peers"
+CACHE = ROOT / ".cache" if (ROOT / "verify.yml").is_file() else _USERS_CACHE
+"""Where built things are kept. An installed collection, which is no checkout, is no place to write to."""
 _TAIL_LINES = 30
 
 Command = Sequence[str | Path]

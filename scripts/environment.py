@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 import interpreters
 import locks
 from commands import ROOT, Command, Problem, run
-from interpreters import ENVIRONMENT
+from interpreters import ENVIRONMENT, HOSTS_REMEDY
 from progress import Progress
 
 _PYTHON = ENVIRONMENT / "bin" / "python"
 _PIP: Command = (_PYTHON, "-m", "pip", "--disable-pip-version-check")
 _PACKAGES_STAMP = ENVIRONMENT / ".packages"
 _PROJECT_STAMP = ENVIRONMENT / ".project"
-_HOSTS_REMEDY = "see the lines above; package hosts come from pip's own configuration (`pip config list`)"
 
 
 def ensure(progress: Progress) -> None:
@@ -50,15 +48,7 @@ def _works() -> bool:
 def _create(progress: Progress) -> None:
     with progress.task("virtual environment") as task:
         task.detail = f"Python {sys.version.split()[0]}"
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-        run([sys.executable, "-m", "venv", "--without-pip", ENVIRONMENT])
-        wheel = interpreters.bundled_pip(Path(sys.executable))
-        pip: list[str | Path] = [sys.executable, wheel / "pip"] if wheel else [sys.executable, "-m", "pip"]
-        run(
-            [*pip, "--python", _PYTHON, "install", "--require-hashes", "-r", locks.BOOTSTRAP],
-            what="pip could not be installed",
-            remedy=_HOSTS_REMEDY if wheel else "apt-get install python3-venv",
-        )
+        interpreters.create(Path(sys.executable), ENVIRONMENT)
 
 
 def _install_packages(progress: Progress) -> None:
@@ -79,7 +69,7 @@ def _install_packages(progress: Progress) -> None:
             [*_PIP, "install", "--no-build-isolation", "--require-hashes", "-r", locks.CONTROLLER],
             on_line=on_line,
             what="the locked Python packages could not be installed",
-            remedy=_HOSTS_REMEDY,
+            remedy=HOSTS_REMEDY,
         )
         task.detail = f"{total} locked by hash"
 

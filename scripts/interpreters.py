@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import locks
-from commands import ROOT, Command, Problem, run
+from commands import CACHE, ROOT, Command, Problem, run
 
 ENVIRONMENT = ROOT / ".venv"
+OWN_TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
+HOSTS_REMEDY = "see the lines above; package hosts come from pip's own configuration (`pip config list`)"
 _HEADERS = "import sysconfig, pathlib; print((pathlib.Path(sysconfig.get_path('include')) / 'Python.h').is_file())"
 _TAG = "import sys; print(sys.implementation.cache_tag.replace('cpython-', 'cp'))"
 _BUNDLED = """
@@ -20,13 +22,12 @@ print(*pathlib.Path(ensurepip.__file__).parent.glob('_bundled/pip-*.whl'))
 
 
 def environment_python() -> Path:
-    """The Python of the checkout's virtual environment, or the running one if that is another environment."""
+    """The Python of the checkout's virtual environment; without one, that of an environment made for building.
+
+    An installed collection has none, and the Ansible that runs it may be anywhere, without any build tools.
+    """
     python = ENVIRONMENT / "bin" / "python"
-    if python.exists():
-        return python
-    if sys.prefix != sys.base_prefix:
-        return Path(sys.executable)
-    raise Problem("the virtual environment is missing", "run `make setup` first")
+    return python if python.exists() else _with_tools(Path(sys.executable), OWN_TAG)
 
 
 def builder(python_tag: str, arch: str, named: Path | None) -> Path | None:
@@ -62,16 +63,30 @@ def _fits(python: Path, python_tag: str) -> bool:
 
 def pip_of(python: Path, python_tag: str) -> Command:
     """The command that runs pip with the locked build tools for that Python."""
-    if python == environment_python():
-        return [python, "-m", "pip", "--disable-pip-version-check"]
-    tools = ROOT / ".cache" / "build" / python_tag
-    if not (tools / "complete").exists():
-        shutil.rmtree(tools, ignore_errors=True)
-        run([python, "-m", "venv", "--without-pip", tools])
-        pip: list[str | Path] = [environment_python(), "-m", "pip", "--python", tools / "bin" / "python"]
-        run([*pip, "install", "--require-hashes", "-r", locks.BOOTSTRAP])
-        (tools / "complete").touch()
-    return [tools / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+    own = python == environment_python()
+    return [python if own else _with_tools(python, python_tag), "-m", "pip", "--disable-pip-version-check"]
+
+
+def _with_tools(python: Path, python_tag: str) -> Path:
+    """The Python of an environment for building, made once for each state of the lock."""
+    directory = CACHE / "build" / f"{python_tag}-{locks.digest([locks.BOOTSTRAP], str(python))[:12]}"
+    if not (directory / "complete").exists():
+        create(python, directory)
+        (directory / "complete").touch()
+    return directory / "bin" / "python"
+
+
+def create(python: Path, directory: Path) -> None:
+    """Make an environment of that Python, in place of an earlier one, with the locked pip and build tools."""
+    shutil.rmtree(directory, ignore_errors=True)
+    run([python, "-m", "venv", "--without-pip", directory])
+    wheel = bundled_pip(python)
+    pip: list[str | Path] = [python, wheel / "pip"] if wheel else [python, "-m", "pip"]
+    run(
+        [*pip, "--python", directory / "bin" / "python", "install", "--require-hashes", "-r", locks.BOOTSTRAP],
+        what="pip could not be installed",
+        remedy=HOSTS_REMEDY if wheel else "apt-get install python3-venv",
+    )
 
 
 def bundled_pip(python: Path) -> Path | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import interpreters
 import locks
-from commands import ROOT, Command, Problem, run
+from commands import CACHE, ROOT, Command, Problem, run
 from progress import Progress
 
 ARCHITECTURES = ("x86_64", "aarch64")
@@ -53,7 +53,7 @@ class Target:
 
 def default_place(target: Target) -> Path:
     """Where a target's wheelhouse is kept."""
-    return ROOT / ".cache" / "wheels" / str(target)
+    return CACHE / "wheels" / str(target)
 
 
 def build(

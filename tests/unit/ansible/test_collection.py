@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +82,53 @@ def test_every_place_names_the_same_versions_of_ansible() -> None:
 def test_the_collection_has_the_version_of_the_node() -> None:
     said = yaml.safe_load((ROOT / "ansible" / "galaxy.yml").read_text(encoding="utf-8"))
     assert (f"{said['namespace']}.{said['name']}", said["version"]) == (NAME, kaspa_node.__version__)
+
+
+PLACES = {
+    "kaspa_node": ["_kaspa_node_checkout", "_kaspa_node_cache"],
+    "rust_build": ["_rust_build_checkout", "_rust_build_caches"],
+}
+HERE = ROOT / "collections" / "ansible_collections" / "kaspa" / "private_peers"
+
+
+def places(role: str, collection: Path, directory: Path) -> list[Path]:
+    """Where a role of the collection finds sources, and where it keeps what it builds, as Ansible says."""
+    shown = json.dumps(PLACES[role])
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars_files": [str(collection / "roles" / role / "vars" / "main.yml")],
+        "vars": {"role_path": str(collection / "roles" / role), "ansible_python_interpreter": sys.executable},
+        "tasks": [
+            {
+                "ansible.builtin.copy": {
+                    "dest": str(directory / "said"),
+                    "content": f"{{{{ {shown} | map('extract', vars) | to_json }}}}",
+                }
+            }
+        ],
+    }
+    (directory / "play.json").write_text(json.dumps([play]))
+    subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", "play.json"],
+        cwd=directory,
+        env={**os.environ, "HOME": str(directory), "XDG_CACHE_HOME": ""},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    return [Path(place) for place in json.loads((directory / "said").read_text())]
+
+
+@pytest.mark.parametrize("role", sorted(PLACES))
+def test_a_role_finds_the_sources_of_the_checkout_and_builds_in_it(role: str, tmp_path: Path) -> None:
+    assert places(role, HERE, tmp_path) == [ROOT, ROOT / ".cache"]
+
+
+@pytest.mark.parametrize("role", sorted(PLACES))
+def test_a_role_of_an_installed_collection_builds_in_the_cache_of_the_user(role: str, tmp_path: Path) -> None:
+    collection = tmp_path / "private_peers"
+    shutil.copytree(ROOT / "roles" / role, collection / "roles" / role)
+    assert places(role, collection, tmp_path) == [collection, tmp_path / ".cache" / "kaspa-private-peers"]
