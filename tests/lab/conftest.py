@@ -21,11 +21,12 @@ def fab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return partial(fabric.here, capsys)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deployed() -> None:
     """Hosts with a direct session between the peers, as `make demo` leaves them; each test leaves them so.
 
-    A lab that is up, deployed and untouched is taken as it is; else fresh hosts are deployed to.
+    A lab that is up, deployed and untouched is taken as it is; else fresh hosts are deployed to. Each file asks anew,
+    because some need hosts of another kind and take these down.
     """
     if untouched():
         return
