@@ -54,11 +54,10 @@ def kaspa_upgraded(hosts: Sequence[Mapping[str, Any]], sources: str) -> list[str
 
 
 def _runs(variables: Mapping[str, Any], sources: str) -> bool:
-    if variables.get("kaspa_python_release") == _facts(variables).get("venv"):
-        # After a rollback the record still names the release that was left.
-        return True
-    entry = _recorded(variables)
-    return bool(entry) and (entry["sources"], entry["release"]) == (sources, _facts(variables).get("venv"))
+    # After a rollback the record still names the release that was left, and the link the one before it.
+    entry, used = _recorded(variables), _facts(variables).get("venv")
+    made_from = {entry.get("before"): entry.get("before_sources"), entry.get("release"): entry.get("sources")}
+    return bool(used) and made_from.get(used) == sources
 
 
 def kaspa_settings_back(kept: str, present: str) -> dict[str, Any]:

@@ -88,6 +88,21 @@ def superfluous(link: Path, needed: list[Path], keep: int) -> list[Path]:
     return partial + whole[: max(0, len(whole) - room)]
 
 
+def read_fact(directory: Path) -> dict[str, Any]:
+    """The fact; empty if there is none that can be read."""
+    try:
+        found = json.loads((directory / FACT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def sources_of(release: str, fact: dict[str, Any]) -> str:
+    """What that release was made from, if the fact has it; else empty."""
+    known = {fact.get("before"): fact.get("before_sources"), fact.get("release"): fact.get("sources")}
+    return known.get(release) or ""
+
+
 def write_fact(directory: Path, fact: dict[str, Any]) -> None:
     """Write the fact completely or not at all."""
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -107,8 +122,9 @@ def use(wanted: dict[str, Any], now: float) -> tuple[str, list[str]]:
         needed.append(before)
     change_link(link, release)
     named = str(before) if before in needed else ""
-    fact = {"release": str(release), "sources": wanted["sources"], "installed": now, "before": named}
-    write_fact(Path(wanted["facts"]), fact)
+    facts = Path(wanted["facts"])
+    fact = {"release": str(release), "sources": wanted["sources"], "installed": now}
+    write_fact(facts, fact | {"before": named, "before_sources": sources_of(named, read_fact(facts))})
     removed = superfluous(link, needed, wanted["keep"])
     for path in removed:
         shutil.rmtree(path)

@@ -53,7 +53,7 @@ def test_the_first_release_has_none_before(host: Host) -> None:
     release = host.install("a")
     assert host.use("a") == ("", [])
     assert os.readlink(host.link) == str(release)
-    assert host.fact == {"release": str(release), "sources": "a", "installed": 12.5, "before": ""}
+    assert host.fact == {"release": str(release), "sources": "a", "installed": 12.5, "before": "", "before_sources": ""}
 
 
 def test_what_the_release_before_ran_with_is_kept_beside_it(host: Host) -> None:
@@ -64,7 +64,17 @@ def test_what_the_release_before_ran_with_is_kept_beside_it(host: Host) -> None:
     assert kept.read_text() == "release 0\n"
     assert kept.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in (before / "kept").iterdir()] == ["peer.toml"]
-    assert host.fact["before"] == str(before)
+    assert (host.fact["before"], host.fact["before_sources"]) == (str(before), "a")
+
+
+def test_what_a_release_was_made_from_is_known_after_a_rollback_too(host: Host) -> None:
+    for name in "ab":
+        host.install(name)
+        host.use(name)
+    kaspa_release.change_link(host.link, host.link.with_name("kaspa-node-a"))
+    host.install("c")
+    host.use("c")
+    assert (host.fact["sources"], host.fact["before_sources"]) == ("c", "a")
 
 
 def test_what_is_kept_is_always_of_the_last_time(host: Host) -> None:

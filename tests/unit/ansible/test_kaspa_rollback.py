@@ -52,9 +52,12 @@ def test_without_any_release_nobody_goes_back() -> None:
 def test_who_is_upgraded_is_who_ran_another_release() -> None:
     hosts = [host("a", "/opt/n-2", NEW), host("b", "/opt/n-1", NEW), host("c", "/opt/n-1", OLD), host("d", "", None)]
     assert kaspa_rollback.kaspa_upgraded(hosts, "two") == ["b", "c", "d"]
-    # After a rollback the record names the release that was left, and the link that of this checkout.
-    hosts[2]["kaspa_python_release"] = "/opt/n-1"
-    assert kaspa_rollback.kaspa_upgraded(hosts, "two") == ["b", "d"]
+
+
+def test_a_host_that_was_rolled_back_runs_the_release_before() -> None:
+    hosts = [host("a", "/opt/n-1", {**NEW, "before_sources": "one"}), host("b", "/opt/n-1", NEW)]
+    assert kaspa_rollback.kaspa_upgraded(hosts, "one") == ["b"]
+    assert kaspa_rollback.kaspa_upgraded(hosts, "two") == ["a", "b"]
 
 
 def test_settings_come_back_but_not_the_peers_of_then() -> None:
