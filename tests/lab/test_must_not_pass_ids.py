@@ -22,7 +22,7 @@ SAME = {"PYTHONPATH": PLACE}
 
 MAKE_TWIN = """
 mkdir -m 700 /run/twin
-sed 's/4012/4013/; s#/var/lib/kaspa-node#/run/twin#; s#/run/kaspa-node#/run/twin#' \
+sed 's/4012/4013/g; s#/var/lib/kaspa-node#/run/twin#; s#/run/kaspa-node#/run/twin#' \
     /etc/kaspa-node/peer.toml > /run/twin/peer.toml
 /opt/kaspa-node/bin/kaspa-node identity --config /run/twin/peer.toml
 """
