@@ -32,7 +32,7 @@ State = Literal["handshake", "ready", "closed"]
 PINGS_UNDER_WAY = 32
 """Unanswered pings of an exercise at a time; kaspad disconnects when 256 wait in its route."""
 
-LINGER = 1.0
+LINGER = 3.0
 """Seconds that a closing session gives its last words, and the peer, before the stream is cancelled."""
 
 
