@@ -20,23 +20,31 @@ FORWARDING = "forwarding"
 
 PORT = re.compile(r"(?P<port>[0-9]{1,5})/(?P<protocol>tcp|udp)")
 
-# Ports that ufw's own rules for every host let in (/etc/ufw/before.rules): DHCP, mDNS and UPnP. And the LAN's names of
-# systemd-resolved, which nobody across the Internet asks for.
-_ALWAYS = {("udp", 68), ("udp", 546), ("udp", 5353), ("udp", 1900), ("udp", 5355), ("tcp", 5355)}
-# Of programs that ask only, and whose sockets look like those of servers.
-_ASKING = ("avahi-daemon.service", "systemd-networkd.service", "systemd-timesyncd.service", "chrony.service")
+# What ufw's own rules for every host let in (/etc/ufw/before.rules): answers to DHCP, and UPnP.
+_ALWAYS = {("udp", 68), ("udp", 546), ("udp", 1900)}
+# Names of the LAN, by multicast: ufw lets mDNS in, and nobody across the Internet asks by LLMNR. Other programs use the
+# same ports for other services.
+_LAN_NAMES = {("udp", 5353), ("udp", 5355), ("tcp", 5355)}
+_LAN_NAMERS = ("avahi-daemon.service", "systemd-resolved.service")
+# They ask from ports that the kernel chose, with sockets that look like those of servers. Most programs connect such a
+# socket, so it is not among the listening ones.
+_ASKING = ("avahi-daemon.service", "systemd-timesyncd.service")
 _FORWARDING = re.compile(r"(docker|br-|virbr|lxcbr|lxdbr|incusbr|cni|podman|vmbr|wg|tun|tap|tailscale|zt)")
 _UNKNOWN = Filter(active=False, incoming="deny", routed="deny", ipv6=True)
 
 
 @dataclass(frozen=True)
 class Host:
-    """ufw: None if it is not installed. interfaces: of the host, if it forwards packets, else none."""
+    """ufw: None if it is not installed. interfaces: of the host, if it forwards packets, else none.
+
+    chosen: the ports from which the kernel chooses one if a program asks for any.
+    """
 
     ufw: Filter | None
     filters: Filters
     listeners: Sequence[Listener] = ()
     interfaces: Sequence[str] = ()
+    chosen: range = range(32768, 61000)
 
 
 @dataclass(frozen=True)
@@ -96,14 +104,21 @@ def cut(host: Host, wanted: Wanted) -> list[Loss]:
         Loss(f"{each.owner} at {each.port}/{each.protocol}", f"{each.port}/{each.protocol}")
         for each in sorted(host.listeners)
         if not (each.local or each.protocol == "tcp" and each.port in {*wanted.ports, *wanted.ssh})
-        and (each.protocol, each.port) not in _ALWAYS
-        and each.owner not in _ASKING
+        and not _needs_no_rule(each, host.chosen)
         and any(_by_default(after, each, family) for family in each.families)
     ]
     if after.routed != "allow":
         interfaces = [name for name in host.interfaces if _FORWARDING.match(name)]
         found += [Loss(f"forwarding for {', '.join(interfaces)}", FORWARDING)] if interfaces else []
     return found
+
+
+def _needs_no_rule(each: Listener, chosen: range) -> bool:
+    """Whether it works behind ufw without a rule, or serves nobody."""
+    place = (each.protocol, each.port)
+    if place in _ALWAYS or (place in _LAN_NAMES and each.owner in _LAN_NAMERS):
+        return True
+    return each.protocol == "udp" and each.port in chosen and each.owner in _ASKING
 
 
 def _by_default(after: Filter, listener: Listener, family: int) -> bool:

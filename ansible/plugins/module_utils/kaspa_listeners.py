@@ -41,7 +41,8 @@ def parse(text: str) -> list[Listener]:
             continue
         address, _, port = words[4].rpartition(":")
         if port.isdigit():
-            address = address.partition("%")[0].strip("[]").partition("%")[0]
+            # A socket for both families that is bound to an IPv4 address shows that as ::ffff:192.0.2.1.
+            address = address.partition("%")[0].strip("[]").partition("%")[0].removeprefix("::ffff:")
             found.append(Listener(words[0], int(port), address, _owner(line)))
     return found
 

@@ -67,6 +67,12 @@ def forwards() -> bool:
     return any(Path(file).exists() and Path(file).read_text(encoding="ascii").strip() == "1" for file in files)
 
 
+def chosen() -> range:
+    """The ports from which the kernel chooses one if a program asks for any."""
+    first, last = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()
+    return range(int(first), int(last) + 1)
+
+
 def gather() -> Host:
     """The host as it is."""
     filters = Filters(
@@ -78,7 +84,7 @@ def gather() -> Host:
     )
     listeners = kaspa_listeners.parse(output(list(kaspa_listeners.COMMAND)))
     interfaces = sorted(os.listdir("/sys/class/net")) if forwards() else []
-    return Host(kaspa_ufw_host.read(), filters, listeners, interfaces)
+    return Host(kaspa_ufw_host.read(), filters, listeners, interfaces, chosen())
 
 
 def main() -> None:

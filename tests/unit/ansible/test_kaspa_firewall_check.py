@@ -62,6 +62,46 @@ def test_what_would_be_cut_is_listed_with_what_to_set() -> None:
     )
 
 
+def udp(address: str, owner: str) -> str:
+    """A line of ss for a socket that is not connected."""
+    return f"udp UNCONN 0 0 {address} 0.0.0.0:* ino:1 sk:1 cgroup:/system.slice/{owner} <->\n"
+
+
+# chrony with `allow`, WireGuard of the kernel, a server for HTTP/3, another service on the port of mDNS, …
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        (udp("0.0.0.0:123", "chrony.service"), "123/udp"),
+        (udp("[::]:123", "ntpsec.service"), "123/udp"),
+        (VPN, "51820/udp"),
+        (udp("*:443", "caddy.service"), "443/udp"),
+        (udp("192.0.2.1:53", "named.service"), "53/udp"),
+        (udp("0.0.0.0:5353", "dnscrypt-proxy.service"), "5353/udp"),
+        (udp("0.0.0.0:67", "systemd-networkd.service"), "67/udp"),
+        (udp("0.0.0.0:41641", "tailscaled.service"), "41641/udp"),
+    ],
+)
+def test_a_udp_service_has_no_state_that_says_so_and_is_listed(line: str, word: str) -> None:
+    assert f"set kaspa_firewall_keep: [{word}]" in said(*found(LISTENING + line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        udp("127.0.0.1:323", "chrony.service"),
+        udp("[::1]:323", "chrony.service"),
+        udp("0.0.0.0:5353", "avahi-daemon.service"),
+        udp("0.0.0.0:48231", "avahi-daemon.service"),
+        udp("0.0.0.0:41234", "systemd-timesyncd.service"),
+        udp("127.0.0.53%lo:53", "systemd-resolved.service"),
+        udp("0.0.0.0:5355", "systemd-resolved.service"),
+        udp("[fe80::1]%eth0:546", "systemd-networkd.service"),
+    ],
+)
+def test_udp_sockets_of_programs_that_serve_nobody_else(line: str) -> None:
+    assert said(*found(LISTENING + line)) == ""
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

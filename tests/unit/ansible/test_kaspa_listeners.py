@@ -11,6 +11,8 @@ BY_HAND = 'tcp LISTEN 0 4096 [::]:4011 [::]:* users:(("python3",pid=1234,fd=3)) 
 NAMELESS = "udp UNCONN 0 5 127.0.0.1%lo:53 0.0.0.0:* ino:3 sk:3"
 BOTH = "tcp LISTEN 0 128 *:80 *:* ino:4 sk:4 cgroup:/system.slice/web.socket v6only:0 <->"
 
+MAPPED = 'tcp LISTEN 0 100 [::ffff:127.0.0.1]:8080 *:* users:(("java",pid=9,fd=3)) ino:5 sk:5 v6only:0 <->'
+
 
 @pytest.mark.parametrize(
     ("line", "protocol", "port", "owner", "local", "families"),
@@ -19,6 +21,7 @@ BOTH = "tcp LISTEN 0 128 *:80 *:* ino:4 sk:4 cgroup:/system.slice/web.socket v6o
         (BY_HAND, "tcp", 4011, "python3 (pid 1234)", False, (6,)),
         (NAMELESS, "udp", 53, "another program", True, (4,)),
         (BOTH, "tcp", 80, "web.socket", False, (4, 6)),
+        (MAPPED, "tcp", 8080, "java (pid 9)", True, (4,)),
     ],
 )
 def test_who_listens_where(
