@@ -94,12 +94,15 @@ class Firewall:
 
     on: whether ufw or firewalld filters. shut, partly: the filter and its rule that refuse everybody, or let only some
     connections in; "" if none does. others: whether that filter is another one than ufw.
+    replaced, remedy: what throws ufw's rules away at boot or at a reload, and how it is stopped; "" if nothing does.
     """
 
     on: bool
     shut: str = ""
     partly: str = ""
     others: bool = False
+    replaced: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ _NO_HANDSHAKE = ("kaspa-rejected", "no-session")
 KINDS: tuple[Kind, ...] = (
     Kind("host-unreachable", "A host can't be reached over SSH.", _NO_WAY),
     Kind("clock-off", "A host's clock differs from the controller's.", warning=True),
+    Kind("firewall-replaced", "A host throws ufw's rules away at boot or at a reload.", warning=True),
     Kind("configuration-wrong", "A node's settings can't be used, so it does not start.", _NO_START),
     Kind("service-down", "A service is stopped, has failed, or is not installed.", _NO_NODE),
     Kind("service-crashing", "A service ends again and again.", _NO_NODE),

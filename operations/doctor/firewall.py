@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import kaspa_filters
+import kaspa_rulesets
 import kaspa_ufw
 
 from kaspa_node.evidence.decode import Record
@@ -11,6 +14,14 @@ from operations.doctor.facts import Firewall
 
 def read_firewall(answer: Record, port: int) -> Firewall:
     """The filters as the probe `look` found them, and what they do to that TCP port."""
+    found = _filters(answer, port)
+    replacers = kaspa_rulesets.parse(answer.any_text("rulesets") or "")
+    if not replacers or not answer.present("ufw") or not kaspa_ufw.at_boot(answer.record("ufw").any_text("boot") or ""):
+        return found
+    return replace(found, replaced=str(replacers[0]), remedy=replacers[0].remedy)
+
+
+def _filters(answer: Record, port: int) -> Firewall:
     saved = {4: answer.any_text("iptables") or "", 6: answer.any_text("ip6tables") or ""}
     routes = {4: answer.any_text("routes4") or "", 6: answer.any_text("routes6") or ""}
     others = kaspa_filters.Filters(saved, answer.any_text("nft") or "", answer.boolean("firewalld"), routes=routes)

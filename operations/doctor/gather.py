@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import kaspa_rulesets
+
 from kaspa_node import milestones
 from kaspa_node.evidence.decode import DecodeError, Record, parse_json
 from operations import ask
@@ -84,6 +86,7 @@ def _look(node: Node, link: Link) -> Host:
         "facts": paths.facts_dir,
         "status": ask.command(node, ["status", "--control", paths.control, "--json"]),
         "identity": ask.command(node, ["identity", "--config", paths.config, "--json"], user=paths.user),
+        "rulesets": list(kaspa_rulesets.COMMAND),
         "milestones": [each.name for each in milestones.ALL],
         "count": LINES,
     }

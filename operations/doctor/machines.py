@@ -31,6 +31,7 @@ def examine(facts: Facts, hosts: Iterable[Host]) -> Iterator[Finding]:
             yield off[host.name]
         yield from _settings(host)
         yield from _service(host)
+        yield from _filter(host)
 
 
 def _clocks(facts: Facts) -> dict[str, Finding]:
@@ -103,6 +104,14 @@ def _service(host: Host) -> Iterator[Finding]:
             yield Finding("service-silent", about, f"nobody answers for {service.name} on {host.name}", silence, remedy)
     elif not service.running:
         yield _down(host, service, about, last)
+
+
+def _filter(host: Host) -> Iterator[Finding]:
+    if host.firewall is None or not host.firewall.replaced:
+        return
+    text = f"{host.name} throws ufw's rules away at boot or at a reload"
+    remedy = f"On {host.name}, put its rules into ufw and {host.firewall.remedy}."
+    yield Finding("firewall-replaced", frozenset({host.name}), text, host.firewall.replaced, remedy)
 
 
 def _down(host: Host, service: Service, about: frozenset[str], last: str) -> Finding:

@@ -239,3 +239,14 @@ def test_a_providers_final_reject_is_named_and_left_alone(inventory: Path) -> No
         assert problems(inventory, kaspa_firewall_enabled=False) == []
     finally:
         on("iptables -F INPUT")
+
+
+def test_a_service_that_replaces_all_rules_at_boot_is_named(inventory: Path) -> None:
+    on("systemctl enable --quiet nftables")
+    try:
+        (problem,) = problems(inventory)
+        assert problem.startswith("nftables.service replaces all rules of the host at boot")
+        assert "(`flush ruleset` in /etc/nftables.conf)" in problem
+    finally:
+        on("systemctl disable --quiet nftables")
+    assert problems(inventory) == []

@@ -13,6 +13,7 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters 
     Refusal,
 )
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_listeners import Listener
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_rulesets import Replacer
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import NOWHERE, Filter
 
 FORWARDING = "forwarding"
@@ -37,7 +38,7 @@ _UNKNOWN = Filter(active=False, incoming="deny", routed="deny", ipv6=True)
 class Host:
     """ufw: None if it is not installed. interfaces: of the host, if it forwards packets, else none.
 
-    chosen: the ports from which the kernel chooses one if a program asks for any.
+    chosen: the ports from which the kernel chooses one if a program asks for any. replacers: what replaces all rules.
     """
 
     ufw: Filter | None
@@ -45,6 +46,7 @@ class Host:
     listeners: Sequence[Listener] = ()
     interfaces: Sequence[str] = ()
     chosen: range = range(32768, 61000)
+    replacers: Sequence[Replacer] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,12 @@ def _rivals(host: Host, wanted: Wanted) -> list[str]:
         return [
             f"{others.persistent[0]} is installed, which ufw can't be together with, so apt would remove it; open the "
             f"port in its rules ({_insert(port)} && netfilter-persistent save) {off}"
+        ]
+    if host.replacers:
+        return [
+            f"{each}, so ufw's would be lost; put its rules into ufw and {each.remedy}, or let "
+            f"{port}/tcp in there {off}"
+            for each in host.replacers
         ]
     refusals = [refusal for each in wanted.ports for refusal in others.refusals(each, ufw=True)]
     if not refusals:

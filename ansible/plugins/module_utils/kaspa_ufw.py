@@ -200,6 +200,11 @@ def parse(active: bool, defaults: str, rules4: str, rules6: str) -> Filter:
     )
 
 
+def at_boot(settings: str) -> bool:
+    """Whether ufw is on after a reboot, from /etc/ufw/ufw.conf. `ufw status` says whether its rules are there now."""
+    return any(match["value"].lower() == "yes" for match in _SETTING.finditer(settings) if match["name"] == "ENABLED")
+
+
 def parse_rules(text: str, family: int) -> list[Rule]:
     """The rules of a file in their order. Lines that ufw itself skips as malformed are left out."""
     rules: list[Rule] = []

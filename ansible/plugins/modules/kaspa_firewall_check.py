@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kaspa.private_peers.plugins.module_utils import (
     kaspa_listeners,
+    kaspa_rulesets,
     kaspa_ssh_server,
     kaspa_ufw_host,
 )
@@ -84,7 +85,8 @@ def gather() -> Host:
     )
     listeners = kaspa_listeners.parse(output(list(kaspa_listeners.COMMAND)))
     interfaces = sorted(os.listdir("/sys/class/net")) if forwards() else []
-    return Host(kaspa_ufw_host.read(), filters, listeners, interfaces, chosen())
+    replacers = kaspa_rulesets.parse(output(list(kaspa_rulesets.COMMAND)))
+    return Host(kaspa_ufw_host.read(), filters, listeners, interfaces, chosen(), replacers)
 
 
 def main() -> None:

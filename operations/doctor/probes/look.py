@@ -188,10 +188,11 @@ def addresses() -> list[str]:
     return sorted({line.split()[3].partition("/")[0] for line in out.splitlines() if len(line.split()) > 3})
 
 
-def filters() -> dict[str, Any]:
+def filters(rulesets: list[str]) -> dict[str, Any]:
     """What the host's filters are, as text; `ufw` is null if ufw is not installed."""
     code, state, _ = output(["ufw", "status"])
-    files = {"defaults": "/etc/default/ufw", "rules4": "/etc/ufw/user.rules", "rules6": "/etc/ufw/user6.rules"}
+    files = {"boot": "/etc/ufw/ufw.conf", "defaults": "/etc/default/ufw"}
+    files |= {"rules4": "/etc/ufw/user.rules", "rules6": "/etc/ufw/user6.rules"}
     texts = {name: text_of(path) for name, path in files.items()}
     return {
         "ufw": {"active": state.startswith("Status: active"), **texts} if code == 0 else None,
@@ -200,6 +201,7 @@ def filters() -> dict[str, Any]:
         "nft": output(["nft", "-j", "list", "ruleset"])[1],
         "firewalld": output(["systemctl", "is-active", "firewalld"])[1].strip() == "active",
         "routes4": output(["ip", "-4", "route", "show", "default"])[1],
+        "rulesets": output(rulesets)[1],
         "routes6": output(["ip", "-6", "route", "show", "default"])[1],
     }
 
@@ -207,8 +209,8 @@ def filters() -> dict[str, Any]:
 def look(wanted: dict[str, Any]) -> dict[str, Any]:
     """All of it. wanted: manager, service, directory, config, key, facts, milestones.
 
-    status, identity: the command lines of the node that print the one and the other. count: how many lines with one
-    of the milestones to send.
+    status, identity: the command lines of the node that print the one and the other. rulesets: the one that prints what
+    replaces all rules of the host. count: how many lines with one of the milestones to send.
     """
     began = time.time()
     process = wanted["manager"] == "process"
@@ -227,7 +229,7 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
         "key_id": status["peer_id"] if known else key_id(wanted),
         "status": status,
         "silence": silence,
-        "filters": filters() if not process and os.geteuid() == 0 else None,
+        "filters": filters(wanted["rulesets"]) if not process and os.geteuid() == 0 else None,
         "addresses": addresses(),
         "lines": worth_sending(lines, wanted["milestones"], wanted["count"]),
     }

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_listeners
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import Filters
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_check import Host, Wanted, problems
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_rulesets import Replacer
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import parse
 
 FIREWALLD = (Path(__file__).parent / "filters" / "firewalld.json").read_text()
@@ -161,6 +162,19 @@ def test_another_filter_is_named_with_what_to_do_and_not_replaced(others: dict[s
     text = said(*found(**others))
     assert text.startswith(who)
     assert text.endswith("and set kaspa_firewall_enabled: false")
+
+
+def test_what_throws_ufws_rules_away_is_named_also_if_ufw_is_on() -> None:
+    replacers = [Replacer("nftables.service", "`flush ruleset` in /etc/nftables.conf")]
+    open_port = "allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0"
+    for filter_ in (None, ufw(), ufw(open_port, active=True)):
+        (problem,) = problems(Host(filter_, Filters(), replacers=replacers), wanting())
+        assert problem == (
+            "nftables.service replaces all rules of the host at boot or when it is reloaded (`flush ruleset` in "
+            "/etc/nftables.conf), so ufw's would be lost; put its rules into ufw and disable it (systemctl disable "
+            "nftables.service), or let 4011/tcp in there and set kaspa_firewall_enabled: false"
+        )
+        assert problems(Host(filter_, Filters(), replacers=replacers), wanting(enabled=False)) == []
 
 
 def test_a_zone_of_firewalld_that_does_not_let_the_relays_port_in() -> None:

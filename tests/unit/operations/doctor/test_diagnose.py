@@ -96,6 +96,14 @@ def test_relay_port_shut_by_a_filter_that_deploy_leaves_alone() -> None:
     assert told(facts).remedy == "On relay, let 4011/tcp in before that rule, with the program that made it."
 
 
+def test_what_throws_ufws_rules_away_is_a_warning() -> None:
+    wall = Firewall(True, replaced="nftables.service replaces all rules", remedy="disable it")
+    warned = told(changed(healthy(), "relay", firewall=wall))
+    assert [(each.part, each.finding.kind) for each in warned.told] == [("warning", "firewall-replaced")]
+    assert warned.why == "relay throws ufw's rules away at boot or at a reload"
+    assert warned.remedy == "On relay, put its rules into ufw and disable it."
+
+
 def test_relay_port_shut_on_the_way() -> None:
     facts = reached(apart(healthy()), {("client", AT): "timeout"})
     assert causes(facts) == ["relay-unreachable"]

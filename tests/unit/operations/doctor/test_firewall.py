@@ -71,3 +71,16 @@ def test_a_host_that_strangers_reach_by_ipv6_only() -> None:
     # Only IPv4 has a rule for it.
     by_default = "ufw is active, denies incoming connections, and has no rule that allows 4011/tcp"
     assert read("allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0", **routes) == Firewall(True, by_default)
+
+
+def test_what_throws_ufws_rules_away_is_found_unless_ufw_is_not_used() -> None:
+    rulesets = (
+        "ExecStart={ path=/usr/sbin/nft ; argv[]=/usr/sbin/nft -f /etc/nftables.conf ; pid=0 }\nId=nftables.service\n"
+        "/etc/nftables.conf:flush ruleset\n"
+    )
+    ufw = {"active": False, "defaults": DEFAULTS, "rules4": "", "rules6": "", "boot": "ENABLED=yes\nLOGLEVEL=low\n"}
+    found = read(ufw=ufw, rulesets=rulesets)
+    assert found.replaced.startswith("nftables.service replaces all rules of the host at boot or when it is reloaded")
+    assert found.remedy == "disable it (systemctl disable nftables.service)"
+    for without in ({"ufw": {**ufw, "boot": "ENABLED=no\n"}}, {"ufw": None}, {"rulesets": ""}):
+        assert read(**{"ufw": ufw, "rulesets": rulesets, **without}).replaced == ""
