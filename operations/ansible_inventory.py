@@ -209,6 +209,7 @@ def _places(variable: Any, manager: str) -> Places:
         environment={name: str(value) for name, value in variable("_kaspa_node_environment").items()},
         directory=directory,
         log=None if directory is None else f"{directory}/{variable('_kaspa_node_service')}.log",
+        lock=str(variable("_kaspa_node_lock")),
         user=str(variable("kaspa_node_user")) if systemd else None,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -55,18 +56,24 @@ class Progress:
 
 
 def play(
-    report: Report, playbook: str, source: str | None, *, may_leave_out: bool = False, seconds: float = SECONDS
+    report: Report,
+    playbook: str,
+    source: str | None,
+    *,
+    run: str,
+    may_leave_out: bool = False,
+    seconds: float = SECONDS,
 ) -> Progress:
     """Run a playbook of this checkout. Raises OperationProblem with the first failure.
 
-    source: the inventory as it was typed, None for ansible.cfg's. may_leave_out: hosts that the playbook leaves out are
-    no failure.
+    source: the inventory as it was typed, None for ansible.cfg's. run: the id of the task that holds the locks of the
+    hosts. may_leave_out: hosts that the playbook leaves out are no failure.
     """
     words = [str(Path(sys.executable).with_name("ansible-playbook"))]
     words += ["--inventory", source] if source else []
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        [*words, str(CHECKOUT / playbook)],
+        [*words, "--extra-vars", json.dumps({"kaspa_fleet_lock_run": run}), str(CHECKOUT / playbook)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

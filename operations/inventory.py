@@ -22,6 +22,8 @@ RELAY, PEER = "relay", "peer"
 class Places:
     """The paths of a node on its host. config: its TOML file. log: of a plain process, otherwise None.
 
+    lock: who changes the host holds this file (operations/locks.py).
+
     command: starts `kaspa-node`, to be run with `environment` added. directory: of a plain process, otherwise None.
     user: the owner of its files; None if it is the user who deployed.
     """
@@ -35,6 +37,7 @@ class Places:
     environment: Mapping[str, str]
     directory: str | None
     log: str | None
+    lock: str
     user: str | None
 
 

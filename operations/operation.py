@@ -27,6 +27,7 @@ SHORT = {"inventory": "i", "host": "H", "timeout": "t", "follow": "f", "lines": 
 LONGEST = 86400.0
 _INVENTORY = "an inventory of Ansible's (default: ansible.cfg's, or the variable ANSIBLE_INVENTORY)"
 _JSON = "print one JSON document"
+_BREAK_LOCK = "take over the lock of another run; only if that run is dead"
 _DRY_RUN = "say what would change, and change nothing"
 
 
@@ -35,6 +36,7 @@ class Call:
     """One call of a task. report: for its output.
 
     timeout: seconds. limit: the same if the user gave it, otherwise None, for tasks without an end.
+    break_lock: hosts may be changed although another run holds their locks.
     """
 
     report: Report
@@ -42,6 +44,7 @@ class Call:
     limit: float | None
     dry_run: bool
     source: str | None
+    break_lock: bool = False
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -73,12 +76,14 @@ def operation(
     *,
     timeout: float = 30.0,
     changes: bool = False,
+    locks: bool = False,
     words: tuple[str, ...] = (),
     help: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[Concatenate[Call, P], None]], Operation]:
     """Make a Fabric task of a function `(call, own options…)`.
 
-    The task gets the options --inventory, --json, --timeout, and --dry-run where it `changes` something. Own options
+    The task gets the options --inventory, --json, --timeout, and --dry-run where it `changes` something,
+    --break-lock where it `locks` hosts. Own options
     are keywords with defaults: None for texts, False for flags; parameters without a default must be typed, in order;
     those in `words` are optional, and "" if missing. Numbers come as texts: see `number`.
 
@@ -90,6 +95,8 @@ def operation(
         common: dict[str, Any] = {"inventory": None, "json": False, "timeout": None}
         if changes:
             common["dry_run"] = False
+        if locks:
+            common["break_lock"] = False
 
         def run(context: object, *given: Any, **options: Any) -> None:
             dry_run = options.pop("dry_run", False)
@@ -111,6 +118,8 @@ def operation(
         helps["timeout"] = f"seconds for each host (default: {timeout:g})"
         if changes:
             helps["dry_run"] = _DRY_RUN
+        if locks:
+            helps["break_lock"] = _BREAK_LOCK
         required = [each.name for each in own if each.default is inspect.Parameter.empty]
         task = Operation(run, auto_shortflags=False, positional=[*required, *words], help=helps)
         task.words = words
@@ -128,11 +137,12 @@ def _carry_out(
     timeout: float,
 ) -> int:
     source, limit = options.pop("inventory"), options.pop("timeout")
+    break_lock = options.pop("break_lock", False)
     try:
         if isinstance(context, Connection):
             raise UsageProblem("hosts come from the inventory: use --host NAME after the task, not -H before it")
         typed = None if limit is None else number(limit, "--timeout", least=0.1, most=LONGEST)
-        body(Call(report, typed or timeout, typed, report.dry_run, source), *given, **options)
+        body(Call(report, typed or timeout, typed, report.dry_run, source, break_lock), *given, **options)
     except OperationProblem as problem:
         report.problem(problem)
     except KeyboardInterrupt:

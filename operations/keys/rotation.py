@@ -28,12 +28,16 @@ FACT = "kaspa_node.fact"
 
 @dataclass(frozen=True)
 class Scene:
-    """The input of a rotation. source: of the inventory, as it was typed. timeout: seconds for each host."""
+    """The input of a rotation. source: of the inventory, as it was typed. timeout: seconds for each host.
+
+    run: the id of the run that holds the locks of the hosts.
+    """
 
     inventory: Inventory
     source: str | None
     report: Report
     timeout: float
+    run: str
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def rotate(scene: Scene, node: Node) -> None:
     stop = on_one(scene, node, lambda one, link: _stop(link, one, survey.old, scene.timeout))
     if stop:
         report.changed(f"{stop} until it is deployed", node.name)
-    deployed = deployment.play(report, "deploy.yml", scene.source, may_leave_out=bool(survey.off))
+    deployed = deployment.play(report, "deploy.yml", scene.source, run=scene.run, may_leave_out=bool(survey.off))
     for host, count in deployed.changed.items():
         if count and host in scene.inventory.nodes:
             report.changed(f"deployed ({count} tasks changed it)", host)

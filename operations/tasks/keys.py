@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from operations import services
+from operations import locks, services
 from operations.fleet import on_all
 from operations.inventory import Node
 from operations.keys import backup, passphrase, vault
@@ -50,6 +50,7 @@ def backup_keys(call: Call, to: str | None = None, host: str | None = None, pass
 @operation(
     timeout=60.0,
     changes=True,
+    locks=True,
     help={
         "from_": "the file that backup-keys wrote",
         "host": "only these hosts, with commas",
@@ -72,6 +73,14 @@ def restore_keys(
     found = backup.read_backup(from_, passphrase.passphrase(passphrase_file, new=False))
     keys = backup.chosen(found, names, inventory.nodes, inventory.source)
     nodes = [inventory.nodes[name] for name in keys]
+    with locks.held(call.report, nodes, timeout=call.timeout, seize=call.break_lock) as held:
+        settled(call.report, held.off)
+        _restore(call, found, nodes, keys, replace=replace)
+
+
+def _restore(
+    call: Call, found: vault.Backup, nodes: list[Node], keys: dict[str, vault.Entry], *, replace: bool
+) -> None:
     states = settled(
         call.report, on_all(nodes, lambda node, link: backup.compare(link, node, keys[node.name]), timeout=call.timeout)
     )

@@ -139,6 +139,7 @@ def test_a_key_is_changed_for_a_new_one_and_comes_back(fab: Fab, tmp_path: Path)
     assert (done.code, done.complaints) == (0, [])
     new = done.document["rotation"]["new"]
     assert {path.name for path in (PATHS.local / "server" / "state").iterdir()} == {"identity.key"}
+    assert list(PATHS.local.glob("*.lock")) == []
     named = [path for path in PATHS.local.rglob("*") if path.suffix in (".toml", ".fact") and old in path.read_text()]
     assert named == []
     assert fab("status", "--json", *LOCAL).document["hosts"]["server"]["status"]["peer_id"] == new

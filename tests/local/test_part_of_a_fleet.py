@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from lab.local import lab as local
 from lab.paths import Paths
+from operations.locks import kaspa_holder
 from tests.fabric import fab
 from tests.playbooks import ROOT, Played, play, well
 
@@ -125,9 +125,8 @@ def test_without_the_state_file_a_run_on_some_hosts_stops_before_it_changes_anyt
 def other_run() -> Iterator[subprocess.Popen[bytes]]:
     """A run of another operator on this controller, which holds the lock of the server."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        action = runpy.run_path(str(ROOT / "ansible" / "plugins" / "action" / "kaspa_lock.py"))
         holder = {
-            "id": action["run_id"](process.pid),
+            "id": kaspa_holder.run_id(process.pid),
             "who": "ann@laptop",
             "what": "deploy.yml",
             "since": "2026-11-30T23:12:05+00:00",
@@ -142,6 +141,11 @@ def test_a_second_operator_is_told_who_is_first_and_changes_nothing(other_run: s
     played = play("deploy.yml", "local", "-e", "kaspa_node_log_level=debug")
     assert played.exit_code == 2, played.output[-4000:]
     assert "server: locked by ann@laptop, deploy.yml, since 2026-11-30 23:12:05 UTC (" in played.output
+    for words in (("restart",), ("rotate-key", "client")):
+        task = fab(*words, "--inventory", "inventory/local")
+        (problem,) = task.complaints
+        assert problem.startswith("server: locked by ann@laptop, deploy.yml, since 2026-11-30 23:12:05 UTC (")
+        assert (task.code, task.out) == (2, "")
     assert fleet() == before
     assert {path.name for path in PATHS.local.glob("*.lock")} == {"server.lock"}
     other_run.communicate()

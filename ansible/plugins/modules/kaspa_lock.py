@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_lock as lock
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_host_lock as lock
 
 DOCUMENTATION = r"""
 module: kaspa_lock

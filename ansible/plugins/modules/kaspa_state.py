@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_state as state
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_state_file as state
 
 DOCUMENTATION = r"""
 module: kaspa_state

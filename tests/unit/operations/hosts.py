@@ -28,6 +28,7 @@ def node(name: str = "client", role: str = "peer", manager: str = "systemd", **v
         environment={} if directory is None else {"PYTHONPATH": "/checkout"},
         directory=directory,
         log=None if directory is None else f"{directory}/kaspa-{role}.log",
+        lock="/run/kaspa-node.lock" if directory is None else f"{directory}.lock",
         user="kaspa" if directory is None else None,
     )
     dials = tuple(variables.get("kaspa_peer_dials", ()))

@@ -61,7 +61,7 @@ def test_a_host_that_is_off_does_not_stop_a_rotation_but_the_host_itself_must_be
     answers = {"relay": (f"allow {OLD}", same, ""), "server": off, "client": (OLD, same, OLD)}
     monkeypatch.setattr(rotation, "on_all", lambda nodes, work, timeout: answers)
     report = Report("rotate-key", dry_run=True)
-    scene = rotation.Scene(fleet, None, report, 5.0)
+    scene = rotation.Scene(fleet, None, report, 5.0, "run")
 
     rotation.rotate(scene, fleet.node("client"))
     shown = capsys.readouterr()

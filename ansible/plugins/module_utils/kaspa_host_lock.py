@@ -1,6 +1,6 @@
 """The lock on a host: one operator at a time changes it. Deploy and fab share it.
 
-    python3 kaspa_lock.py look PATH · take PATH HOLDER [ID] · release PATH ID
+    python3 kaspa_host_lock.py look PATH · take PATH HOLDER [ID] · release PATH ID
 
 prints {"holder": HOLDER or null} as JSON. A holder is an object of texts: `id` (CONTROLLER:PID:START of the run), `who`
 (user@controller), `what` (the playbook or task) and `since` (UTC, ISO 8601). The file holds exactly this object; its
@@ -9,10 +9,13 @@ existence is the lock. It is in /run, so a reboot ends it.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 Holder = dict[str, str]
@@ -37,29 +40,39 @@ def take(path: str, holder: Holder, instead_of: str = "") -> Holder:
     """Take the lock if nobody holds it, or if the run `instead_of` does. Returns who holds it then. Raises OSError."""
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, partial = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(holder) + "\n")
-            os.fchmod(stream.fileno(), 0o644)
+    with _alone(file.parent):
         present = look(path)
-        if present is not None and instead_of and present["id"] == instead_of:
-            os.replace(partial, file)
-            return holder
+        if present is not None and not (instead_of and present["id"] == instead_of):
+            return present
+        descriptor, partial = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         try:
-            os.link(partial, file)  # fails if the file exists, in one step
-        except FileExistsError:
-            return look(path) or holder
+            with open(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(json.dumps(holder) + "\n")
+                os.fchmod(stream.fileno(), 0o644)
+            os.replace(partial, file)
+        except OSError:
+            Path(partial).unlink(missing_ok=True)
+            raise
         return holder
-    finally:
-        Path(partial).unlink(missing_ok=True)
 
 
 def release(path: str, run: str) -> None:
-    """Give the lock back if that run holds it. Raises OSError."""
-    holder = look(path)
-    if holder is not None and holder["id"] == run:
-        Path(path).unlink(missing_ok=True)
+    """Release the lock if that run holds it. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError), _alone(Path(path).parent):
+        holder = look(path)
+        if holder is not None and holder["id"] == run:
+            Path(path).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One at a time looks and then writes: otherwise two runs could replace the lock of the same dead run."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def main(words: list[str]) -> int:

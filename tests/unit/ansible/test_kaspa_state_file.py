@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_state as state
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_state_file as state
 
 RELAY = {"role": "relay", "peer_id": "12D3KooWRelay", "multiaddr": "/ip4/203.0.113.10/tcp/4011/p2p/12D3KooWRelay"}
 CLIENT = {"role": "peer", "peer_id": "12D3KooWClient"}

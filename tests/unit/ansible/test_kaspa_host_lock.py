@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_lock as lock
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_host_lock as lock
 
 
 def holder(run: str) -> dict[str, str]:
@@ -61,6 +61,15 @@ def test_of_many_at_once_one_gets_it(path: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda run: lock.take(path, run), runs))
     assert len({run["id"] for run in got}) == 1
+
+
+def test_of_many_that_find_a_dead_runs_lock_one_gets_it(path: str) -> None:
+    for _ in range(50):
+        lock.take(path, ANN, instead_of=(lock.look(path) or ANN)["id"])
+        runs = [holder(f"desk:{number}:0") for number in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            got = list(pool.map(lambda run: lock.take(path, run, instead_of=ANN["id"])["id"] == run["id"], runs))
+        assert got.count(True) == 1
 
 
 def program(*words: str) -> Any:
