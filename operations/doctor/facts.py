@@ -94,6 +94,7 @@ class Firewall:
 
     on: whether ufw or firewalld filters. shut, partly: the filter and its rule that refuse everybody, or let only some
     connections in; "" if none does. others: whether that filter is another one than ufw.
+    family: the IP version, 4 or 6, in which it does so, if strangers come by the other one too and get in; else 0.
     replaced, remedy: what throws ufw's rules away at boot or at a reload, and how it is stopped; "" if nothing does.
     """
 
@@ -101,6 +102,7 @@ class Firewall:
     shut: str = ""
     partly: str = ""
     others: bool = False
+    family: int = 0
     replaced: str = ""
     remedy: str = ""
 

@@ -48,6 +48,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("relay-none", "A peer has no relay, or the two have none in common.", _NO_WAY),
     Kind("relay-address", "A peer looks for its relay at an address where the relay is not.", _NO_RELAY),
     Kind("relay-firewall", "The relay's own firewall blocks its port.", _NO_RELAY),
+    Kind("relay-half-open", "The relay's own firewall blocks its port for one IP version.", warning=True),
     Kind("relay-unreachable", "A peer gets no TCP connection to its relay.", _NO_WAY),
     Kind("not-allowed", "A peer's id is not on the allow list of the relay, or of the peer that it dials.", _NO_WAY),
     Kind("network-differs", "The two peers are on different Kaspa networks.", _NO_HANDSHAKE),

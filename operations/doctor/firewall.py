@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import kaspa_filters
@@ -12,29 +13,40 @@ from kaspa_node.evidence.decode import Record
 from operations.doctor.facts import Firewall
 
 
-def read_firewall(answer: Record, port: int) -> Firewall:
-    """The filters as the probe `look` found them, and what they do to that TCP port."""
-    found = _filters(answer, port)
+def read_firewall(answer: Record, port: int, addresses: Collection[str], listening: Collection[str]) -> Firewall:
+    """The filters as the probe `look` found them, and what they do to that TCP port.
+
+    addresses: of the host. listening: those that the node listens on.
+    """
+    saved = {4: answer.any_text("iptables") or "", 6: answer.any_text("ip6tables") or ""}
+    routes = {4: answer.any_text("routes4") or "", 6: answer.any_text("routes6") or ""}
+    nft, firewalld = answer.any_text("nft") or "", answer.boolean("firewalld")
+    others = kaspa_filters.Filters(saved, nft, firewalld, routes=routes, addresses=addresses)
+    ufw = _ufw(answer.record("ufw")) if answer.present("ufw") else None
+    judged = {family: _in_family(family, port, others, ufw) for family in others.families(listening)}
+    worst = min(judged, key=lambda family: (not judged[family].shut, not judged[family].partly, family))
+    found = judged[worst]
+    if any(not (each.shut or each.partly) for each in judged.values()) and (found.shut or found.partly):
+        found = replace(found, family=worst)
     replacers = kaspa_rulesets.parse(answer.any_text("rulesets") or "")
     if not replacers or not answer.present("ufw") or not kaspa_ufw.at_boot(answer.record("ufw").any_text("boot") or ""):
         return found
     return replace(found, replaced=str(replacers[0]), remedy=replacers[0].remedy)
 
 
-def _filters(answer: Record, port: int) -> Firewall:
-    saved = {4: answer.any_text("iptables") or "", 6: answer.any_text("ip6tables") or ""}
-    routes = {4: answer.any_text("routes4") or "", 6: answer.any_text("routes6") or ""}
-    others = kaspa_filters.Filters(saved, answer.any_text("nft") or "", answer.boolean("firewalld"), routes=routes)
-    ufw = _ufw(answer.record("ufw")) if answer.present("ufw") else None
-    on = others.firewalld or (ufw is not None and ufw.active)
-    refusals = others.refusals(port, ufw=ufw is not None and ufw.active)
-    if refusals:
-        return Firewall(on, f"{refusals[0].filter}: {refusals[0].rule}", others=True)
+def _in_family(family: int, port: int, others: kaspa_filters.Filters, ufw: kaspa_ufw.Filter | None) -> Firewall:
+    active = ufw is not None and ufw.active
+    on = others.firewalld or active
+    refusal = next((each for each in others.refusals(port, ufw=active) if family in each.families), None)
+    if refusal is not None:
+        return Firewall(on, f"{refusal.filter}: {refusal.rule}", others=True)
     if ufw is None:
         return Firewall(on)
-    access = ufw.access(port, family=others.family)
+    access = ufw.access(port, family=family)
     if access.origin == kaspa_ufw.NOWHERE:
         by_default = f"ufw is active, denies incoming connections, and has no rule that allows {port}/tcp"
+        if family == 6 and not ufw.ipv6:
+            by_default = "ufw: IPV6=no in /etc/default/ufw"
         return Firewall(on, by_default if access.rule is None else f"ufw: {access.reason}")
     if access.origin in (kaspa_ufw.SOME, kaspa_ufw.LIMITED):
         return Firewall(on, partly=f"ufw: {access.reason}")

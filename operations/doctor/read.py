@@ -11,7 +11,7 @@ from kaspa_node.evidence.decode import DecodeError, Record, as_record, as_text
 from kaspa_node.evidence.endpoints import parse_endpoint
 from kaspa_node.evidence.journal_lines import Line, LineError, parse_line
 from kaspa_node.settings import Settings, load_settings
-from operations.doctor.facts import Backend, Host, RelayLink, RemoteState, Service, Session, Status
+from operations.doctor.facts import Backend, Firewall, Host, RelayLink, RemoteState, Service, Session, Status
 from operations.doctor.firewall import read_firewall
 
 
@@ -43,10 +43,17 @@ def read_host(inventory: Host, answer: Record, service: str, config: str, ahead:
         silence=answer.any_text("silence"),
         settings=settings,
         wrong=wrong,
-        firewall=read_firewall(answer.record("filters"), port) if answer.present("filters") else None,
+        firewall=_firewall(answer, port, settings),
         addresses=answer.list("addresses", as_text),
         lines=_lines(answer.list("lines", as_text)),
     )
+
+
+def _firewall(answer: Record, port: int, settings: Settings | None) -> Firewall | None:
+    if not answer.present("filters"):
+        return None
+    listening = [each.host for each in settings.listen] if settings is not None else []
+    return read_firewall(answer.record("filters"), port, answer.list("addresses", as_text), listening)
 
 
 def read_settings(

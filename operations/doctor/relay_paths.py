@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from kaspa_node.settings.values import RelayAddress
 from operations.doctor.facts import OPEN, REFUSED, TIMEOUT, Facts, Host
@@ -104,17 +105,29 @@ def _firewall(pair: Pair, relay: Host) -> Iterator[Finding]:
     wall = relay.firewall
     if wall is None or not (wall.shut or wall.partly):
         return
-    if any(pair.facts.outcome(host.name, relay.announced) == OPEN for host in pair.peers):
+    entered = any(pair.facts.outcome(host.name, relay.announced) == OPEN for host in pair.peers)
+    half = wall.family != 0 and (entered or _version(relay.announced) not in (0, wall.family))
+    if entered and not half:
         return
     yield Finding(
-        "relay-firewall",
+        "relay-half-open" if half else "relay-firewall",
         frozenset({relay.name}),
         f"the firewall of {relay.name} "
         + ("blocks" if wall.shut else "lets only some connections in to")
-        + f" the relay's port {relay.port}/tcp",
+        + f" the relay's port {relay.port}/tcp"
+        + (f" by IPv{wall.family}" if wall.family else ""),
         wall.shut or wall.partly,
         _opened(relay.name, relay.port, others=wall.others),
     )
+
+
+def _version(announced: str) -> int:
+    """The IP version of a relay's address; 0 for a name, which peers may look up in either."""
+    host = announced.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).version
+    except ValueError:
+        return 0
 
 
 def _opened(name: str, port: int, *, others: bool) -> str:

@@ -34,10 +34,11 @@ def _firewall(host: Host) -> str:
     wall = host.firewall
     if wall is None:
         return "-"
+    by = f" by IPv{wall.family}" if wall.family else ""
     if wall.shut:
-        return f"{host.port} shut"
+        return f"{host.port} shut{by}"
     if wall.partly:
-        return f"{host.port} partly open"
+        return f"{host.port} partly open{by}"
     return f"{host.port} open" if wall.on else "off"
 
 

@@ -6,6 +6,7 @@ rate, makes a rule one for *some* packets. A refusal is reported only if no rule
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import shlex
@@ -29,14 +30,20 @@ _MODULES = {"tcp", "udp", "state", "conntrack", "comment", "multiport", "set"}
 _STATEMENTS = ("counter", "log", "comment", "mangle", "notrack", "ct helper")
 _HEADERS = ("ip", "ip6", "tcp", "udp", "icmp", "icmpv6")
 _DEPTH = 20
+_PRIVATE_USE = ipaddress.ip_network("fc00::/7")
+"""Addresses of IPv6 that no stranger can reach; those of IPv4 may be behind a NAT that forwards a port."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Who refuses connections to a port: filter (`iptables`, `ip6tables`, or a table of nftables), and its rule."""
+    """Who refuses connections to a port: filter (`iptables`, `ip6tables`, or a table of nftables), and its rule.
+
+    families: the IP versions in which it does.
+    """
 
     filter: str
     rule: str
+    families: tuple[int, ...] = (4,)
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,8 @@ class Filters:
     """What a host has besides ufw.
 
     iptables: by family (4, 6), what iptables-save prints of the table filter. nft: what `nft -j list ruleset` prints.
-    routes: by family, what `ip route show default` prints. firewalld: whether it is active. persistent: packages that
-    load rules of iptables at boot, as far as installed.
+    routes: by family, what `ip route show default` prints. addresses: of the host's interfaces. firewalld: whether
+    it is active. persistent: packages that load rules of iptables at boot, as far as installed.
     """
 
     iptables: Mapping[int, str] = field(default_factory=dict)
@@ -63,19 +70,35 @@ class Filters:
     firewalld: bool = False
     persistent: Sequence[str] = ()
     routes: Mapping[int, str] = field(default_factory=dict)
+    addresses: Collection[str] = ()
 
-    @property
-    def family(self) -> int:
-        """The IP version by which strangers come: 6 only if the host has a default route for no other one."""
-        return 6 if self.routes.get(6, "").strip() and not self.routes.get(4, "").strip() else 4
+    def families(self, listening: Collection[str] = ()) -> tuple[int, ...]:
+        """The IP versions by which strangers come: those with a default route and an address; IPv4 if none has both.
 
-    def refusals(self, port: int, protocol: str = "tcp", *, ufw: bool) -> list[Refusal]:
+        listening: the addresses that a program listens on. An IP version without one is left out.
+        """
+        mine = {each.version for each in map(ipaddress.ip_address, self.addresses) if each not in _PRIVATE_USE}
+        found = tuple(each for each in (4, 6) if each in mine and self.routes.get(each, "").strip()) or (4,)
+        listened = {6 if ":" in each else 4 for each in listening}
+        return tuple(each for each in found if each in listened) or found
+
+    def refusals(
+        self, port: int, protocol: str = "tcp", *, ufw: bool, listening: Collection[str] = ()
+    ) -> list[Refusal]:
         """Who refuses that port to strangers, whatever ufw says. ufw: whether ufw is on, and decides in its turn."""
-        family = self.family
-        packet = Packet(port, protocol, family, _DEVICE.findall(self.routes.get(family, "")))
-        rule = iptables_refusal(self.iptables.get(family, ""), packet, ufw=ufw)
-        found = [Refusal("iptables" if family == 4 else "ip6tables", rule)] if rule else []
-        return found + list(nft_refusals(self.nft, packet))
+        found: dict[tuple[str, str], tuple[int, ...]] = {}
+        for family in self.families(listening):
+            packet = Packet(port, protocol, family, _DEVICE.findall(self.routes.get(family, "")))
+            for each in self._refusals(packet, ufw=ufw):
+                key = (each.filter, each.rule)
+                found[key] = (*found.get(key, ()), family)
+        return [Refusal(*key, families) for key, families in found.items()]
+
+    def _refusals(self, packet: Packet, *, ufw: bool) -> Iterator[Refusal]:
+        rule = iptables_refusal(self.iptables.get(packet.family, ""), packet, ufw=ufw)
+        if rule:
+            yield Refusal("iptables" if packet.family == 4 else "ip6tables", rule)
+        yield from nft_refusals(self.nft, packet)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import (
@@ -53,13 +53,15 @@ class Host:
 class Wanted:
     """ports: TCP ports of the node. ssh: those of SSH. keep, cut: kaspa_firewall_keep and kaspa_firewall_cut.
 
-    enabled: whether deploy configures ufw. public: whether the node's port must be reached by strangers, as a relay's.
+    listening: the addresses that the node listens on. enabled: whether deploy configures ufw. public: whether the
+    node's port must be reached by strangers, as a relay's.
     """
 
     ports: Sequence[int]
     ssh: Collection[int] = ()
     keep: Sequence[str] = ()
     cut: bool = False
+    listening: Sequence[str] = ()
     enabled: bool = True
     public: bool = False
 
@@ -67,11 +69,11 @@ class Wanted:
 def problems(host: Host, wanted: Wanted) -> list[str]:
     """Why the firewall should not be touched, or would not help: `problem; remedy`."""
     if not wanted.enabled:
-        return _shut(host, wanted) if wanted.public else []
+        return [*_shut(host, wanted), *_without_ipv6(host, wanted)] if wanted.public else []
     wrong = [each for each in wanted.keep if each != FORWARDING and not PORT.fullmatch(each)]
     if wrong:
         return [f"kaspa_firewall_keep has {wrong[0]!r}; its entries are ports such as 443/tcp, and `{FORWARDING}`"]
-    found = _rivals(host, wanted)
+    found = _rivals(host, wanted) or _without_ipv6(host, wanted)
     if found or filters(host.ufw):
         return found
     lost = [] if wanted.cut else [each for each in cut(host, wanted) if each.word not in wanted.keep]
@@ -152,36 +154,86 @@ def _rivals(host: Host, wanted: Wanted) -> list[str]:
             f"{port}/tcp in there {off}"
             for each in host.replacers
         ]
-    refusals = [refusal for each in wanted.ports for refusal in others.refusals(each, ufw=True)]
-    if not refusals:
+    found = []
+    for each in wanted.ports:
+        for refusal in others.refusals(each, ufw=True, listening=wanted.listening):
+            first = "and ufw would replace it" if refusal.rule == POLICY else "before ufw is asked"
+            start = f"{_who(refusal)} refuses {each}/tcp{_by(refusal.families, host, wanted)} {first}"
+            found.append(f"{start}; {_remedy(refusal, each)} {off}{_instead(refusal.families, host, wanted)}")
+    return found
+
+
+def _without_ipv6(host: Host, wanted: Wanted) -> list[str]:
+    """A filter that is on and has no rules for IPv6 refuses all of it."""
+    if host.ufw is None or host.ufw.ipv6 or 6 not in host.filters.families():
         return []
-    first = "and ufw would replace it" if refusals[0].rule == POLICY else "before ufw is asked"
-    return [f"{_who(refusals)} refuses {port}/tcp {first}; {_remedy(refusals, port)} {off}"]
+    if not (wanted.enabled or host.ufw.active):
+        return []
+    setting = "IPV6=no in /etc/default/ufw"
+    if 6 in host.filters.families(wanted.listening):
+        return [
+            f"{setting} makes ufw refuse all of IPv6, and peers try {wanted.ports[0]}/tcp by both IP versions; set "
+            f"IPV6=yes there (then ufw reload){_instead((6,), host, wanted)}"
+        ]
+    if filters(host.ufw) or wanted.cut:
+        return []
+    return [
+        f"deploy switches ufw on, which would cut all of IPv6 ({setting}); set IPV6=yes there, kaspa_firewall_cut: "
+        "true, or kaspa_firewall_enabled: false"
+    ]
 
 
 def _shut(host: Host, wanted: Wanted) -> list[str]:
     """Why the node's port can't be reached, on a host whose firewall deploy leaves alone."""
     found = []
     for port in wanted.ports:
-        refusals = host.filters.refusals(port, ufw=host.ufw is not None and host.ufw.active)
-        access = host.ufw.access(port, family=host.filters.family) if host.ufw else None
-        if refusals:
-            found.append(f"{_who(refusals)} refuses {port}/tcp; {_remedy(refusals, port)}")
-        elif access is not None and access.origin == NOWHERE:
-            found.append(f"ufw refuses {port}/tcp ({access.reason}); let it in: ufw allow {port}/tcp")
-    return [f"{each} (kaspa_firewall_enabled is false, so deploy does not)" for each in found]
+        refusals = host.filters.refusals(port, ufw=host.ufw is not None and host.ufw.active, listening=wanted.listening)
+        found += [
+            (f"{_who(each)} refuses {port}/tcp{_by(each.families, host, wanted)}", _remedy(each, port), each.families)
+            for each in refusals
+        ]
+        if not refusals:
+            found += _shut_by_ufw(host, wanted, port)
+    return [
+        f"{what}; {remedy} (kaspa_firewall_enabled is false, so deploy does not){_instead(families, host, wanted)}"
+        for what, remedy, families in found
+    ]
 
 
-def _who(refusals: Iterable[Refusal]) -> str:
-    first = next(iter(refusals))
-    rule = f"`{first.rule}`" if first.rule.startswith("-A") else first.rule
-    return f"{first.filter} ({rule})"
+def _shut_by_ufw(host: Host, wanted: Wanted, port: int) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """What, remedy, IP versions."""
+    reasons: dict[str, tuple[int, ...]] = {}
+    for family in host.filters.families(wanted.listening):
+        access = host.ufw.access(port, family=family) if host.ufw and (family == 4 or host.ufw.ipv6) else None
+        if access is not None and access.origin == NOWHERE:
+            reasons[access.reason] = (*reasons.get(access.reason, ()), family)
+    for reason, families in reasons.items():
+        what = f"ufw refuses {port}/tcp{_by(families, host, wanted)} ({reason})"
+        yield what, f"let it in: ufw allow {port}/tcp", families
 
 
-def _remedy(refusals: Sequence[Refusal], port: int) -> str:
-    name = refusals[0].filter
+def _by(families: Collection[int], host: Host, wanted: Wanted) -> str:
+    """The IP version that is shut, if the other one is not."""
+    judged = host.filters.families(wanted.listening)
+    return "" if set(families) == set(judged) else f" by IPv{min(families)}"
+
+
+def _instead(families: Collection[int], host: Host, wanted: Wanted) -> str:
+    """What helps too, if IPv6 alone is shut."""
+    if set(families) != {6} or 4 not in host.filters.families(wanted.listening):
+        return ""
+    return "; or set kaspa_node_listen_address: 0.0.0.0, so that the node uses IPv4 only"
+
+
+def _who(refusal: Refusal) -> str:
+    rule = f"`{refusal.rule}`" if refusal.rule.startswith("-A") else refusal.rule
+    return f"{refusal.filter} ({rule})"
+
+
+def _remedy(refusal: Refusal, port: int) -> str:
+    name = refusal.filter
     if name in ("iptables", "ip6tables"):
-        before = "" if refusals[0].rule == POLICY else " before that rule"
+        before = "" if refusal.rule == POLICY else " before that rule"
         return f"let it in{before} ({_insert(port, name)}, and save it as this system does)"
     if name == FIREWALLD:
         return f"open it there ({_zone(port)})"

@@ -108,6 +108,11 @@ def present(found: Filter, recorded: Mapping[str, Any], wanted: Wanted) -> Plan:
     } | ({"routed": recorded["routed"]} if "routed" in recorded else {})
     plan = Plan(found, record)
     if not filters(found):
+        if wanted.came and ":" in wanted.source and not found.ipv6:
+            plan.problems.append(
+                f"this SSH connection comes from {wanted.source}, and ufw refuses all of IPv6 once it is on (IPV6=no "
+                "in /etc/default/ufw); set IPV6=yes there, or connect by IPv4"
+            )
         for family in _families(found):
             for port in wanted.ssh:
                 _let_ssh_in(plan, family, port, wanted)
@@ -179,6 +184,8 @@ def _let_node_in(plan: Plan, family: int, port: int) -> None:
         return
     if rule.exactly(port, "tcp"):
         shuts = "lets only some of a hole punch's connections in" if rule.action == "limit" else "shuts it"
+        if any(after.access(port, family=each).origin == EVERYWHERE for each in _families(after) if each != family):
+            shuts += f" by IPv{family}"
         problem = (
             f"the node needs {port}/tcp, and the rule {access.reason} of this host {shuts}; remove that rule "
             f"(ufw delete {rule.text().removeprefix('ufw ')}), or give the node another port"

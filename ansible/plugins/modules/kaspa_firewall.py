@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils import (
     kaspa_firewall_plan,
     kaspa_firewall_undo,
     kaspa_ssh_server,
+    kaspa_ufw,
     kaspa_ufw_host,
 )
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_plan import Plan, Wanted
@@ -189,10 +191,10 @@ def check_read_back(plan: Plan, ports: list[int]) -> None:
     if now is None or now.active != plan.filter.active or now.rules != plan.filter.rules:
         differ = set(shown(plan.filter).splitlines()) ^ set(shown(now).splitlines() if now else [])
         raise OSError(f"ufw did not do what it was told; planned and found differ in: {', '.join(sorted(differ))}")
-    for port in ports:
-        access = now.access(port)
+    for port, family in itertools.product(ports, kaspa_ufw.FAMILIES if now.ipv6 else kaspa_ufw.FAMILIES[:1]):
+        access = now.access(port, family=family)
         if access.origin != EVERYWHERE:
-            raise OSError(f"ufw does not let {port}/tcp in from everywhere, because of {access.reason}")
+            raise OSError(f"ufw does not let {port}/tcp in by IPv{family} from everywhere, because of {access.reason}")
 
 
 if __name__ == "__main__":

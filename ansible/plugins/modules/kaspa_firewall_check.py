@@ -27,6 +27,7 @@ options:
   ssh_ports: {type: list, elements: int, default: [], description: Ports of SSH besides those that are found.}
   keep: {type: list, elements: str, default: [], description: "What has to stay, as C(443/tcp) or C(forwarding)."}
   cut: {type: bool, default: false, description: Whether everything else may be cut.}
+  listening: {type: list, elements: str, default: [], description: The addresses that the node listens on.}
   enabled: {type: bool, default: true, description: Whether deploy configures ufw.}
   public: {type: bool, default: false, description: Whether strangers must be able to reach the node's ports.}
 """
@@ -74,6 +75,12 @@ def chosen() -> range:
     return range(int(first), int(last) + 1)
 
 
+def addresses() -> list[str]:
+    """Those of the host's interfaces that are for more than one link."""
+    lines = map(str.split, output(["ip", "-o", "address", "show", "scope", "global"]).splitlines())
+    return [words[3].partition("/")[0] for words in lines if len(words) > 3]
+
+
 def gather() -> Host:
     """The host as it is."""
     filters = Filters(
@@ -81,6 +88,7 @@ def gather() -> Host:
         nft=output(["nft", "-j", "list", "ruleset"]),
         firewalld=output(["systemctl", "is-active", "firewalld"]).strip() == "active",
         persistent=installed(PERSISTENT),
+        addresses=addresses(),
         routes={family: output(["ip", f"-{family}", "route", "show", "default"]) for family in (4, 6)},
     )
     listeners = kaspa_listeners.parse(output(list(kaspa_listeners.COMMAND)))
@@ -97,6 +105,7 @@ def main() -> None:
             "ssh_ports": {"type": "list", "elements": "int", "default": []},
             "keep": {"type": "list", "elements": "str", "default": []},
             "cut": {"type": "bool", "default": False},
+            "listening": {"type": "list", "elements": "str", "default": []},
             "enabled": {"type": "bool", "default": True},
             "public": {"type": "bool", "default": False},
         },

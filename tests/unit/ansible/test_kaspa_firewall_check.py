@@ -13,6 +13,11 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw impo
 
 FIREWALLD = (Path(__file__).parent / "filters" / "firewalld.json").read_text()
 REJECT = ":INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited"
+SIX = "default via fe80::1 dev eth0"
+BOTH: dict[str, Any] = {
+    "routes": {4: "default via 192.0.2.1 dev eth0", 6: SIX},
+    "addresses": ["192.0.2.7", "2001:db8::7"],
+}
 LISTENING = """\
 tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3)) cgroup:/system.slice/ssh.service <->
 tcp LISTEN 0 128 *:4011 *:* users:(("python",pid=2,fd=3)) cgroup:/system.slice/kaspa-relay.service v6only:0 <->
@@ -23,8 +28,8 @@ WEB = "tcp LISTEN 0 511 0.0.0.0:80 0.0.0.0:* cgroup:/system.slice/nginx.service 
 VPN = "udp UNCONN 0 0 0.0.0.0:51820 0.0.0.0:* ino:0 sk:1 <->\n"
 
 
-def ufw(*tuples: str, active: bool = False) -> Any:
-    defaults = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_FORWARD_POLICY="DROP"\n'
+def ufw(*tuples: str, active: bool = False, ipv6: bool = True) -> Any:
+    defaults = f'IPV6={"yes" if ipv6 else "no"}\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_FORWARD_POLICY="DROP"\n'
     four = "\n".join(f"### tuple ### {each} in" for each in tuples)
     six = four.replace("0.0.0.0/0", "::/0")
     return parse(active, defaults, four, six)
@@ -146,7 +151,7 @@ def test_an_entry_that_keeps_nothing() -> None:
             "iptables (`-A INPUT -j REJECT --reject-with icmp-host-prohibited`) refuses 4011/tcp",
         ),
         (
-            {"iptables": {6: REJECT}, "routes": {6: "default via fe80::1 dev eth0"}},
+            {"iptables": {6: REJECT}, "routes": {6: SIX}, "addresses": ["2001:db8::7"]},
             "ip6tables (`-A INPUT -j REJECT --reject-with icmp-host-prohibited`) refuses 4011/tcp before ufw is asked; "
             "let it in before that rule (ip6tables -I INPUT",
         ),
@@ -197,3 +202,45 @@ def test_without_a_firewall_of_ours_the_relays_port_must_be_open_all_the_same() 
     host, _ = found(iptables={4: REJECT})
     (problem,) = problems(host, wanting(enabled=False, public=True))
     assert problem.startswith("iptables (`-A INPUT -j REJECT")
+
+
+INSTEAD = "; or set kaspa_node_listen_address: 0.0.0.0, so that the node uses IPv4 only"
+
+
+def test_a_port_that_another_filter_shuts_by_ipv6_alone() -> None:
+    host, wanted = found(iptables={6: REJECT}, **BOTH)
+    text = said(host, wanted)
+    assert "refuses 4011/tcp by IPv6 before ufw is asked; let it in before that rule (ip6tables -I INPUT" in text
+    assert text.endswith(f"kaspa_firewall_enabled: false{INSTEAD}")
+    assert said(host, wanting(listening=["0.0.0.0"])) == ""
+    host, wanted = found(iptables={4: REJECT, 6: REJECT}, **BOTH)
+    four, six = problems(host, wanted)
+    assert "refuses 4011/tcp by IPv4 before ufw is asked; let it in before that rule (iptables -I" in four
+    assert "refuses 4011/tcp by IPv6 before ufw is asked; let it in before that rule (ip6tables -I" in six
+
+
+def test_ufw_without_rules_for_ipv6_on_a_host_that_has_it() -> None:
+    four = "allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0"
+    host, wanted = found(found_ufw=ufw(four, active=True, ipv6=False), **BOTH)
+    assert said(host, wanted) == (
+        "IPV6=no in /etc/default/ufw makes ufw refuse all of IPv6, and peers try 4011/tcp by both IP versions; set "
+        f"IPV6=yes there (then ufw reload){INSTEAD}"
+    )
+    assert said(host, wanting(listening=["0.0.0.0"])) == ""
+    assert said(host, wanting(enabled=False, public=True)) == said(host, wanted)
+    assert said(*found(found_ufw=ufw(four, active=True, ipv6=False))) == ""
+    # A node of IPv4 alone; but everything else of the host has IPv6 too.
+    off, _ = found(found_ufw=ufw(ipv6=False), **BOTH)
+    text = said(off, wanting(listening=["0.0.0.0"]))
+    assert text.startswith("deploy switches ufw on, which would cut all of IPv6 (IPV6=no in /etc/default/ufw)")
+    assert said(off, wanting(listening=["0.0.0.0"], cut=True)) == ""
+    assert said(off, wanting(enabled=False, public=True)) == ""
+
+
+def test_a_relays_port_that_ufw_shuts_by_ipv6_alone() -> None:
+    rules = "### tuple ### allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0 in\n"
+    half = parse(True, 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\n', rules, "")
+    host, _ = found(found_ufw=half, **BOTH)
+    text = said(host, wanting(enabled=False, public=True))
+    assert text.startswith("ufw refuses 4011/tcp by IPv6 (the default policy); let it in: ufw allow 4011/tcp")
+    assert text.endswith(INSTEAD)

@@ -70,6 +70,25 @@ def test_a_filter_that_would_shut_this_connection_out_is_not_switched_on(rule: s
     assert "comes from 198.51.100.9 to 2222/tcp" in plan.problems[0]
 
 
+def test_a_connection_by_ipv6_is_not_cut_by_a_filter_without_rules_for_it() -> None:
+    by_ipv6 = Wanted(node=[4011], ssh=[2222], source="2001:db8::9", came=2222)
+    (problem,) = present(filter_of(active=False), by_ipv6).problems
+    assert "comes from 2001:db8::9, and ufw refuses all of IPv6 once it is on (IPV6=no in" in problem
+    assert present(filter_of(active=False, ipv6=True), by_ipv6).problems == []
+
+
+def test_a_rule_that_shuts_the_nodes_port_by_ipv6_alone() -> None:
+    defaults = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\n'
+    found = kaspa_ufw.parse(
+        True,
+        defaults,
+        f"### tuple ### allow tcp 4011 {ANY} in\n",
+        f"### tuple ### deny tcp 4011 {ANY} in\n".replace("0.0.0.0/0", "::/0"),
+    )
+    (problem,) = present(found).problems
+    assert "the rule `ufw deny 4011/tcp` of this host shuts it by IPv6; remove that rule" in problem
+
+
 def test_a_workstation_that_is_reached_locally_gets_no_rule_for_ssh() -> None:
     assert present(filter_of(active=False), Wanted(node=[4011])).commands == [opened(4011), ON]
 

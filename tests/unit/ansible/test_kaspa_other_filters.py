@@ -28,12 +28,42 @@ def test_an_image_whose_last_rule_rejects() -> None:
     assert Filters({4: ORACLE}).refusals(22, "udp", ufw=True) == [Refusal("iptables", REJECT)]
 
 
-def test_strangers_come_by_the_family_of_the_default_route() -> None:
-    rejects = {6: ORACLE}
-    four, six = "default via 192.0.2.1 dev eth0", "default via fe80::1 dev eth0 proto ra"
-    assert Filters(rejects).refusals(4011, ufw=True) == []
-    assert Filters(rejects, routes={4: four, 6: six}).refusals(4011, ufw=True) == []
-    assert Filters(rejects, routes={4: "", 6: six}).refusals(4011, ufw=True) == [Refusal("ip6tables", REJECT)]
+FOUR, SIX = "default via 192.0.2.1 dev eth0", "default via fe80::1 dev eth0 proto ra"
+
+
+@pytest.mark.parametrize(
+    ("routes", "addresses", "families"),
+    [
+        ({}, [], (4,)),
+        ({4: FOUR}, ["192.0.2.7"], (4,)),
+        ({4: FOUR, 6: SIX}, ["192.0.2.7", "2001:db8::7"], (4, 6)),
+        # Its router announces itself and no prefix.
+        ({4: FOUR, 6: SIX}, ["192.0.2.7"], (4,)),
+        # An address of a VPN or of a home network.
+        ({4: FOUR, 6: SIX}, ["192.0.2.7", "fd7a:115c:a1e0::1"], (4,)),
+        ({4: FOUR, 6: ""}, ["192.0.2.7", "2001:db8::7"], (4,)),
+        # Of IPv4 it has the containers' network only.
+        ({4: "", 6: SIX}, ["172.17.0.1", "2001:db8::7"], (6,)),
+    ],
+)
+def test_strangers_come_by_ip_versions_with_an_address_and_a_default_route(
+    routes: dict[int, str], addresses: list[str], families: tuple[int, ...]
+) -> None:
+    filters = Filters(routes=routes, addresses=addresses)
+    assert filters.families() == filters.families(["0.0.0.0", "::"]) == families
+    assert filters.families(["0.0.0.0"]) == ((6,) if families == (6,) else (4,))
+
+
+def test_each_ip_version_is_judged() -> None:
+    both = {"routes": {4: FOUR, 6: SIX}, "addresses": ["192.0.2.7", "2001:db8::7"]}
+    assert Filters({6: ORACLE}, **both).refusals(4011, ufw=True) == [Refusal("ip6tables", REJECT, (6,))]
+    assert Filters({6: ORACLE}, **both).refusals(4011, ufw=True, listening=["0.0.0.0"]) == []
+    assert Filters({4: ORACLE, 6: ORACLE}, **both).refusals(4011, ufw=True) == [
+        Refusal("iptables", REJECT, (4,)),
+        Refusal("ip6tables", REJECT, (6,)),
+    ]
+    (refusal,) = Filters(nft=FIREWALLD, **both).refusals(4011, ufw=False)
+    assert refusal.families == (4, 6)
 
 
 def saved(*lines: str, policy: str) -> str:

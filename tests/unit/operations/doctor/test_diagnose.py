@@ -104,6 +104,22 @@ def test_what_throws_ufws_rules_away_is_a_warning() -> None:
     assert warned.remedy == "On relay, put its rules into ufw and disable it."
 
 
+def test_relay_port_that_is_shut_by_the_ip_version_that_peers_do_not_use_is_a_warning() -> None:
+    wall = Firewall(True, "ip6tables: -A INPUT -j REJECT", others=True, family=6)
+    warned = told(changed(healthy(), "relay", firewall=wall))
+    assert [(each.part, each.finding.kind) for each in warned.told] == [("warning", "relay-half-open")]
+    assert warned.why == "the firewall of relay blocks the relay's port 4011/tcp by IPv6"
+    facts = reached(changed(apart(healthy()), "relay", firewall=wall), {("client", AT): "timeout"})
+    assert causes(facts) == ["relay-unreachable"]
+
+
+def test_relay_with_a_name_whose_port_is_shut_by_one_ip_version() -> None:
+    wall = Firewall(True, "ip6tables: -A INPUT -j REJECT", others=True, family=6)
+    facts = changed(apart(healthy()), "relay", firewall=wall, announced="relay.example.org:4011")
+    facts = reached(facts, {("client", "relay.example.org:4011"): "timeout", ("client", AT): "timeout"})
+    assert "relay-firewall" in causes(facts)
+
+
 def test_relay_port_shut_on_the_way() -> None:
     facts = reached(apart(healthy()), {("client", AT): "timeout"})
     assert causes(facts) == ["relay-unreachable"]

@@ -18,8 +18,9 @@ NOTHING: dict[str, Any] = {"ufw": None, "iptables": "", "ip6tables": "", "nft": 
 def read(*rules: str, active: bool = True, **others: Any) -> Firewall:
     rules4 = "\n".join(f"### tuple ### {rule} in" for rule in rules)
     ufw = {"active": active, "defaults": DEFAULTS, "rules4": rules4, "rules6": None}
+    listening = others.pop("listening", ())
     answer = {**NOTHING, "ufw": ufw, **others}
-    return read_firewall(as_record("filters", answer), 4011)
+    return read_firewall(as_record("filters", answer), 4011, ["192.0.2.7", "2001:db8::7"], listening)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,22 @@ def test_a_host_that_strangers_reach_by_ipv6_only() -> None:
     # Only IPv4 has a rule for it.
     by_default = "ufw is active, denies incoming connections, and has no rule that allows 4011/tcp"
     assert read("allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0", **routes) == Firewall(True, by_default)
+
+
+def test_a_host_that_strangers_reach_by_both_ip_versions() -> None:
+    routes = {"routes4": "default via 192.0.2.1 dev eth0", "routes6": "default via fe80::1 dev eth0"}
+    rule = "ip6tables: -A INPUT -j REJECT --reject-with icmp-host-prohibited"
+    assert read(ufw=None, ip6tables=REJECT, **routes) == Firewall(False, rule, others=True, family=6)
+    assert read(ufw=None, ip6tables=REJECT, **routes, listening=["0.0.0.0"]) == Firewall(False)
+    by_default = "ufw is active, denies incoming connections, and has no rule that allows 4011/tcp"
+    four = "allow tcp 4011 0.0.0.0/0 any 0.0.0.0/0"
+    assert read(four, **routes) == Firewall(True, by_default, family=6)
+    assert read(**routes) == Firewall(True, by_default)
+    limited = f"### tuple ### {four.replace('allow', 'limit')} in"
+    ufw = {"active": True, "defaults": DEFAULTS, "rules4": limited, "rules6": None}
+    assert read(ufw=ufw, **routes) == Firewall(True, by_default)
+    without = {**ufw, "defaults": DEFAULTS.replace("yes", "no"), "rules4": f"### tuple ### {four} in"}
+    assert read(ufw=without, **routes) == Firewall(True, "ufw: IPV6=no in /etc/default/ufw", family=6)
 
 
 def test_what_throws_ufws_rules_away_is_found_unless_ufw_is_not_used() -> None:
