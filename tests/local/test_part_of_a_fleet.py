@@ -84,6 +84,17 @@ def test_a_limited_deploy_changes_nothing_on_any_host(limit: str) -> None:
     assert f"Not touched, because of --limit: {', '.join(others)}" in played.output
 
 
+def test_a_limited_deploy_that_finds_out_something_names_the_deploy_that_is_next() -> None:
+    before, known = fleet(), STATE.read_text()
+    state = json.loads(known)
+    state["hosts"]["client"]["peer_id"] = state["hosts"]["server"]["peer_id"]
+    STATE.write_text(json.dumps(state))
+    played = play("deploy.yml", "local", "--limit", "client")
+    well(played)
+    assert "deploy.yml, without --limit: relay, server can't know yet what has changed" in played.output
+    assert (STATE.read_text(), fleet()) == (known, before)
+
+
 def test_a_relay_that_is_down_is_left_out_and_stays_on_every_list(tmp_path: Path) -> None:
     before = fleet()
     played = play("deploy.yml", "local", *down(tmp_path, "relay"))
