@@ -13,15 +13,15 @@ from kaspa_node.evidence.decode import Record
 from operations.doctor.facts import Firewall
 
 
-def read_firewall(answer: Record, port: int, addresses: Collection[str], listening: Collection[str]) -> Firewall:
+def read_firewall(answer: Record, port: int, listening: Collection[str]) -> Firewall:
     """The filters as the probe `look` found them, and what they do to that TCP port.
 
-    addresses: of the host. listening: those that the node listens on.
+    listening: the addresses that the node listens on.
     """
     saved = {4: answer.any_text("iptables") or "", 6: answer.any_text("ip6tables") or ""}
     routes = {4: answer.any_text("routes4") or "", 6: answer.any_text("routes6") or ""}
-    nft, firewalld = answer.any_text("nft") or "", answer.boolean("firewalld")
-    others = kaspa_filters.Filters(saved, nft, firewalld, routes=routes, addresses=addresses)
+    nft, addresses = answer.any_text("nft") or "", answer.any_text("addresses") or ""
+    others = kaspa_filters.Filters(saved, nft, answer.boolean("firewalld"), routes=routes, addresses=addresses)
     ufw = _ufw(answer.record("ufw")) if answer.present("ufw") else None
     judged = {family: _in_family(family, port, others, ufw) for family in others.families(listening)}
     worst = min(judged, key=lambda family: (not judged[family].shut, not judged[family].partly, family))
@@ -42,7 +42,8 @@ def _in_family(family: int, port: int, others: kaspa_filters.Filters, ufw: kaspa
         return Firewall(on, f"{refusal.filter}: {refusal.rule}", others=True)
     if ufw is None:
         return Firewall(on)
-    access = ufw.access(port, family=family)
+    interface, to = others.uplink(family)
+    access = ufw.access(port, family=family, interface=interface, to=to)
     if access.origin == kaspa_ufw.NOWHERE:
         by_default = f"ufw is active, denies incoming connections, and has no rule that allows {port}/tcp"
         if family == 6 and not ufw.ipv6:

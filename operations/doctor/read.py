@@ -53,7 +53,7 @@ def _firewall(answer: Record, port: int, settings: Settings | None) -> Firewall 
     if not answer.present("filters"):
         return None
     listening = [each.host for each in settings.listen] if settings is not None else []
-    return read_firewall(answer.record("filters"), port, answer.list("addresses", as_text), listening)
+    return read_firewall(answer.record("filters"), port, listening)
 
 
 def read_settings(

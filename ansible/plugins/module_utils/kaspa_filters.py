@@ -61,8 +61,8 @@ class Filters:
     """What a host has besides ufw.
 
     iptables: by family (4, 6), what iptables-save prints of the table filter. nft: what `nft -j list ruleset` prints.
-    routes: by family, what `ip route show default` prints. addresses: of the host's interfaces. firewalld: whether
-    it is active. persistent: packages that load rules of iptables at boot, as far as installed.
+    routes: by family, what `ip route show default` prints. addresses: what `ip -o address show scope global` prints.
+    firewalld: whether it is active. persistent: packages that load rules of iptables at boot, as far as installed.
     """
 
     iptables: Mapping[int, str] = field(default_factory=dict)
@@ -70,17 +70,31 @@ class Filters:
     firewalld: bool = False
     persistent: Sequence[str] = ()
     routes: Mapping[int, str] = field(default_factory=dict)
-    addresses: Collection[str] = ()
+    addresses: str = ""
 
     def families(self, listening: Collection[str] = ()) -> tuple[int, ...]:
         """The IP versions by which strangers come: those with a default route and an address; IPv4 if none has both.
 
         listening: the addresses that a program listens on. An IP version without one is left out.
         """
-        mine = {each.version for each in map(ipaddress.ip_address, self.addresses) if each not in _PRIVATE_USE}
+        mine = {each.version for _, each in self._addresses() if each not in _PRIVATE_USE}
         found = tuple(each for each in (4, 6) if each in mine and self.routes.get(each, "").strip()) or (4,)
         listened = {6 if ":" in each else 4 for each in listening}
         return tuple(each for each in found if each in listened) or found
+
+    def uplink(self, family: int) -> tuple[str, str]:
+        """The interface by which strangers come, and the address that they come to; "" if there may be several."""
+        interfaces = set(_DEVICE.findall(self.routes.get(family, "")))
+        if len(interfaces) != 1:
+            return "", ""
+        (interface,) = interfaces
+        own = [str(each) for name, each in self._addresses() if (name, each.version) == (interface, family)]
+        return interface, own[0] if len(own) == 1 else ""
+
+    def _addresses(self) -> list[tuple[str, ipaddress.IPv4Address | ipaddress.IPv6Address]]:
+        """The interfaces with their addresses."""
+        lines = (line.split() for line in self.addresses.splitlines())
+        return [(words[1], ipaddress.ip_interface(words[3]).ip) for words in lines if len(words) > 3]
 
     def refusals(
         self, port: int, protocol: str = "tcp", *, ufw: bool, listening: Collection[str] = ()

@@ -204,8 +204,11 @@ def _shut_by_ufw(host: Host, wanted: Wanted, port: int) -> Iterator[tuple[str, s
     """What, remedy, IP versions."""
     reasons: dict[str, tuple[int, ...]] = {}
     for family in host.filters.families(wanted.listening):
-        access = host.ufw.access(port, family=family) if host.ufw and (family == 4 or host.ufw.ipv6) else None
-        if access is not None and access.origin == NOWHERE:
+        if host.ufw is None or (family == 6 and not host.ufw.ipv6):
+            continue
+        interface, to = host.filters.uplink(family)
+        access = host.ufw.access(port, family=family, interface=interface, to=to)
+        if access.origin == NOWHERE:
             reasons[access.reason] = (*reasons.get(access.reason, ()), family)
     for reason, families in reasons.items():
         what = f"ufw refuses {port}/tcp{_by(families, host, wanted)} ({reason})"

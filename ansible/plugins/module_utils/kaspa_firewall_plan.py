@@ -13,6 +13,7 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw impo
     FAMILIES,
     NOWHERE,
     SOME,
+    Access,
     Filter,
     Rule,
 )
@@ -25,15 +26,20 @@ NODE, SSH, KEPT = "node", "ssh", "kept"
 class Wanted:
     """What has to get in.
 
-    node: TCP ports of the node. ssh: those of SSH, none on a host that is not reached by SSH. source, came: the
-    address that this connection comes from, and the port that it came to; "" and 0 if unknown. kept: ports and
-    protocols of other services. forwarding: whether packets that the host forwards still pass.
+    node: TCP ports of the node. ssh: those of SSH, none on a host not reached by SSH. source, interface, to: the
+    address that this connection comes from, the interface that it comes in by, and the host's address that it came to;
+    came: the port; "" and 0 if unknown. uplinks: by family, the interface by which strangers come and the address that
+    they come to; "" if there may be several. kept: ports and protocols of other services. forwarding: whether packets
+    that the host forwards still pass.
     """
 
     node: Sequence[int]
     ssh: Sequence[int] = ()
     source: str = ""
     came: int = 0
+    interface: str = ""
+    to: str = ""
+    uplinks: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     kept: Sequence[tuple[int, str]] = ()
     forwarding: bool = False
 
@@ -118,7 +124,7 @@ def present(found: Filter, recorded: Mapping[str, Any], wanted: Wanted) -> Plan:
                 _let_ssh_in(plan, family, port, wanted)
     for family in _families(found):
         for port in wanted.node:
-            _let_node_in(plan, family, port)
+            _let_node_in(plan, family, port, wanted)
         for port, protocol in wanted.kept:
             access = _after(plan.filter).access(port, protocol, family)
             if access.origin == NOWHERE and access.rule is None:
@@ -161,30 +167,40 @@ def _let_ssh_in(plan: Plan, family: int, port: int, wanted: Wanted) -> None:
     access = _after(plan.filter).access(port, family=family)
     if access.origin == NOWHERE and access.rule is None:
         _add(plan, family, port, SSH)
+    elif access.origin == SOME:
+        note = f"SSH ({port}/tcp) is left as it is: {access.reason}"
+        plan.notes += [] if note in plan.notes else [note]
+    if port != wanted.came or family != (6 if ":" in wanted.source else 4):
         return
-    came = port == wanted.came and family == (6 if ":" in wanted.source else 4)
-    if came and _after(plan.filter).access(port, family=family, source=wanted.source).origin == NOWHERE:
+    by = {"source": wanted.source, "interface": wanted.interface, "to": wanted.to}
+    again = _after(plan.filter).access(port, family=family, **by)
+    if again.origin == NOWHERE:
         plan.problems.append(
-            f"this SSH connection comes from {wanted.source} to {port}/tcp, and {access.reason} would refuse the next "
+            f"this SSH connection comes from {wanted.source} to {port}/tcp, and {again.reason} would refuse the next "
             f"one once ufw is on; let it in: ufw prepend allow from {wanted.source} to any port {port} proto tcp"
         )
-    elif access.origin == SOME:
-        plan.notes.append(f"SSH ({port}/tcp) is left as it is: {access.reason}")
 
 
-def _let_node_in(plan: Plan, family: int, port: int) -> None:
+def strangers(found: Filter, port: int, family: int, uplinks: Mapping[int, tuple[str, str]]) -> Access:
+    """Whether strangers get in to a TCP port: by the interface of the default route, not by the others of the host."""
+    interface, to = uplinks.get(family, ("", ""))
+    return found.access(port, family=family, interface=interface, to=to)
+
+
+def _let_node_in(plan: Plan, family: int, port: int, wanted: Wanted) -> None:
     """Our rule goes to the end, or before a wider rule that would win; a rule for exactly this port is the owner's."""
     after = _after(plan.filter)
-    access = after.access(port, family=family)
+    access = strangers(after, port, family, wanted.uplinks)
     if access.origin == EVERYWHERE:
         return
     rule = access.rule
     if rule is None:
         _add(plan, family, port, NODE)
         return
-    if rule.exactly(port, "tcp"):
+    if rule.ports == str(port):
         shuts = "lets only some of a hole punch's connections in" if rule.action == "limit" else "shuts it"
-        if any(after.access(port, family=each).origin == EVERYWHERE for each in _families(after) if each != family):
+        others = (strangers(after, port, each, wanted.uplinks) for each in _families(after) if each != family)
+        if any(each.origin == EVERYWHERE for each in others):
             shuts += f" by IPv{family}"
         problem = (
             f"the node needs {port}/tcp, and the rule {access.reason} of this host {shuts}; remove that rule "

@@ -12,17 +12,18 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service 
 
 _CONFIGURED = re.compile(r"^port (\d+)$", re.MULTILINE)
 _LISTEN = re.compile(r"^Listen=.*?(?P<address>\S+):(?P<port>\d+) \(Stream\)$", re.MULTILINE)
-_SERVER = re.compile(r'"sshd"|cgroup:\S*/(?:ssh|sshd)(?:@[^/\s]*)?\.(?:service|socket)')
+_SERVER = re.compile(r'"(?:sshd|dropbear)"|cgroup:\S*/(?:ssh|sshd)(?:@[^/\s]*)?\.(?:service|socket)')
 _SOCKETS = ("ssh.socket", "sshd.socket")
 _LOOPBACK = re.compile(r"^(127\.|\[?::1\]?$)")
 
 
 @dataclass(frozen=True)
 class Came:
-    """The SSH connection that a program was started over. source: the client's address; port: the server's."""
+    """The SSH connection that a program was started over. source: the client's address; to, port: the server's."""
 
     source: str
     port: int
+    to: str = ""
 
 
 def came_by(pid: int, read: Callable[[str], bytes]) -> Came | None:
@@ -39,7 +40,8 @@ def came_by(pid: int, read: Callable[[str], bytes]) -> Came | None:
         for entry in environment:
             words = entry.partition(b"SSH_CONNECTION=")[2].decode(errors="replace").split()
             if entry.startswith(b"SSH_CONNECTION=") and len(words) == 4 and words[3].isdigit():
-                return Came(words[0].removeprefix("::ffff:"), int(words[3]))
+                source, to = (words[place].removeprefix("::ffff:") for place in (0, 2))
+                return Came(source, int(words[3]), to)
         pid = int(fields[1])
     return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 COMMENT = "kaspa-node"
@@ -68,11 +68,20 @@ class Rule:
             return False
         return self.ports == "any" or any(_within(port, span) for span in self.ports.split(","))
 
-    def admits_source(self, address: str) -> bool:
-        """Whether its source includes that address of its family."""
-        if self.source == ANYWHERE[self.family]:
-            return True
-        return ipaddress.ip_address(address.partition("%")[0]) in ipaddress.ip_network(self.source, strict=False)
+    def concerns(self, source: str = "", interface: str = "", to: str = "") -> bool | None:
+        """Whether it is for connections from that address, in by that interface, to that address of the host.
+
+        "" for what is not known; None if it depends on that.
+        """
+        answers = (
+            _includes(self.source, source, self.family),
+            _includes(self.to, to, self.family),
+            _names(self.interface, interface),
+            True if self.source_ports == "any" else None,
+        )
+        if False in answers:
+            return False
+        return None if None in answers else True
 
     def exactly(self, port: int, protocol: str) -> bool:
         """Whether it is for that one port, from everywhere: a rule that ufw replaces by a new one."""
@@ -145,12 +154,21 @@ class Filter:
         return [rule for rule in self.rules if rule.family == family]
 
     def access(
-        self, port: int, protocol: str = "tcp", family: int = 4, *, source: str = "", on: bool | None = None
+        self,
+        port: int,
+        protocol: str = "tcp",
+        family: int = 4,
+        *,
+        source: str = "",
+        interface: str = "",
+        to: str = "",
+        on: bool | None = None,
     ) -> Access:
         """From where a port can be reached.
 
-        source: an address; then the answer is for connections from there only, and SOME if that depends on more than
-        the address. on: whether to take the filter as active; by default as it is.
+        source, interface, to: if given, the answer is for connections from that address, in by that interface, to that
+        address of the host only; SOME if it depends on more than that. on: whether to take the filter as active; by
+        default as it is.
         """
         if not (self.active if on is None else on):
             return Access(EVERYWHERE)
@@ -158,11 +176,11 @@ class Filter:
             return Access(NOWHERE)
         partial: list[Rule] = []
         for rule in self.family(family):
-            if not rule.covers(port, protocol) or (source and not rule.admits_source(source)):
-                continue
-            if rule.general or (source and replace(rule, source=ANYWHERE[family]).general):
+            concerned = rule.covers(port, protocol) and rule.concerns(source, interface, to)
+            if concerned:
                 return _decided(rule.action, rule, partial)
-            partial.append(rule)
+            if concerned is None:
+                partial.append(rule)
         return _decided(self.incoming, None, partial)
 
 
@@ -175,6 +193,23 @@ def _decided(action: str, rule: Rule | None, partial: Sequence[Rule]) -> Access:
     if action == "limit":
         return Access(LIMITED, rule, tuple(partial))
     return Access(SOME, rule, tuple(lets_in)) if lets_in else Access(NOWHERE, rule)
+
+
+def _includes(network: str, address: str, family: int) -> bool | None:
+    if network == ANYWHERE[family]:
+        return True
+    if not address:
+        return None
+    return ipaddress.ip_address(address.partition("%")[0]) in ipaddress.ip_network(network, strict=False)
+
+
+def _names(pattern: str, interface: str) -> bool | None:
+    """Whether a rule's interface, which may end with `+`, is that one."""
+    if not pattern:
+        return True
+    if not interface:
+        return None
+    return interface.startswith(pattern[:-1]) if pattern.endswith("+") else interface == pattern
 
 
 def _quoted(profile: str) -> str:

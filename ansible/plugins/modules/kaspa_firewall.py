@@ -17,7 +17,9 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils import (
     kaspa_ssh_server,
     kaspa_ufw,
     kaspa_ufw_host,
+    kaspa_uplinks,
 )
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import Filters
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_plan import Plan, Wanted
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_ufw import EVERYWHERE, Filter
@@ -89,6 +91,12 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
     os.replace(new, path)
 
 
+def uplinks() -> dict[int, tuple[str, str]]:
+    """By family, the interface by which strangers come, and the address that they come to."""
+    filters = Filters(routes=kaspa_uplinks.routes(), addresses=kaspa_uplinks.addresses())
+    return {family: filters.uplink(family) for family in kaspa_ufw.FAMILIES}
+
+
 def planned(found: Filter, record: dict[str, Any], wanted: dict[str, Any]) -> Plan:
     """The plan for the module's parameters."""
     if wanted["state"] == "absent":
@@ -102,6 +110,9 @@ def planned(found: Filter, record: dict[str, Any], wanted: dict[str, Any]) -> Pl
             ssh=sorted(ports or (wanted["ssh_ports"] if wanted["ssh"] else ())),
             source=came.source if came else "",
             came=came.port if came else 0,
+            interface=kaspa_uplinks.towards(came.source) if came else "",
+            to=came.to if came else "",
+            uplinks=uplinks(),
             kept=kaspa_firewall_check.ports_of(wanted["keep"]),
             forwarding=kaspa_firewall_check.FORWARDING in wanted["keep"],
         ),
@@ -192,7 +203,7 @@ def check_read_back(plan: Plan, ports: list[int]) -> None:
         differ = set(shown(plan.filter).splitlines()) ^ set(shown(now).splitlines() if now else [])
         raise OSError(f"ufw did not do what it was told; planned and found differ in: {', '.join(sorted(differ))}")
     for port, family in itertools.product(ports, kaspa_ufw.FAMILIES if now.ipv6 else kaspa_ufw.FAMILIES[:1]):
-        access = now.access(port, family=family)
+        access = kaspa_firewall_plan.strangers(now, port, family, uplinks())
         if access.origin != EVERYWHERE:
             raise OSError(f"ufw does not let {port}/tcp in by IPv{family} from everywhere, because of {access.reason}")
 

@@ -13,6 +13,7 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils import (
     kaspa_rulesets,
     kaspa_ssh_server,
     kaspa_ufw_host,
+    kaspa_uplinks,
 )
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import Filters
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_check import Host, Wanted, problems
@@ -75,12 +76,6 @@ def chosen() -> range:
     return range(int(first), int(last) + 1)
 
 
-def addresses() -> list[str]:
-    """Those of the host's interfaces that are for more than one link."""
-    lines = map(str.split, output(["ip", "-o", "address", "show", "scope", "global"]).splitlines())
-    return [words[3].partition("/")[0] for words in lines if len(words) > 3]
-
-
 def gather() -> Host:
     """The host as it is."""
     filters = Filters(
@@ -88,8 +83,8 @@ def gather() -> Host:
         nft=output(["nft", "-j", "list", "ruleset"]),
         firewalld=output(["systemctl", "is-active", "firewalld"]).strip() == "active",
         persistent=installed(PERSISTENT),
-        addresses=addresses(),
-        routes={family: output(["ip", f"-{family}", "route", "show", "default"]) for family in (4, 6)},
+        addresses=kaspa_uplinks.addresses(),
+        routes=kaspa_uplinks.routes(),
     )
     listeners = kaspa_listeners.parse(output(list(kaspa_listeners.COMMAND)))
     interfaces = sorted(os.listdir("/sys/class/net")) if forwards() else []

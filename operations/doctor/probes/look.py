@@ -202,6 +202,7 @@ def filters(rulesets: list[str]) -> dict[str, Any]:
         "firewalld": output(["systemctl", "is-active", "firewalld"])[1].strip() == "active",
         "routes4": output(["ip", "-4", "route", "show", "default"])[1],
         "rulesets": output(rulesets)[1],
+        "addresses": output(["ip", "-o", "address", "show", "scope", "global"])[1],
         "routes6": output(["ip", "-6", "route", "show", "default"])[1],
     }
 

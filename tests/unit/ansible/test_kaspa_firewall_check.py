@@ -16,7 +16,7 @@ REJECT = ":INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohib
 SIX = "default via fe80::1 dev eth0"
 BOTH: dict[str, Any] = {
     "routes": {4: "default via 192.0.2.1 dev eth0", 6: SIX},
-    "addresses": ["192.0.2.7", "2001:db8::7"],
+    "addresses": "2: eth0    inet 192.0.2.7/24 scope global eth0\n2: eth0    inet6 2001:db8::7/64 scope global",
 }
 LISTENING = """\
 tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3)) cgroup:/system.slice/ssh.service <->
@@ -151,7 +151,7 @@ def test_an_entry_that_keeps_nothing() -> None:
             "iptables (`-A INPUT -j REJECT --reject-with icmp-host-prohibited`) refuses 4011/tcp",
         ),
         (
-            {"iptables": {6: REJECT}, "routes": {6: SIX}, "addresses": ["2001:db8::7"]},
+            {"iptables": {6: REJECT}, "routes": {6: SIX}, "addresses": "2: eth0    inet6 2001:db8::7/64 scope global"},
             "ip6tables (`-A INPUT -j REJECT --reject-with icmp-host-prohibited`) refuses 4011/tcp before ufw is asked; "
             "let it in before that rule (ip6tables -I INPUT",
         ),

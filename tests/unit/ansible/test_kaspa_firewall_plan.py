@@ -89,6 +89,26 @@ def test_a_rule_that_shuts_the_nodes_port_by_ipv6_alone() -> None:
     assert "the rule `ufw deny 4011/tcp` of this host shuts it by IPv6; remove that rule" in problem
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [f"allow tcp 2222 {ANY} in_eth1", "allow tcp 2222 192.0.2.5 any 0.0.0.0/0 in", f"deny tcp 2222 {ANY} in_eth0"],
+)
+def test_a_rule_for_ssh_by_another_interface_or_address_than_the_one_that_we_came_by(rule: str) -> None:
+    came = Wanted(node=[4011], ssh=[2222], source="198.51.100.9", came=2222, interface="eth0", to="192.0.2.1")
+    (problem,) = present(filter_of(rule, f"deny tcp 2222 {ANY} in", active=False), came).problems
+    assert "this SSH connection comes from 198.51.100.9 to 2222/tcp" in problem
+
+
+def test_strangers_come_by_the_uplink() -> None:
+    wanted = Wanted(node=[4011], uplinks={4: ("eth0", "192.0.2.1")})
+    for rule in (f"deny tcp 4011 {ANY} in_eth0", "reject tcp 4011 192.0.2.1 any 0.0.0.0/0 in"):
+        (problem,) = present(filter_of(rule), wanted).problems
+        assert "the node needs 4011/tcp, and the rule `ufw" in problem
+    assert present(filter_of(f"deny tcp 4011 {ANY} in_eth1"), wanted).commands == [opened(4011)]
+    assert present(filter_of(f"allow tcp 4011 {ANY} in_eth0"), wanted).commands == []
+    assert present(filter_of(f"deny any any {ANY} in_eth0"), wanted).commands == [["insert", "1", *opened(4011)]]
+
+
 def test_a_workstation_that_is_reached_locally_gets_no_rule_for_ssh() -> None:
     assert present(filter_of(active=False), Wanted(node=[4011])).commands == [opened(4011), ON]
 

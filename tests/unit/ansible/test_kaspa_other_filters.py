@@ -28,6 +28,30 @@ def test_an_image_whose_last_rule_rejects() -> None:
     assert Filters({4: ORACLE}).refusals(22, "udp", ufw=True) == [Refusal("iptables", REJECT)]
 
 
+def shown(*addresses: tuple[str, str]) -> str:
+    """As `ip -o address` prints interfaces and their addresses."""
+    return "".join(
+        f"2: {interface}    inet{'6' if ':' in address else ''} {address}/{64 if ':' in address else 24} scope global\n"
+        for interface, address in addresses
+    )
+
+
+@pytest.mark.parametrize(
+    ("addresses", "uplink"),
+    [
+        ([], ("eth0", "")),
+        ([("eth0", "192.0.2.7"), ("eth0", "2001:db8::7"), ("docker0", "172.17.0.1")], ("eth0", "192.0.2.7")),
+        ([("eth0", "192.0.2.7"), ("eth0", "192.0.2.8")], ("eth0", "")),
+    ],
+)
+def test_the_interface_and_the_address_that_strangers_come_to(
+    addresses: list[tuple[str, str]], uplink: tuple[str, str]
+) -> None:
+    assert Filters(routes={4: FOUR}, addresses=shown(*addresses)).uplink(4) == uplink
+    several = f"{FOUR}\ndefault via 198.51.100.1 dev eth1 metric 200"
+    assert Filters(routes={4: several}, addresses=shown(*addresses)).uplink(4) == ("", "")
+
+
 FOUR, SIX = "default via 192.0.2.1 dev eth0", "default via fe80::1 dev eth0 proto ra"
 
 
@@ -49,13 +73,13 @@ FOUR, SIX = "default via 192.0.2.1 dev eth0", "default via fe80::1 dev eth0 prot
 def test_strangers_come_by_ip_versions_with_an_address_and_a_default_route(
     routes: dict[int, str], addresses: list[str], families: tuple[int, ...]
 ) -> None:
-    filters = Filters(routes=routes, addresses=addresses)
+    filters = Filters(routes=routes, addresses=shown(*(("eth0", each) for each in addresses)))
     assert filters.families() == filters.families(["0.0.0.0", "::"]) == families
     assert filters.families(["0.0.0.0"]) == ((6,) if families == (6,) else (4,))
 
 
 def test_each_ip_version_is_judged() -> None:
-    both = {"routes": {4: FOUR, 6: SIX}, "addresses": ["192.0.2.7", "2001:db8::7"]}
+    both = {"routes": {4: FOUR, 6: SIX}, "addresses": shown(("eth0", "192.0.2.7"), ("eth0", "2001:db8::7"))}
     assert Filters({6: ORACLE}, **both).refusals(4011, ufw=True) == [Refusal("ip6tables", REJECT, (6,))]
     assert Filters({6: ORACLE}, **both).refusals(4011, ufw=True, listening=["0.0.0.0"]) == []
     assert Filters({4: ORACLE, 6: ORACLE}, **both).refusals(4011, ufw=True) == [

@@ -50,7 +50,7 @@ def test_the_port_of_a_connection_that_sudo_hides() -> None:
         p30="LANG=de_DE.UTF-8 | SSH_CONNECTION=192.0.2.1 5000 192.0.2.2 2222",
         p20="SSH_CONNECTION=198.51.100.1 1 198.51.100.2 22",
     )
-    assert came_by(files, 40) == Came("192.0.2.1", 2222)
+    assert came_by(files, 40) == Came("192.0.2.1", 2222, "192.0.2.2")
 
 
 @pytest.mark.parametrize("variables", ["", "SSH_CONNECTION=nonsense", "MY_SSH_CONNECTION=1 2 3 4"])
@@ -59,7 +59,9 @@ def test_no_connection_of_ssh(variables: str) -> None:
 
 
 def test_a_mapped_address_is_one_of_ipv4() -> None:
-    assert came_by(processes(p9="SSH_CONNECTION=::ffff:192.0.2.1 5 ::ffff:192.0.2.2 22"), 9) == Came("192.0.2.1", 22)
+    assert came_by(processes(p9="SSH_CONNECTION=::ffff:192.0.2.1 5 ::ffff:192.0.2.2 22"), 9) == Came(
+        "192.0.2.1", 22, "192.0.2.2"
+    )
 
 
 def test_the_sockets_of_a_server_that_others_can_reach() -> None:

@@ -121,6 +121,25 @@ def test_rules_for_some_do_not_open_a_port_to_everybody() -> None:
     assert only.access(22, family=6, source="2001:db8::1").origin == NOWHERE
 
 
+@pytest.mark.parametrize(
+    ("lines", "origin"),
+    [
+        ([f"deny tcp 4011 {ANY} in_eth0", f"allow tcp 4011 {ANY} in"], NOWHERE),
+        ([f"deny tcp 4011 {ANY} in_eth1", f"allow tcp 4011 {ANY} in"], EVERYWHERE),
+        (["deny tcp 4011 203.0.113.7 any 0.0.0.0/0 in", f"allow tcp 4011 {ANY} in"], NOWHERE),
+        (["deny tcp 4011 203.0.113.8 any 0.0.0.0/0 in", f"allow tcp 4011 {ANY} in"], EVERYWHERE),
+        ([f"allow tcp 4011 {ANY} in_eth0"], EVERYWHERE),
+        ([f"allow tcp 4011 {ANY} in_eth+"], EVERYWHERE),
+        ([f"allow tcp 4011 {ANY} in_wg+"], NOWHERE),
+        (["limit tcp 4011 203.0.113.0/24 any 0.0.0.0/0 in_eth0"], LIMITED),
+        (["allow tcp 4011 0.0.0.0/0 any 192.0.2.0/24 in_eth0"], SOME),
+        (["allow tcp 4011 0.0.0.0/0 4000 0.0.0.0/0 in_eth0"], SOME),
+    ],
+)
+def test_rules_by_interface_and_own_address_are_for_strangers_or_not(lines: list[str], origin: str) -> None:
+    assert filter_of(*lines).access(4011, interface="eth0", to="203.0.113.7").origin == origin
+
+
 def test_addresses_that_are_blocked_leave_a_port_open_to_everybody_else() -> None:
     blocked = filter_of("deny any any 0.0.0.0/0 any 198.51.100.7 in", f"allow tcp 4011 {ANY} in")
     access = blocked.access(4011)

@@ -12,7 +12,15 @@ from operations.doctor.firewall import read_firewall
 FILTERS = Path(__file__).parents[2] / "ansible" / "filters"
 DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\n'
 REJECT = ":INPUT ACCEPT [0:0]\n-A INPUT -j REJECT --reject-with icmp-host-prohibited"
-NOTHING: dict[str, Any] = {"ufw": None, "iptables": "", "ip6tables": "", "nft": "", "firewalld": False}
+ADDRESSES = "2: eth0    inet 192.0.2.7/24 scope global eth0\n2: eth0    inet6 2001:db8::7/64 scope global\n"
+NOTHING: dict[str, Any] = {
+    "addresses": ADDRESSES,
+    "ufw": None,
+    "iptables": "",
+    "ip6tables": "",
+    "nft": "",
+    "firewalld": False,
+}
 
 
 def read(*rules: str, active: bool = True, **others: Any) -> Firewall:
@@ -20,7 +28,7 @@ def read(*rules: str, active: bool = True, **others: Any) -> Firewall:
     ufw = {"active": active, "defaults": DEFAULTS, "rules4": rules4, "rules6": None}
     listening = others.pop("listening", ())
     answer = {**NOTHING, "ufw": ufw, **others}
-    return read_firewall(as_record("filters", answer), 4011, ["192.0.2.7", "2001:db8::7"], listening)
+    return read_firewall(as_record("filters", answer), 4011, listening)
 
 
 @pytest.mark.parametrize(
