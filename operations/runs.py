@@ -12,7 +12,7 @@ from kaspa_node.cli.explain import find
 from kaspa_node.errors import RunError, one_line
 from kaspa_node.evidence import table
 from kaspa_node.evidence.bundle import BundleError
-from kaspa_node.evidence.output import LATEST, story_of
+from kaspa_node.evidence.output import LATEST, report_of, story_of
 from operations.problems import UsageProblem
 
 REPORT = "report.json"
@@ -20,13 +20,17 @@ REPORT = "report.json"
 
 @dataclass(frozen=True)
 class Run:
-    """A run. report: the content of report.json, None if it was not judged. logs: redacted lines by host."""
+    """A run. report: the content of report.json, None if it was not judged. logs: redacted lines by host.
+
+    legend: what the placeholders in the logs mean.
+    """
 
     directory: Path
     report: Mapping[str, Any] | None
     story: list[str]
     table: str
     logs: Mapping[str, list[str]]
+    legend: Mapping[str, str]
 
     @property
     def id(self) -> str:
@@ -44,7 +48,8 @@ def read(evidence: Path, run: str | None) -> Run:
     report = _report(directory)
     shown = f"  {_again(directory, 'not judged yet')}\n" if report is None else _table(directory, report)
     logs = {path.stem: path.read_text(encoding="utf-8").splitlines() for path in sorted(directory.glob("logs/*.log"))}
-    return Run(directory, report, [one_line(line) for line in story], shown, logs)
+    legend = (report or {}).get("legend", {})
+    return Run(directory, report, [one_line(line) for line in story], shown, logs, legend)
 
 
 def listed(evidence: Path) -> list[dict[str, Any]]:
@@ -63,12 +68,13 @@ def listed(evidence: Path) -> list[dict[str, Any]]:
 
 
 def _report(directory: Path) -> dict[str, Any] | None:
+    path = report_of(directory)
     try:
-        report = json.loads((directory / REPORT).read_text(encoding="utf-8"))
+        report = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UsageProblem(f"{directory / REPORT}: {error.strerror}") from None
+        raise UsageProblem(f"{path}: {error.strerror}") from None
     except ValueError:
         raise UsageProblem(_again(directory, f"{REPORT} is not JSON")) from None
     if not isinstance(report, dict):

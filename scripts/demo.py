@@ -18,7 +18,7 @@ from typing import Any
 
 import prepare
 from commands import ROOT, Problem
-from kaspa_node.evidence import table
+from kaspa_node.evidence import output, table
 
 _BIN = ROOT / ".venv" / "bin"
 _LATEST = ROOT / "evidence" / "latest"
@@ -79,7 +79,7 @@ class Demo:
 def report_of(run: Path) -> dict[str, Any]:
     """The report of a run. Raises Problem if it can't be read."""
     try:
-        report: dict[str, Any] = json.loads((run / "report.json").read_text(encoding="utf-8"))
+        report: dict[str, Any] = json.loads(output.report_of(run).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Problem(f"{run.name}/report.json can't be read: {error}", "run verify.yml again") from error
     return report

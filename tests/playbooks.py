@@ -69,7 +69,7 @@ def well(played: Played) -> Played:
     return played
 
 
-def report() -> dict[str, Any]:
-    """The report of the newest run of verify.yml."""
-    found: dict[str, Any] = json.loads((ROOT / "evidence" / "latest" / "report.json").read_text(encoding="utf-8"))
+def report(name: str = "report.json") -> dict[str, Any]:
+    """The report of the newest run of verify.yml: the one to share, or the owner's, raw/report.json."""
+    found: dict[str, Any] = json.loads((ROOT / "evidence" / "latest" / name).read_text(encoding="utf-8"))
     return found

@@ -18,6 +18,7 @@ def render(report: dict[str, Any]) -> str:
         _notes(report),
         _why(report),
         _story(report),
+        _legend(report),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
@@ -178,3 +179,8 @@ def _story(report: dict[str, Any]) -> list[str]:
         "",
         *(f"{number}. {text(line)}" for number, line in enumerate(report["story"], start=1)),
     ]
+
+
+def _legend(report: dict[str, Any]) -> list[str]:
+    lines = ["## Addresses", "", "This report and the logs beside it have placeholders instead of addresses.", ""]
+    return [*lines, *(f"- {code(name)}: {text(meaning)}" for name, meaning in report["legend"].items())]

@@ -1,4 +1,4 @@
-"""No address leaves the raw evidence: reports and logs have placeholders instead, as the first proof of concept had.
+"""Files that are meant to be shared have placeholders instead of addresses, as the first proof of concept had.
 
 Known addresses become `<RELAY_IP>`, `<HOME_IP>` (the server's NAT), `<CLIENT_VPS_IP>` (the client's) and
 `<…_LAN_IP>`; any other address becomes `<OTHER_IP_n>`, the same number for the same address. Loopback and unspecified
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from kaspa_node import milestones as m
 from kaspa_node.evidence.bundle import Run
@@ -22,6 +22,22 @@ _IPV6 = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*"
 _SYNTHETIC = ipaddress.ip_network("fd00::/8")
 
 
+def printable(text: str) -> str:
+    """The text with escapes for characters that a terminal would obey."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def mapped(value: object, change: Callable[[str], str]) -> object:
+    """A JSON value with every text in it changed, the names of fields included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(str(key)): mapped(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mapped(item, change) for item in value]
+    return value
+
+
 class Redactor:
     """Replaces addresses in texts; it always uses the same placeholder for an address."""
 
@@ -32,19 +48,8 @@ class Redactor:
         self._others = 0
 
     def text(self, text: str) -> str:
-        """The text without addresses, and with escapes for characters that a terminal would obey."""
-        safe = "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
-        return _IPV4.sub(self._ipv4, _IPV6.sub(self._ipv6, safe))
-
-    def value(self, value: object) -> object:
-        """A JSON value with every text in it redacted, the names of fields included."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self.text(str(key)): self.value(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.value(item) for item in value]
-        return value
+        """The text without addresses, and printable."""
+        return _IPV4.sub(self._ipv4, _IPV6.sub(self._ipv6, printable(text)))
 
     def _ipv4(self, match: re.Match[str]) -> str:
         # A text that is almost an address (300.1.1.1, a leading zero) is redacted too: better than a leak.
@@ -73,6 +78,20 @@ def _says_nothing(ip: str) -> bool:
     except ValueError:
         return False
     return address.is_loopback or address.is_unspecified
+
+
+def legend(run: Run) -> dict[str, str]:
+    """What each placeholder means, in the order of the hosts. Names of hosts are not redacted yet."""
+    relay, server, client = (host.name for host in run.hosts)
+    return {
+        "<RELAY_IP>": f"the address of {relay} as the peers see it",
+        "<RELAY_LAN_IP>": f"an address of {relay} itself, behind its NAT",
+        "<HOME_IP>": f"the address of {server} as {relay} sees it",
+        "<SERVER_LAN_IP>": f"an address of {server} itself",
+        "<CLIENT_VPS_IP>": f"the address of {client} as {relay} sees it",
+        "<CLIENT_LAN_IP>": f"an address of {client} itself",
+        "<OTHER_IP_n>": "any other address, the same number for the same address",
+    }
 
 
 def redactor_for(case: Case) -> Redactor:

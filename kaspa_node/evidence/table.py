@@ -8,7 +8,7 @@ _WIDTH = 100
 
 
 def render(report: dict[str, Any], report_path: str) -> str:
-    """At most a dozen short lines, the verdict first; `report` is already redacted."""
+    """At most a dozen short lines, the verdict first; texts in `report` are printable."""
     punch, dial, proof = report["punch"], report["dial"], report["proof"]
     rows = [
         ("verdict", report["verdict"]),

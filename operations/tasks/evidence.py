@@ -38,6 +38,7 @@ def evidence(call: Call, run: str = "", list_: bool = False, logs: bool = False)
         call.report.add("logs", found.logs)
         for host, lines in found.logs.items():
             call.report.say("\n".join(["", f"{host}:", *(f"  {line}" for line in lines)]))
+        call.report.say("\n".join(["", *(f"{name}: {meaning}" for name, meaning in found.legend.items())]))
 
 
 def _row(row: dict[str, object], keys: tuple[str, ...]) -> list[object]:

@@ -23,7 +23,7 @@ from tests.lab.scenes import (
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
-# Addresses are redacted in what the user reads; the port of a symmetric NAT is another one each time.
+# The port of a symmetric NAT is another one each time.
 PUNCHES_FAILED = r"3 hole punches failed, timeout after 4 s \((<\w+>:\d+: no answer(; )?)+\)"
 
 ENDED = "Not proven to be direct, alive: client ended the session before it could be judged: {}"

@@ -20,12 +20,13 @@ def verified(deployed: None) -> None:
 
 
 def test_the_newest_run() -> None:
-    done, found = fab("evidence"), report()
+    done, found = fab("evidence"), report("raw/report.json")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("  verdict    PASS\n  path       direct (expected: direct)\n")
     assert f"  report     evidence/{found['run_id']}/report.md\n" in done.out
     assert "  1. client was to open a Kaspa session with server." in done.out
     assert f"{len(found['story']):3}. {found['story'][-1]}\n" in done.out
+    assert "server come from 203.0.113.30:4012" in done.out
 
 
 def test_by_the_beginning_of_its_id_with_its_lines() -> None:
@@ -34,11 +35,12 @@ def test_by_the_beginning_of_its_id_with_its_lines() -> None:
     lines = (ROOT / "evidence" / run / "logs" / "server.log").read_text().splitlines()
     assert done.code == 0
     assert "\nserver:\n" + "".join(f"  {line}\n" for line in lines) in done.out
-    assert "203.0.113." not in done.out
+    assert "203.0.113." not in done.out.partition("\nserver:\n")[2]
+    assert "\n<HOME_IP>: the address of server as relay sees it\n" in done.out
 
 
 def test_as_json() -> None:
-    done, found = fab("evidence", "--json"), report()
+    done, found = fab("evidence", "--json"), report("raw/report.json")
     document = done.document
     assert (done.code, document["ok"], document["run"]) == (0, True, found["run_id"])
     assert document["report"] == json.loads(json.dumps(found))

@@ -57,7 +57,8 @@ def test_a_run_gives_its_files_and_the_link(tmp_path: Path, capsys: pytest.Captu
 
 def test_milestones_point_at_their_lines(tmp_path: Path) -> None:
     directory = complete().write(tmp_path / RUN)
-    report = judge_directory(directory)
+    judge_directory(directory)
+    report = json.loads((directory / "report.json").read_text())
     names = [entry["name"] for entry in report["milestones"]]
     assert names[0] == "dial.started"
     assert names.count("peer.connected") == 2
@@ -166,7 +167,8 @@ def test_no_address_leaves_the_raw_evidence(make: object, tmp_path: Path, capsys
     assert callable(make)
     directory = make().write(tmp_path / RUN)
     main(["judge", str(directory)])
-    texts = outputs(directory) | {"terminal": capsys.readouterr().out}
+    assert "\x1b" not in capsys.readouterr().out
+    texts = outputs(directory)
     for name, text in texts.items():
         for found in re.findall(r"[0-9]+(?:\.[0-9]+){3}", text):
             assert found == "0.0.0.0" or found.startswith("127."), (name, found)
@@ -188,17 +190,70 @@ def test_no_address_leaves_the_raw_evidence(make: object, tmp_path: Path, capsys
         assert "/ip4/<RELAY_IP>/tcp/4011" in texts["logs/client.log"]
 
 
+def test_a_host_that_is_named_by_its_address(tmp_path: Path) -> None:
+    name, evidence = "203.0.113.30", complete()
+    evidence.run["pair"]["server"] = name
+    evidence.run["hosts"][name] = evidence.run["hosts"].pop("server")
+    directory = evidence.write(tmp_path / RUN)
+    (directory / "raw" / "server").rename(directory / "raw" / name)
+    assert judge_directory(directory)["hosts"]["server"]["name"] == name
+    shared = json.loads((directory / "report.json").read_text())
+    assert shared["hosts"]["server"]["name"] == "<HOME_IP>"
+    logs = {entry["log"] for entry in shared["milestones"]}
+    assert logs == {"logs/<HOME_IP>.log", "logs/client.log", "logs/relay.log"}
+    assert all((directory / log).is_file() for log in logs)
+
+
+def test_the_owner_sees_addresses_and_what_is_shared_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evidence = complete()
+    evidence.run["hosts"]["relay"]["unreachable"] = "ssh: connect to host 198.51.100.9 port 22: Connection refused"
+    directory = evidence.write(tmp_path / RUN)
+    assert main(["judge", str(directory)]) == 1
+    assert "connect to host 198.51.100.9 port 22" in " ".join(capsys.readouterr().out.split())
+    own = directory / "raw" / "report.json"
+    assert own.stat().st_mode & 0o777 == 0o600
+    assert "host 198.51.100.9 port 22" in json.loads(own.read_text())["reason"]
+    assert "host <OTHER_IP_1> port 22" in json.loads((directory / "report.json").read_text())["reason"]
+
+
+def test_the_report_says_what_the_placeholders_mean(tmp_path: Path) -> None:
+    directory = complete().write(tmp_path / RUN)
+    judge_directory(directory)
+    assert json.loads((directory / "report.json").read_text())["legend"]["<HOME_IP>"] == (
+        "the address of server as relay sees it"
+    )
+    legend = (directory / "report.md").read_text().partition("\n## Addresses\n")[2]
+    assert "- `<HOME_IP>`: the address of server as relay sees it\n" in legend
+    assert "- `<OTHER_IP_n>`: any other address" in legend
+
+
 def test_the_story_stands_in_both_reports_and_is_told_again_from_either(tmp_path: Path) -> None:
     directory = complete().write(tmp_path / RUN)
     told = story_of(directory)
     assert not (directory / "report.json").exists()
     report = judge_directory(directory)
-    assert report["story"] == told
-    assert "relay saw server come from <HOME_IP>:4012" in " ".join(told)
-    last = (directory / "report.md").read_text().partition("\n## What happened\n\n")[2]
+    assert report["story"] == story_of(directory) == told
+    assert "relay saw server come from 203.0.113.30:4012" in " ".join(told)
+    last = (directory / "report.md").read_text().partition("\n## What happened\n\n")[2].partition("\n\n")[0]
     assert [line.partition(". ")[0] for line in last.splitlines()] == [str(n) for n in range(1, len(told) + 1)]
+
+
+def test_a_story_of_a_shared_report_says_what_its_placeholders_mean(tmp_path: Path) -> None:
+    directory = complete().write(tmp_path / RUN)
+    report = judge_directory(directory)
     (directory / "raw").rename(directory / "kept")
-    assert story_of(directory) == told
+    *told, meanings = story_of(directory)
+    assert len(told) == len(report["story"])
+    assert "relay saw server come from <HOME_IP>:4012" in " ".join(told)
+    assert meanings == (
+        "Addresses: <HOME_IP>: the address of server as relay sees it; <SERVER_LAN_IP>: an address of server itself; "
+        "<CLIENT_VPS_IP>: the address of client as relay sees it."
+    )
+    assert "OTHER_IP" not in meanings
+    (directory / "report.json").write_text('{"story": ["A punched."]}')
+    assert story_of(directory) == ["A punched."]
 
 
 def test_a_report_from_before_there_were_stories_is_told_from_the_evidence(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kaspa_node import milestones as m
 from kaspa_node.evidence.bundle import load
 from kaspa_node.evidence.correlate import Case
-from kaspa_node.evidence.redact import Redactor, redactor_for
+from kaspa_node.evidence.redact import Redactor, mapped, redactor_for
 from tests.unit.evidence.builder import SERVER, Log, complete
 
 NAMES = {"203.0.113.10": "<RELAY_IP>", "10.1.0.2": "<CLIENT_LAN_IP>", "2001:db8::1": "<HOME_IP>"}
@@ -44,7 +44,7 @@ def test_addresses_become_names(text: str, expected: str) -> None:
 
 def test_values_are_redacted_to_their_depth() -> None:
     value = {"10.1.0.2": ["10.1.0.2", {"a": ("10.1.0.2", 7, None, True)}]}
-    assert Redactor(NAMES).value(value) == {
+    assert mapped(value, Redactor(NAMES).text) == {
         "<CLIENT_LAN_IP>": ["<CLIENT_LAN_IP>", {"a": ["<CLIENT_LAN_IP>", 7, None, True]}]
     }
 

@@ -42,6 +42,20 @@ def test_its_redacted_lines(evidence: Path) -> None:
     assert list(logs) == ["client", "relay", "server"]
     assert any("<HOME_IP>:4012" in line for line in logs["client"])
     assert not any("203.0.113." in line for lines in logs.values() for line in lines)
+    assert runs.read(evidence, None).legend["<HOME_IP>"] == "the address of server as relay sees it"
+
+
+def test_its_owner_sees_addresses(evidence: Path) -> None:
+    run = runs.read(evidence, None)
+    assert any("203.0.113.30:4012" in line for line in run.story)
+    assert not any("<HOME_IP>" in line for line in run.story)
+
+
+def test_of_a_run_that_somebody_shared_placeholders_are_explained(evidence: Path) -> None:
+    (evidence / DIRECT / "raw").rename(evidence / "raw-of-others")
+    run = runs.read(evidence, DIRECT)
+    assert "<HOME_IP>: the address of server as relay sees it" in run.story[-1]
+    assert run.report is not None
 
 
 def test_a_run_by_the_beginning_of_its_id(evidence: Path) -> None:
@@ -96,7 +110,7 @@ def test_the_list_begins_with_the_newest(evidence: Path) -> None:
     ],
 )
 def test_a_damaged_report_is_one_line(evidence: Path, content: str, said: str) -> None:
-    (evidence / DIRECT / "report.json").write_text(content)
+    (evidence / DIRECT / "raw" / "report.json").write_text(content)
     with pytest.raises(UsageProblem, match=said) as caught:
         runs.read(evidence, DIRECT)
     assert "\n" not in str(caught.value)
