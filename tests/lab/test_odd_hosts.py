@@ -51,6 +51,10 @@ def test_deploy_and_verify_end_with_a_direct_session(inventory: Path) -> None:
     assert (report()["verdict"], report()["path"]) == ("PASS", "direct")
 
 
+def test_a_second_deploy_changes_nothing(inventory: Path) -> None:
+    assert well(play("deploy.yml", inventory)).changed == dict.fromkeys(NAMES, 0)
+
+
 def test_the_firewall_is_on_and_new_logins_are_possible(inventory: Path) -> None:
     for name in NAMES:
         assert re.search(r"^Status: a[ck]tiv", on(name, inventory, "ufw status"), re.IGNORECASE)
