@@ -97,8 +97,8 @@ test-native: setup ## deploy and verify the programs of the first proof of conce
 	@python=$$(scripts/find-python) && "$$python" scripts/oracle.py --if-possible
 	$(PYTEST) -rs tests/lab/test_deploy_native.py
 
-lab-up: setup ## boot the lab's hosts behind their NATs (root)
-	$(BIN)/python -m lab up
+lab-up: setup ## boot the lab's hosts behind their NATs (root); hosts of another Debian: LAB_SUITE=trixie
+	$(BIN)/python -m lab up $(if $(LAB_SUITE),--suite $(LAB_SUITE))
 
 lab-down: ## take both labs down, the booted one (root) and the one of plain processes
 	@python=$$(scripts/find-python) && { [ "$$(id -u)" != 0 ] || "$$python" -m lab down; } && "$$python" -m lab.local down

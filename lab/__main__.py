@@ -27,7 +27,13 @@ BAD_INPUT = 2
 def up(arguments: argparse.Namespace) -> int:
     _need_root()
     with exclusive():
-        booted.up(Paths(), rtt_ms=arguments.rtt_ms, jitter_ms=arguments.jitter_ms, fresh=arguments.fresh)
+        booted.up(
+            Paths(),
+            rtt_ms=arguments.rtt_ms,
+            jitter_ms=arguments.jitter_ms,
+            fresh=arguments.fresh,
+            suite=arguments.suite,
+        )
     return 0
 
 
@@ -157,6 +163,9 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--rtt-ms", type=float, default=DEFAULT_RTT_MS, help="round trip between public addresses")
     start.add_argument("--jitter-ms", type=float, default=0.0, help="up to this much more in each direction, at random")
     start.add_argument("--fresh", action="store_true", help="make new hosts even if the lab is up")
+    start.add_argument(
+        "--suite", default="", help="another release of this machine's distribution for the hosts: trixie"
+    )
     add("down", down, "take it down: no process, mount, namespace or cgroup is left")
     add("status", status, "who is up").add_argument("--json", action="store_true")
     add("shell", shell, "a root shell on a host").add_argument("host")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.errors import LabError
@@ -115,3 +115,10 @@ def of_distribution(sources: list[Source], distribution: Distribution) -> list[S
             f"no apt source of this machine offers {distribution.id} {name} main; see {ETC_APT}/sources.list.d"
         )
     return own
+
+
+def of_suite(sources: list[Source], distribution: Distribution, suite: str) -> list[Source]:
+    """The same archives for another suite of the distribution. Raises LabError if that is no code name."""
+    if not re.fullmatch(r"[a-z]+", suite):
+        raise LabError(f"{suite!r} is no code name of a {distribution.id} release, such as {distribution.codename}")
+    return [replace(source, suite=source.suite.replace(distribution.codename, suite)) for source in sources]

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -74,18 +74,29 @@ class Recipe:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
     @classmethod
-    def of_this_machine(cls) -> Recipe:
-        """Raises LabError if the machine's apt sources are no complete distribution."""
+    def of_this_machine(cls, suite: str = "") -> Recipe:
+        """suite: a release of the machine's distribution; its own if empty.
+
+        Raises LabError if the machine's apt sources are no complete distribution.
+        """
         distribution = Distribution.read()
         sources = aptsources.of_distribution(aptsources.read(), distribution)
+        if suite:
+            sources = aptsources.of_suite(sources, distribution, suite)
+            distribution = replace(distribution, codename=suite)
         settings = [line for line in run(["apt-config", "dump"]).splitlines() if APT_SETTINGS.match(line)]
         certificates = [(path.name, path.read_text()) for path in sorted(CERTIFICATES.rglob("*.crt"))]
         return cls(distribution, tuple(sources), tuple(settings), tuple(certificates))
 
 
-def ensure(bases: Path) -> Path:
-    """The base file system for this machine; built if it is not in the cache. Raises LabError."""
-    recipe = Recipe.of_this_machine()
+def ensure(bases: Path, suite: str = "") -> Path:
+    """The base file system for this machine, or for another suite; built if it is not in the cache. Raises LabError.
+
+    Each suite has a directory of its own, so that a base of one does not replace that of another.
+    """
+    recipe = Recipe.of_this_machine(suite)
+    if suite not in ("", Distribution.read().codename):
+        bases = bases.with_name(f"{bases.name}-{suite}")
     bases.mkdir(parents=True, exist_ok=True)
     with exclusive(bases.with_suffix(".lock"), timeout=BUILD_TIMEOUT):
         base = bases / recipe.digest

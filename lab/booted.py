@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab import background, base, cgroups, hosts, nat, network, packages, precheck, ssh
+from lab import background, base, cgroups, hosts, inotify, nat, network, packages, precheck, ssh
+from lab.aptsources import Distribution
 from lab.errors import LabError
 from lab.namespaces import NamedNamespaces
 from lab.paths import CONTROL, OWNER, RUN, Paths
@@ -29,9 +30,12 @@ def stage(what: str) -> Iterator[None]:
     print(f"{what} ({time.monotonic() - started:.1f} s)", flush=True)
 
 
-def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0, fresh: bool = False) -> None:
+def up(
+    paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0, fresh: bool = False, suite: str = ""
+) -> None:
     """Bring the lab up. If it is up and complete, change only the delay; `fresh` rebuilds it in any case.
 
+    suite: the hosts' release; a lab of another one is rebuilt. Empty: that of a lab which is up, or the machine's own.
     Raises LabError.
     """
     owner = owner_of_running_lab()
@@ -39,7 +43,8 @@ def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0, 
         raise LabError(f"the lab of {owner} is up on this machine; take it down first: python3 -m lab down")
     state = State.read(paths)
     if owner and state and not fresh:
-        ill = problems(paths, state, patience=REBOOT_SECONDS)
+        other = suite and suite != state.suite
+        ill = [f"not with {suite}"] if other else problems(paths, state, patience=REBOOT_SECONDS)
         if not ill:
             if (state.rtt_ms, state.jitter_ms) != (rtt_ms, jitter_ms):
                 delay(paths, state, rtt_ms, jitter_ms)
@@ -48,11 +53,13 @@ def up(paths: Paths, *, rtt_ms: float = DEFAULT_RTT_MS, jitter_ms: float = 0.0, 
         print(f"the lab is up, but {ill[0]}: rebuilding it", flush=True)
     precheck.require(precheck.booted(paths, before_up=False))
     down(paths, quiet=True)
-    root = base.ensure(paths.bases)
+    root = base.ensure(paths.bases, suite)
     base.prune(root)
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(down, paths, quiet=True, keep_logs=True)
-        _start(paths, State(str(root), rtt_ms, jitter_ms, started=time.time()))
+        _start(
+            paths, State(str(root), rtt_ms, jitter_ms, started=time.time(), suite=suite or Distribution.read().codename)
+        )
         cleanup.pop_all()
 
 
@@ -72,6 +79,7 @@ def _start(paths: Paths, state: State) -> None:
     with stage("host keys and host files"):
         hosts.prepare(paths, package_hosts)
         hosts.write_known_hosts(paths, HOSTS)
+    inotify.require(len(HOSTS))
     print("booting hosts", flush=True)
     for host in HOSTS:
         hosts.start(paths, host, Path(state.base))

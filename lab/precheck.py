@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import aptsources, cgroups
+from lab import aptsources, cgroups, inotify
 from lab.aptsources import Distribution
 from lab.command import environment, run, succeeds
 from lab.errors import LabError, MissingPackages
 from lab.paths import Paths
-from lab.topology import NETWORKS
+from lab.topology import HOSTS, NETWORKS
 
 TOOLS = {
     "systemd-nspawn": "systemd-container",
@@ -81,7 +81,7 @@ def booted(paths: Paths, *, before_up: bool = True) -> list[Probe]:
         probes += _kernel()
         probes += _resources(paths)
         if before_up:
-            probes.append(_networks())
+            probes += [_networks(), _inotify()]
     return probes
 
 
@@ -188,3 +188,8 @@ def _networks() -> Probe:
     routes = run(["ip", "-4", "route", "show", "table", "all"], check=False)
     used = [network for network in NETWORKS if network.rsplit(".", 1)[0] + "." in routes]
     return Probe("the lab's networks are unused", not used, f"this machine itself uses {', '.join(used)}")
+
+
+def _inotify() -> Probe:
+    shortage = inotify.shortage(len(HOSTS))
+    return Probe("inotify instances", not shortage, shortage)

@@ -11,7 +11,7 @@ import shutil
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 
-from lab import booted, cgroups, hosts, nat, network, packages, ssh
+from lab import booted, cgroups, hosts, inotify, nat, network, packages, ssh
 from lab.errors import LabError
 from lab.namespaces import NamedNamespaces
 from lab.paths import Paths
@@ -26,6 +26,7 @@ def add_spare(paths: Paths) -> bool:
         return False
     if SPARE.address in state.addresses.values():
         raise LabError(f"{SPARE.address} is used by a host that moved; move that host elsewhere first")
+    inotify.require(1)
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(_remove_spare, paths, state)
         state.addresses[SPARE.name] = SPARE.address

@@ -13,7 +13,10 @@ DEFAULT_RTT_MS = 50.0
 
 @dataclass
 class State:
-    """The options of `up`, and later changes. addresses: the present one of each host that is up."""
+    """The options of `up`, and later changes. addresses: the present one of each host that is up.
+
+    suite: the code name of the hosts' release.
+    """
 
     base: str
     rtt_ms: float = DEFAULT_RTT_MS
@@ -21,6 +24,7 @@ class State:
     nat: dict[str, str] = field(default_factory=lambda: {router.name: "plain" for router in ROUTERS})
     started: float = 0.0
     mode: str = "booted"
+    suite: str = ""
     addresses: dict[str, str] = field(default_factory=lambda: {host.name: host.address for host in HOSTS})
 
     @property

@@ -118,3 +118,15 @@ def test_a_source_as_one_line() -> None:
     assert source.line() == f"deb [signed-by={KEYRING}] http://m.example/debian bookworm main contrib"
     assert source.line("/other.gpg").startswith("deb [signed-by=/other.gpg] ")
     assert Source("http://m.example", "x", ("main",)).line() == "deb http://m.example x main"
+
+
+def test_another_suite_comes_from_the_same_archives() -> None:
+    own = [Source("http://mirror.example/debian", suite, ("main",)) for suite in ("bookworm", "bookworm-security")]
+    assert [source.suite for source in aptsources.of_suite(own, BOOKWORM, "trixie")] == ["trixie", "trixie-security"]
+    assert {source.uri for source in aptsources.of_suite(own, BOOKWORM, "trixie")} == {"http://mirror.example/debian"}
+
+
+@pytest.mark.parametrize("suite", ["../x", "13", "Trixie", "trixie sid"])
+def test_a_suite_is_a_code_name(suite: str) -> None:
+    with pytest.raises(LabError, match="is no code name of a debian release, such as bookworm"):
+        aptsources.of_suite([], BOOKWORM, suite)

@@ -31,7 +31,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         (root / "etc/apt/sources.list.d/0000.list").write_text("deb http://unreachable.example x main\n")
 
     monkeypatch.setattr(base, "_run_with_progress", bootstrap)
-    monkeypatch.setattr(Recipe, "of_this_machine", lambda: RECIPE)
+    monkeypatch.setattr(Recipe, "of_this_machine", lambda suite: RECIPE)
+    monkeypatch.setattr(base.Distribution, "read", lambda: RECIPE.distribution)
     return called
 
 
@@ -60,6 +61,23 @@ def test_a_base_is_built_once(machine: list[list[str]], tmp_path: Path) -> None:
     assert len(machine) == 1
 
 
+def test_each_suite_has_its_own_bases(machine: list[list[str]], tmp_path: Path) -> None:
+    bases = tmp_path / "lab-base"
+    assert base.ensure(bases, "trixie") == tmp_path / "lab-base-trixie" / RECIPE.digest
+    assert base.ensure(bases, "bookworm") == base.ensure(bases) == bases / RECIPE.digest
+    assert len(machine) == 2
+
+
+def test_the_recipe_of_another_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base.Distribution, "read", lambda: RECIPE.distribution)
+    monkeypatch.setattr(base.aptsources, "read", lambda: [SOURCE])
+    monkeypatch.setattr(base, "run", lambda argv: "")
+    recipe = Recipe.of_this_machine("trixie")
+    assert recipe.distribution == Distribution("debian", "trixie")
+    assert recipe.sources == (replace(SOURCE, suite="trixie"),)
+    assert Recipe.of_this_machine().distribution == RECIPE.distribution
+
+
 def test_a_base_knows_nothing_of_this_machine(machine: list[list[str]], tmp_path: Path) -> None:
     root = base.ensure(tmp_path / "lab-base")
     assert (root / "etc/machine-id").read_text() == ""
@@ -83,7 +101,7 @@ def test_a_key_inside_a_sources_file_goes_along(
     machine: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = replace(RECIPE, sources=(replace(SOURCE, signed_by=KEY),))
-    monkeypatch.setattr(Recipe, "of_this_machine", lambda: recipe)
+    monkeypatch.setattr(Recipe, "of_this_machine", lambda suite: recipe)
     monkeypatch.setattr(base, "_keyring", lambda source, directory: _write(directory / "key.asc", source.signed_by))
     root = base.ensure(tmp_path / "lab-base")
     assert (root / "etc/apt/keyrings/key.asc").read_text() == KEY

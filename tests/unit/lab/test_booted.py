@@ -38,6 +38,21 @@ def test_a_lab_that_is_well_is_left_as_it_is(
     assert capsys.readouterr().out == "the lab is up: relay 203.0.113.10, server 10.2.0.2, client 10.1.0.2\n"
 
 
+def test_a_lab_of_another_suite_is_rebuilt(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owned_by(monkeypatch, tmp_path, tmp_path)
+    State("/base", suite="bookworm").write(Paths(tmp_path))
+    monkeypatch.setattr(booted, "problems", lambda paths, state, patience: [])
+    monkeypatch.setattr(
+        booted.precheck, "booted", lambda paths, before_up: [precheck.Probe("root", False, "run as root")]
+    )
+    booted.up(Paths(tmp_path), suite="bookworm")
+    with pytest.raises(LabError, match="run as root"):
+        booted.up(Paths(tmp_path), suite="trixie")
+    assert capsys.readouterr().out.splitlines()[-1] == "the lab is up, but not with trixie: rebuilding it"
+
+
 def test_nobody_owns_a_lab_that_is_not_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(booted, "OWNER", tmp_path / "none.json")
     assert booted.owner_of_running_lab() is None
