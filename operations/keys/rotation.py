@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kaspa_state_file import StateError, beside, check
+
 from operations import ask, deployment, services
 from operations.fleet import on_all
 from operations.inventory import Inventory, Node
@@ -64,6 +66,7 @@ def rotate(scene: Scene, node: Node) -> None:
     """Rotate the key, or say what would be done with a dry run. Raises OperationProblem."""
     survey = look(scene, node)
     refuse_hand_written(scene.inventory, survey.old)
+    check_state(scene.inventory, survey.off)
     report = scene.report
     report.add("rotation", {"host": node.name, "old": survey.old, "new": survey.new or None})
     if survey.goes_on:
@@ -142,6 +145,30 @@ def refuse_hand_written(inventory: Inventory, old: str) -> None:
                 raise UsageProblem(
                     f"{inventory.source} names {old} in {name}: remove it there first, or it comes back", node.name
                 )
+
+
+def check_state(inventory: Inventory, off: Mapping[str, OperationProblem]) -> None:
+    """Check that the deploy of a rotation can read and write the state file. Changes nothing. Raises UsageProblem.
+
+    Without it, and with a host off, deploy stops: then the others would know neither the old id nor the new one.
+    """
+    files = {
+        node.name: str(node.variable("kaspa_fleet_state_file") or beside(str(node.variable("inventory_file") or "")))
+        for node in inventory.nodes.values()
+    }
+    known: set[str] = set()
+    for path in sorted({*files.values()} - {""}):
+        try:
+            known |= check(path).keys()
+        except StateError as problem:
+            raise UsageProblem(f"nothing was changed: {problem}") from None
+    for name in off:
+        if name not in known and (not known or "" in files.values()):
+            raise UsageProblem(
+                f"nothing was changed: it is off, and {files[name] or 'the controller'} does not know its peer id; "
+                "run ansible-playbook deploy.yml once while all hosts are up",
+                name,
+            )
 
 
 def _change(link: Link, node: Node, survey: Survey) -> str:

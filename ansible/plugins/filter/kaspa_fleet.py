@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
+
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_state_file import beside
 
 OWN = {"peer_id": "kaspa_node_peer_id", "multiaddr": "kaspa_relay_multiaddr"}
 """The facts of a run, by the field of the state file that they become."""
@@ -43,9 +44,9 @@ def kaspa_state_files(hosts: Sequence[str], hostvars: Hostvars) -> dict[str, str
     """
     files = {}
     for host in hosts:
-        source = Path(str(hostvars[host].get("inventory_file") or ""))
-        beside = str(source.parent / ".kaspa" / f"{source.name}.json") if source.is_file() else ""
-        files[host] = str(hostvars[host].get("kaspa_fleet_state_file") or beside)
+        variables = hostvars[host]
+        set_one = variables.get("kaspa_fleet_state_file")
+        files[host] = str(set_one or beside(str(variables.get("inventory_file") or "")))
     return files
 
 

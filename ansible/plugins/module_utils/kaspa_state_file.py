@@ -2,6 +2,7 @@
 
 A JSON file with sorted keys, so that it can be committed: `{"hosts": {NAME: {"peer_id", "role", "seen"}}}`. A relay
 also has `multiaddr`. `seen` is the UTC date on which a playbook last spoke to the host. There are no secrets in it.
+Further fields of a host are kept; a file with further members was written by a later version, and is not used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ ROLES = ("relay", "peer")
 NAMES = {"role": "role", "peer_id": "peer id", "multiaddr": "address"}
 """The fields whose changes are shown, with their names for people."""
 
-Entry = dict[str, str]
+_FIELDS = (*NAMES, "seen")
+_MERGE_MARKS = ("<<<<<<< ", ">>>>>>> ", "||||||| ")
+
+Entry = dict[str, Any]
 Entries = dict[str, Entry]
 
 
@@ -29,22 +33,34 @@ class StateError(Exception):
 
 def parse(text: str, path: str) -> Entries:
     """The hosts' entries by name. path: for messages. Raises StateError."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(_MERGE_MARKS):
+            raise StateError(
+                f"{path} has the marks of a merge that was not finished, in line {number}; keep either side, because "
+                "the next deploy to all hosts corrects it"
+            )
     try:
         found = json.loads(text)
-        hosts = found["hosts"]
-        entries = {str(name): _entry(entry) for name, entry in hosts.items()}
+        entries = {str(name): _entry(entry) for name, entry in found["hosts"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(
             f"{path} is damaged ({error}); repair it, or remove it and deploy to all hosts, which writes it anew"
         ) from error
+    if further := sorted(found.keys() - {"hosts"}):
+        raise StateError(
+            f"{path} was written by a later version, because it has {', '.join(map(repr, further))}; use the checkout "
+            "that wrote it"
+        )
     return entries
 
 
 def _entry(value: Mapping[str, Any]) -> Entry:
-    entry = {str(name): text for name, text in value.items() if isinstance(text, str)}
-    if entry.get("role") not in ROLES or not entry.get("peer_id"):
+    if value.get("role") not in ROLES or not value.get("peer_id"):
         raise ValueError(f"an entry without role or peer id: {dict(value)}")
-    return entry
+    for name in _FIELDS:
+        if not isinstance(value.get(name, ""), str):
+            raise TypeError(f"{name} is not a text: {dict(value)}")
+    return dict(value)
 
 
 def render(entries: Entries) -> str:
@@ -57,7 +73,11 @@ def updated(entries: Entries, found: Mapping[str, Mapping[str, str]], today: str
 
     found: by host, what was found out there: role, peer_id, and of a relay multiaddr. today: the UTC date.
     """
-    return entries | {name: {**fields, "seen": today} for name, fields in found.items()}
+
+    def kept(name: str) -> Entry:
+        return {key: value for key, value in entries.get(name, {}).items() if key not in _FIELDS}
+
+    return entries | {name: {**kept(name), **fields, "seen": today} for name, fields in found.items()}
 
 
 def without(entries: Entries, names: list[str]) -> Entries:
@@ -91,6 +111,28 @@ def read(path: str) -> Entries:
     except (OSError, UnicodeDecodeError) as error:
         raise StateError(f"{path} can't be read: {str(getattr(error, 'strerror', error)).lower()}") from error
     return parse(text, path)
+
+
+def beside(inventory_file: str) -> str:
+    """The state file of an inventory's file `NAME`, by default: `.kaspa/NAME.json` beside it. "" if it is no file."""
+    source = Path(inventory_file)
+    return str(source.parent / ".kaspa" / f"{source.name}.json") if source.is_file() else ""
+
+
+def check(path: str) -> Entries:
+    """The entries of a file that can also be replaced. Changes nothing. Raises StateError."""
+    entries = read(path)
+    place = Path(os.path.realpath(path)).parent
+    while not place.exists():
+        place = place.parent
+    try:
+        # To ask the system whether it could be written says nothing of a directory that nobody may change.
+        descriptor, partial = tempfile.mkstemp(dir=place, prefix=f".{Path(path).name}.")
+        os.close(descriptor)
+        os.unlink(partial)
+    except OSError as error:
+        raise StateError(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from error
+    return entries
 
 
 def change(path: str, how: Callable[[Entries], Entries]) -> tuple[Entries, Entries]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -75,9 +76,55 @@ def test_two_runs_at_once_lose_nothing(file: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "<<<<<<< ours\n{}", "[]", "{}", '{"hosts": {"a": {"role": "peer"}}}', '{"hosts": {"a": 3}}']
-)
+MERGE = """{
+  "hosts": {
+<<<<<<< HEAD
+    "client": {"peer_id": "12D3KooWClient", "role": "peer", "seen": "2026-11-30"}
+=======
+    "client": {"peer_id": "12D3KooWOther", "role": "peer", "seen": "2026-12-01"}
+>>>>>>> ann
+  }
+}
+"""
+
+
+def test_a_merge_that_was_not_finished_is_told_with_what_to_do(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text(MERGE)
+    expected = "has the marks of a merge that was not finished, in line 3; keep either side, because the next deploy"
+    with pytest.raises(state.StateError, match=expected):
+        remember(file, FOUND)
+    assert file.read_text() == MERGE
+
+
+@pytest.mark.parametrize("key", ["version", "fleet"])
+def test_a_file_of_a_later_version_is_named_and_not_overwritten(file: Path, key: str) -> None:
+    file.parent.mkdir()
+    text = json.dumps({"hosts": {"client": CLIENT}, key: 2})
+    file.write_text(text)
+    expected = f"was written by a later version, because it has '{key}'; use the checkout that wrote it"
+    with pytest.raises(state.StateError, match=expected):
+        remember(file, FOUND)
+    assert file.read_text() == text
+
+
+def test_fields_of_a_host_that_a_later_version_wrote_are_kept(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text(json.dumps({"hosts": {"client": {**CLIENT, "tags": ["a"], "cluster": "x"}, "relay": RELAY}}))
+    remember(file, {"client": CLIENT, "relay": RELAY})
+    hosts = json.loads(file.read_text())["hosts"]
+    assert hosts["client"] == {**CLIENT, "tags": ["a"], "cluster": "x", "seen": TODAY}
+
+
+def test_a_host_that_is_no_relay_any_more_loses_its_address(file: Path) -> None:
+    remember(file, FOUND)
+    assert remember(file, {"relay": {"role": "peer", "peer_id": RELAY["peer_id"]}}) == [
+        f"relay: role relay is now peer, address {RELAY['multiaddr']} is now none"
+    ]
+    assert "multiaddr" not in state.read(str(file))["relay"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"hosts": {"a": {"role": "peer"}}}', '{"hosts": {"a": 3}}'])
 def test_a_damaged_file_is_named_and_not_overwritten(file: Path, text: str) -> None:
     file.parent.mkdir()
     file.write_text(text)
@@ -104,6 +151,38 @@ def test_a_write_that_fails_leaves_the_old_file(file: Path, monkeypatch: pytest.
         remember(file, {"server": CLIENT})
     assert file.read_text() == before
     assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_file_that_can_be_read_and_written_passes_the_check_and_nothing_is_left(file: Path) -> None:
+    assert state.check(str(file)) == {}
+    assert not file.parent.exists()
+    remember(file, FOUND)
+    before = file.stat()
+    assert set(state.check(str(file))) == {"client", "relay"}
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_the_check_finds_a_damaged_file(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("<<<<<<< ours")
+    with pytest.raises(state.StateError, match="has the marks of a merge"):
+        state.check(str(file))
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["file", "no-directory"])
+def test_the_check_finds_a_place_that_can_not_be_written(
+    file: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    if there:
+        remember(file, FOUND)
+
+    def read_only(**where: object) -> tuple[int, str]:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
+    with pytest.raises(state.StateError, match=r"hosts\.yml\.json can't be written: read-only file system"):
+        state.check(str(file))
 
 
 def test_a_link_to_the_file_stays_a_link(file: Path, tmp_path: Path) -> None:
