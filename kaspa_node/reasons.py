@@ -64,6 +64,7 @@ CIRCUIT_LOST: Final = "circuit-lost"
 DIRECT_LOST: Final = "direct-lost"
 
 # Connections that came in and were not set up (kaspa_node/p2p/listener.py)
+PORT_TESTED: Final = "port-tested"
 HUNG_UP: Final = "hung-up"
 WRONG_PEER: Final = "wrong-peer"
 BAD_HANDSHAKE: Final = "bad-handshake"
@@ -99,6 +100,7 @@ SENTENCES = {
     EXCHANGE_FAILED: "{problem}",
     DIRECT_LOST: "the direct connection has ended already",
     CIRCUIT_LOST: "the relayed connection has ended: {why}",
+    PORT_TESTED: "the remote hung up without a word, as deploy, fab doctor and scans do when they test a port",
     DISPLACED: "too many handshakes at a time",
     NO_PLACE: "too many connections",
 }

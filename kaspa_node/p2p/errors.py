@@ -45,6 +45,10 @@ class ConnectionLost(P2PError):
     """The connection is gone: closed by either end, reset, or silent for too long."""
 
 
+class NothingSaid(ConnectionLost):
+    """The remote hung up before it sent anything."""
+
+
 class ConnectionStarved(ConnectionLost):
     """Nothing arrives over the connection any more, although neither side has ended it."""
 

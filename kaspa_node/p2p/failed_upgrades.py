@@ -11,6 +11,7 @@ from kaspa_node.p2p.errors import (
     ConnectionLost,
     HandshakeTimeout,
     NegotiationError,
+    NothingSaid,
     P2PError,
     ProtocolError,
     WrongPeer,
@@ -23,6 +24,7 @@ _CODES: tuple[tuple[type[P2PError], str], ...] = (
     (NegotiationError, reasons.NO_COMMON_PROTOCOL),
     (ProtocolError, reasons.BAD_HANDSHAKE),
     (HandshakeTimeout, reasons.HANDSHAKE_TIMEOUT),
+    (NothingSaid, reasons.PORT_TESTED),
     (ConnectionLost, reasons.HUNG_UP),
 )
 
@@ -45,7 +47,7 @@ class FailedUpgrades:
         code = why if isinstance(why, str) else code_of(why)
         self.counts[code] += 1
         if self._moderation.due():
-            text = str(Reason(why)) if isinstance(why, str) else why.problem
+            text = str(Reason(code)) if isinstance(why, str | NothingSaid) else why.problem
             self._journal.record(milestones.UPGRADE_FAILED, addr=str(remote), reason=text, code=code, count=self.total)
 
 

@@ -9,7 +9,7 @@ import trio
 from kaspa_node.p2p.channel.noise import NoiseKeys
 from kaspa_node.p2p.channel.pipe import Pipe
 from kaspa_node.p2p.channel.upgrade import Upgrade
-from kaspa_node.p2p.errors import ConnectionLost, HandshakeTimeout
+from kaspa_node.p2p.errors import ConnectionLost, HandshakeTimeout, NothingSaid
 
 
 class Upgrader:
@@ -39,18 +39,20 @@ class Upgrader:
         upgrade = Upgrade(self._keys, initiator=initiator, expected=expected, filler=filler)
         limit = self._seconds if seconds is None else seconds
         start, round_trip = trio.current_time(), 0.0
-        finished = False
+        finished = heard = False
         try:
             with trio.fail_after(limit):
                 await _send_all(pipe, upgrade.opening())
                 while not upgrade.done:
                     data = await pipe.receive()
                     round_trip = round_trip or trio.current_time() - start
+                    if not data and not heard:
+                        raise NothingSaid("the remote hung up before it sent anything")
                     if not data:
                         raise ConnectionLost("the remote hung up during the handshake")
-                    if before is not None:
+                    if before is not None and not heard:
                         await before()
-                        before = None
+                    heard = True
                     await _send_all(pipe, upgrade.receive(data))
             finished = True
         except trio.TooSlowError as error:

@@ -109,6 +109,11 @@ async def reset(host: Host) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+async def hang_up(host: Host) -> None:
+    """Connect and hang up without a word, as a test of the port does."""
+    await (await raw(host)).aclose()
+
+
 async def say_tls(host: Host) -> None:
     """Speak another protocol from the start."""
     stream = await raw(host)
@@ -123,7 +128,12 @@ async def say_nothing(host: Host) -> None:
 
 @pytest.mark.parametrize(
     ("rude", "code"),
-    [(reset, reasons.HUNG_UP), (say_tls, reasons.BAD_HANDSHAKE), (say_nothing, reasons.HANDSHAKE_TIMEOUT)],
+    [
+        (reset, reasons.HUNG_UP),
+        (hang_up, reasons.PORT_TESTED),
+        (say_tls, reasons.BAD_HANDSHAKE),
+        (say_nothing, reasons.HANDSHAKE_TIMEOUT),
+    ],
 )
 async def test_a_connection_that_is_not_set_up_is_counted_by_its_reason(
     rude: Callable[[Host], Awaitable[None]], code: str
@@ -147,7 +157,7 @@ async def test_one_for_which_there_is_no_place_is_counted_too() -> None:
         await end_of(first)
         assert failed.counts == {reasons.DISPLACED: 1}
         await second.aclose()
-        await until(lambda: failed.counts[reasons.HUNG_UP])
+        await until(lambda: failed.counts[reasons.PORT_TESTED])
         full = await w.host(3, limits=Limits(connections=0))
         full.listener.failed.append(failed)
         with socket.socket() as caller:

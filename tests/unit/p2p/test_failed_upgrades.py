@@ -12,10 +12,12 @@ from kaspa_node.p2p.errors import (
     HandshakeTimeout,
     NegotiationError,
     NoiseError,
+    NothingSaid,
     P2PError,
     WrongPeer,
 )
 from kaspa_node.p2p.failed_upgrades import FailedUpgrades
+from kaspa_node.reasons import Reason
 from tests.unit.kaspa.shells import RecordingJournal
 
 STRANGER = SocketAddress("198.51.100.7", 50123)
@@ -25,6 +27,7 @@ STRANGER = SocketAddress("198.51.100.7", 50123)
     ("why", "code", "text"),
     [
         (ConnectionLost("the remote hung up"), reasons.HUNG_UP, "the remote hung up"),
+        (NothingSaid("the remote hung up"), reasons.PORT_TESTED, str(Reason(reasons.PORT_TESTED))),
         (HandshakeTimeout("no secure channel"), reasons.HANDSHAKE_TIMEOUT, "no secure channel"),
         (NegotiationError("/tls"), reasons.NO_COMMON_PROTOCOL, "/tls"),
         (NoiseError("bad"), reasons.BAD_HANDSHAKE, "bad"),
