@@ -10,6 +10,8 @@ from kaspa_node.evidence.journal_lines import Line
 from kaspa_node.settings import Settings
 
 RELAY, PEER = "relay", "peer"
+OPEN_SESSIONS = ("ready", "carried")
+"""The states of a session that works: of the embedded backend, and of an external one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,15 @@ class RemoteState:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A Kaspa session of a peer. state: `handshake` or `ready`, `carried` for an external backend's."""
+    """A Kaspa session of a peer. state: `handshake` or `ready`, `carried` for an external backend's.
+
+    since: unix time by the peer's clock, None if the peer does not say it.
+    """
 
     peer_id: str
     path: str
     state: str
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,8 @@ class Host:
 
     port: the node's, by the inventory; announced: a relay's address, `203.0.113.10:4011`, by the inventory.
     clock_ahead: seconds ahead of the controller's clock, 0 if the difference is too small to measure.
-    key_id: the peer id of the key file; recorded_id: the one that deploy recorded.
+    key_id: the peer id of the key file; recorded_id: the one that deploy recorded there.
+    remembered_id: the one that the controller remembers, if the host is unreachable.
     silence: why there is no status. settings: those of the node's file; wrong: why they can't be used.
     lines: since the service's last start, oldest first; or the last ones if it does not run.
     """
@@ -128,6 +135,7 @@ class Host:
     service: Service | None = None
     key_id: str | None = None
     recorded_id: str | None = None
+    remembered_id: str | None = None
     status: Status | None = None
     silence: str | None = None
     settings: Settings | None = None

@@ -31,6 +31,7 @@ _NO_HANDSHAKE = ("kaspa-rejected", "no-session")
 
 KINDS: tuple[Kind, ...] = (
     Kind("host-unreachable", "A host can't be reached over SSH.", _NO_WAY),
+    Kind("login-fails", "Nobody can log into a host, but its node is alive: other hosts see it.", warning=True),
     Kind("clock-off", "A host's clock differs from the controller's.", warning=True),
     Kind("firewall-replaced", "A host throws ufw's rules away at boot or at a reload.", warning=True),
     Kind("configuration-wrong", "A node's settings can't be used, so it does not start.", _NO_START),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,17 @@ LINES = 400
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The hosts to ask. timeout: seconds for each host and round."""
+    """The hosts to ask. timeout: seconds for each host and round. remembered: peer ids that the controller knows."""
 
     inventory: Inventory
     nodes: tuple[Node, ...]
     timeout: float
+    remembered: Mapping[str, str] = field(default_factory=dict)
 
 
 def gather(asking: Asking, pairs: Iterable[tuple[str, str]]) -> Facts:
     """The facts for these pairs, dialer and dialed. Hosts that can't be reached are among them, with the reason."""
-    known = {node.name: _known(node) for node in asking.nodes}
+    known = {node.name: replace(_known(node), remembered_id=asking.remembered.get(node.name)) for node in asking.nodes}
     looked = on_all(asking.nodes, _look, timeout=asking.timeout)
     hosts = {name: _host(known[name], answer) for name, answer in looked.items()}
     facts = Facts(hosts)

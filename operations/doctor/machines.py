@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
-from operations.doctor.facts import Facts, Host, Service
+from operations.doctor.facts import OPEN_SESSIONS, Facts, Host, Service, Status
 from operations.doctor.findings import Finding
 
 CLOCK_SECONDS = 5.0
@@ -19,19 +20,51 @@ def examine(facts: Facts, hosts: Iterable[Host]) -> Iterator[Finding]:
     off = _clocks(facts)
     for host in hosts:
         if host.unreachable is not None:
-            yield Finding(
-                "host-unreachable",
-                frozenset({host.name}),
-                f"{host.name} can't be reached",
-                host.unreachable,
-                f"See that {host.name} is up, and how to log in: ansible {host.name} -m ansible.builtin.ping.",
-            )
+            yield _unreachable(facts, host, host.unreachable)
             continue
         if host.name in off:
             yield off[host.name]
         yield from _settings(host)
         yield from _service(host)
         yield from _filter(host)
+
+
+def _unreachable(facts: Facts, host: Host, why: str) -> Finding:
+    about = frozenset({host.name})
+    alive = [sign for other in facts.hosts.values() if other.status for sign in _signs(other.name, other.status, host)]
+    if alive:
+        return Finding(
+            "login-fails",
+            about,
+            f"{host.name} can't be logged into, but its node is alive",
+            "; ".join([*alive, why]),
+            f"Look at the SSH server of {host.name} and at the filters before it, with the provider's console.",
+        )
+    return Finding(
+        "host-unreachable",
+        about,
+        f"{host.name} can't be reached",
+        why,
+        f"See that {host.name} is up, and how to log in: ansible {host.name} -m ansible.builtin.ping.",
+    )
+
+
+def _signs(name: str, status: Status, host: Host) -> Iterator[str]:
+    """What a host has of the other's node at this moment: sessions, and reservations in either direction."""
+    if host.remembered_id is None:
+        return
+    for session in status.sessions:
+        if session.peer_id == host.remembered_id and session.state in OPEN_SESSIONS:
+            since = f" since {_time(session.since)}" if session.since is not None else ""
+            yield f"{name} has a {session.path} session with it{since}"
+    if host.remembered_id in status.reserved:
+        yield f"{name} holds its reservation"
+    if any(link.peer_id == host.remembered_id and link.state == "reserved" for link in status.relays):
+        yield f"{name} has a reservation on it"
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _clocks(facts: Facts) -> dict[str, Finding]:

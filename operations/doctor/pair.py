@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kaspa_node.settings.values import RelayAddress
-from operations.doctor.facts import Facts, Host, RelayLink, RemoteState
+from operations.doctor.facts import OPEN_SESSIONS, Facts, Host, RelayLink, RemoteState
 
 DIRECT, RELAYED, NOTHING = "direct", "relayed", "nothing"
-_STANDS = ("ready", "carried")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +48,20 @@ class Pair:
         return next(by_id, next((remote for remote in status.remotes if remote.name == dialed.name), None))
 
     def id_of(self, host: Host) -> str | None:
-        """The peer id of one of them; the one that the other uses if the host itself can't be asked."""
-        settings = self.dialer.settings
-        if host.peer_id is not None or host is self.dialer or settings is None:
-            return host.peer_id
-        remote = settings.remote(host.name)
-        return None if remote is None else remote.peer_id
+        """The peer id of one of them.
+
+        If the host itself can't be asked: the one that its dialer uses, or else that the controller remembers.
+        """
+        settings = self.dialer.settings if host is self.dialed else None
+        remote = settings.remote(host.name) if settings is not None else None
+        return host.peer_id or (remote.peer_id if remote is not None else host.remembered_id)
 
     def says(self, host: Host) -> str | None:
         """The path of a host to the other; None if the host does not answer."""
         status, other = host.status, self.id_of(self.other(host))
         if status is None:
             return None
-        paths = {s.path for s in status.sessions if s.peer_id == other and s.state in _STANDS}
+        paths = {s.path for s in status.sessions if s.peer_id == other and s.state in OPEN_SESSIONS}
         # With an external backend the path exists before any program uses it.
         paths |= {remote.state for remote in status.remotes if remote.peer_id == other}
         return next((path for path in (DIRECT, RELAYED) if path in paths), NOTHING)

@@ -136,7 +136,8 @@ def _remote(where: str, value: object) -> RemoteState:
 
 def _session(where: str, value: object) -> Session:
     record = as_record(where, value)
-    return Session(record.text("peer_id"), record.text("path"), record.text("state"))
+    since = record.number("since") if record.present("since") else None
+    return Session(record.text("peer_id"), record.text("path"), record.text("state"), since)
 
 
 def _backend(record: Record) -> Backend:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kaspa_state_file import StateError, beside, check
+from kaspa_state_file import StateError, check
 
-from operations import ask, deployment, services
+from operations import ask, deployment, services, state
 from operations.fleet import on_all
 from operations.inventory import Inventory, Node
 from operations.keys import place
@@ -152,10 +152,7 @@ def check_state(inventory: Inventory, off: Mapping[str, OperationProblem]) -> No
 
     Without it, and with a host off, deploy stops: then the others would know neither the old id nor the new one.
     """
-    files = {
-        node.name: str(node.variable("kaspa_fleet_state_file") or beside(str(node.variable("inventory_file") or "")))
-        for node in inventory.nodes.values()
-    }
+    files = state.files(inventory)
     known: set[str] = set()
     for path in sorted({*files.values()} - {""}):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operations import state
 from operations.inventory import Inventory, Node
 from operations.operation import Call, operation
 from operations.problems import HostProblem, UsageProblem
@@ -17,7 +18,8 @@ def doctor(call: Call, a: str = "", b: str = "") -> None:
     from operations.doctor.gather import Asking, gather
 
     pairs = [_turned(*call.inventory.pair(a, b or None))] if a else _all_pairs(call.inventory)
-    facts = gather(Asking(call.inventory, _asked(call.inventory, pairs), call.timeout), _names(pairs))
+    remembered = state.peer_ids(call.inventory, call.report)
+    facts = gather(Asking(call.inventory, _asked(call.inventory, pairs), call.timeout, remembered), _names(pairs))
     for name, host in facts.hosts.items():
         call.report.host(name, show.host_json(facts, host))
         if host.unreachable is not None:

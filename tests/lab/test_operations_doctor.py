@@ -221,6 +221,9 @@ def test_a_host_that_can_not_be_reached_is_a_finding_and_the_rest_is_diagnosed()
         done, pair = asked()
     assert done.code == 2
     assert [each["host"] for each in done.document["problems"]] == ["server"]
-    assert kinds(pair, "cause") == ["host-unreachable", "service-down"]
+    assert (kinds(pair, "cause"), kinds(pair, "warning")) == (["service-down"], ["login-fails"])
+    [login] = (each for each in pair["findings"] if each["kind"] == "login-fails")
+    assert login["text"] == "server can't be logged into, but its node is alive"
+    assert login["evidence"].startswith("client has a direct session with it since 20")
     assert pair["path"] == "direct"
     assert pair["unconfirmed"] == "server"

@@ -338,16 +338,6 @@ def test_clocks_that_are_all_off_alike_are_the_controllers() -> None:
     assert only.finding.text == "the controller's clock is off: all hosts differ from it alike"
 
 
-def test_an_unreachable_host_is_a_finding_and_the_rest_is_still_looked_at() -> None:
-    facts = apart(healthy(), "waiting")
-    lost = replace(facts.hosts["server"], unreachable="Connection refused", service=None, status=None, settings=None)
-    facts = replace(facts, hosts={**facts.hosts, "server": lost})
-    facts = reached(facts, {("client", AT): "timeout"})
-    found = told(facts)
-    assert found.unreachable == ("server",)
-    assert causes(facts) == ["host-unreachable", "relay-unreachable"]
-
-
 def test_an_external_backend_that_is_down() -> None:
     address = LocalAddress(None, "::1", 50051)
     facts = with_settings(healthy(), "server", backend="external", backend_address=address)
