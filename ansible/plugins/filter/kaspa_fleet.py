@@ -112,7 +112,8 @@ def kaspa_left_out(
     for host in hosts:
         left_out = hostvars[host].get(LEFT_OUT)
         if left_out:
-            again = f"run {playbook} again when it is {'back' if left_out.get('down') else 'mended'}"
+            until = left_out.get("until") or f"it is {'back' if left_out.get('down') else 'mended'}"
+            again = f"run {playbook} again when {until}"
             why = f"{left_out['why']}; {_remains(host, known, hostvars, playbook)}; {again}"
         elif host not in present:
             why = f"the connection was lost on the way; run {playbook} again when it is back"

@@ -19,8 +19,8 @@ PORTS = ("kaspa_relay_port", "kaspa_peer_port")
 # Facts that the roles set for each other, and for plays that run twice.
 OWN_FACTS = (
     *("kaspa_node_peer_id", "kaspa_firewall_problems", "kaspa_relay_multiaddr"),
-    *("kaspa_peer_smoke", "rust_build_provenance"),
-    *(f"kaspa_fleet_{name}" for name in ("hosts", "known", "left_out", "lock", "playbook", "remembered")),
+    *("kaspa_peer_smoke", "kaspa_peer_lacks", "rust_build_provenance"),
+    *(f"kaspa_fleet_{name}" for name in ("hosts", "inventory", "known", "left_out", "lock", "playbook", "remembered")),
 )
 
 

@@ -131,6 +131,12 @@ def test_hosts_with_the_same_reason_share_a_line() -> None:
     assert line.endswith("run deploy.yml again when it is mended")
 
 
+def test_a_line_says_what_has_to_come_first() -> None:
+    waiting = {"kaspa_fleet_left_out": {"why": "relay must be deployed first", "down": False, "until": "relay is up"}}
+    (line,) = left_out({"client": waiting}, ["client"])
+    assert line.endswith("the others keep it on their lists; run deploy.yml again when relay is up")
+
+
 def test_a_host_that_nobody_knows_is_said_to_be_missing() -> None:
     (line,) = left_out({"client": DOWN}, ["client"], known={})
     assert "nothing is known of it yet, so the others are set up without it" in line
