@@ -79,3 +79,22 @@ def test_an_inventory_that_can_not_work(tmp_path: Path, peers: dict[str, object]
     code, errors = play(tmp_path, "deploy.yml", relays=RELAYS, peers={"hosts": peers})
     assert (code, len(errors)) == (2, 1)
     assert errors[0].startswith(said)
+
+
+ODD = ["a/b", "two words", "-x", ".hidden", "it's", "hôte", "2001:db8::1", "x" * 64]
+
+
+@pytest.mark.parametrize("playbook", ["deploy.yml", "verify.yml"])
+def test_names_that_a_node_or_a_file_can_not_have(tmp_path: Path, playbook: str) -> None:
+    peers = {"hosts": dict.fromkeys([*ODD, "Upper-case_1.example"], {})}
+    code, errors = play(tmp_path, playbook, relays=RELAYS, peers=peers)
+    assert (code, len(errors)) == (2, 1)
+    names, _, rule = errors[0].partition(": a host's name ")
+    assert names.split(", ") == [f'"{name}"' for name in sorted(ODD)]
+    assert rule.endswith(f"; rename it in {tmp_path}/hosts.yml, and give its address as ansible_host")
+
+
+def test_odd_names_of_groups_matter_to_nobody(tmp_path: Path) -> None:
+    relays = {"children": {"-vps in 'Köln'/1": RELAYS}}
+    code, errors = play(tmp_path, "deploy.yml", relays=relays, peers={"hosts": {"a": {"kaspa_peer_dials": ["a"]}}})
+    assert (code, errors) == (2, ["a dials itself; remove it from its kaspa_peer_dials"])

@@ -11,6 +11,8 @@ from typing import Any
 import kaspa_precheck
 import pytest
 
+from kaspa_node.settings import kinds
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -29,3 +31,7 @@ def test_it_names_one_relay_and_two_peers_of_which_one_dials(name: str) -> None:
     assert [len(groups["relays"]), len(groups["peers"])] == [1, 2]
     assert kaspa_precheck.kaspa_inventory_problems(groups, hostvars) == []
     assert [host for host in groups["peers"] if hostvars[host].get("kaspa_peer_dials")] == [groups["peers"][1]]
+
+
+def test_the_playbooks_allow_the_names_that_a_node_allows() -> None:
+    assert f"'{kinds._NAME.pattern}\\\\Z'" in (ROOT / "playbooks" / "inventory.yml").read_text(encoding="utf-8")
