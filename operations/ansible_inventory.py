@@ -7,7 +7,7 @@ import io
 import os
 import pwd
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,9 @@ LONGEST_REASON = 200
 GROUPS = {"relays": RELAY, "peers": PEER}
 
 
-def read(source: str | None) -> Inventory:
+def read(typed: Sequence[str]) -> Inventory:
     """See `inventory_loader.load`."""
-    sources = [source] if source else list(constants.DEFAULT_HOST_LIST)
+    sources = list(typed or constants.DEFAULT_HOST_LIST)
     shown = ", ".join(_shown(each) for each in sources)
     for path in (part for each in sources for part in each.split(",") if "," not in each):
         if not Path(path).exists():

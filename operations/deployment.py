@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from operations.inventory import CHECKOUT
@@ -58,7 +59,7 @@ class Progress:
 def play(
     report: Report,
     playbook: str,
-    source: str | None,
+    sources: Sequence[str],
     *,
     run: str,
     may_leave_out: bool = False,
@@ -66,11 +67,12 @@ def play(
 ) -> Progress:
     """Run a playbook of this checkout. Raises OperationProblem with the first failure.
 
-    source: the inventory as it was typed, None for ansible.cfg's. run: the id of the task that holds the locks of the
-    hosts. may_leave_out: hosts that the playbook leaves out are no failure.
+    sources: of the inventory, as they were typed; none for ansible.cfg's.
+    run: the id of the task that holds the locks of the hosts.
+    may_leave_out: hosts that the playbook leaves out are no failure.
     """
     words = [str(Path(sys.executable).with_name("ansible-playbook"))]
-    words += ["--inventory", source] if source else []
+    words += [word for source in sources for word in ("--inventory", source)]
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [*words, "--extra-vars", json.dumps({"kaspa_fleet_lock_run": run}), str(CHECKOUT / playbook)],

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from operations.inventory import CHECKOUT, Inventory
 
 
-def load(source: str | None = None) -> Inventory:
-    """Read an inventory: a path, several with commas, or None for ansible.cfg's (or ANSIBLE_INVENTORY's).
+def load(*sources: str) -> Inventory:
+    """Read an inventory, of one or more sources: paths, or hosts with commas. None: ansible.cfg's.
 
     Raises UsageProblem.
     """
@@ -18,7 +18,7 @@ def load(source: str | None = None) -> Inventory:
     with _configured():
         from operations import ansible_inventory
 
-    return ansible_inventory.read(source)
+    return ansible_inventory.read(sources)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ P = ParamSpec("P")
 
 SHORT = {"inventory": "i", "host": "H", "timeout": "t", "follow": "f", "lines": "n"}
 LONGEST = 86400.0
-_INVENTORY = "an inventory of Ansible's (default: ansible.cfg's, or the variable ANSIBLE_INVENTORY)"
+_INVENTORY = "PATH of an inventory of Ansible's; may be repeated (default: ansible.cfg's or ANSIBLE_INVENTORY's)"
 _JSON = "print one JSON document"
 _BREAK_LOCK = "take over the lock of another run; only if that run is dead"
 _DRY_RUN = "say what would change, and change nothing"
@@ -36,6 +36,7 @@ class Call:
     """One call of a task. report: for its output.
 
     timeout: seconds. limit: the same if the user gave it, otherwise None, for tasks without an end.
+    sources: of the inventory, as they were typed.
     break_lock: hosts may be changed although another run holds their locks.
     """
 
@@ -43,13 +44,13 @@ class Call:
     timeout: float
     limit: float | None
     dry_run: bool
-    source: str | None
+    sources: tuple[str, ...]
     break_lock: bool = False
 
     @cached_property
     def inventory(self) -> Inventory:
         """The inventory, read at first use. Raises UsageProblem."""
-        return inventory_loader.load(self.source)
+        return inventory_loader.load(*self.sources)
 
 
 class Word(Argument):
@@ -100,7 +101,7 @@ def operation(
 
         def run(context: object, *given: Any, **options: Any) -> None:
             dry_run = options.pop("dry_run", False)
-            report = Report(name, as_json=options.pop("json"), dry_run=dry_run, source=options["inventory"])
+            report = Report(name, as_json=options.pop("json"), dry_run=dry_run, sources=options["inventory"])
             raise Exit(code=_carry_out(context, body, report, options, given, timeout))
 
         own = list(inspect.signature(body).parameters.values())[1:]
@@ -121,7 +122,8 @@ def operation(
         if locks:
             helps["break_lock"] = _BREAK_LOCK
         required = [each.name for each in own if each.default is inspect.Parameter.empty]
-        task = Operation(run, auto_shortflags=False, positional=[*required, *words], help=helps)
+        positional = [*required, *words]
+        task = Operation(run, auto_shortflags=False, positional=positional, iterable=["inventory"], help=helps)
         task.words = words
         return task
 
@@ -136,13 +138,13 @@ def _carry_out(
     given: tuple[Any, ...],
     timeout: float,
 ) -> int:
-    source, limit = options.pop("inventory"), options.pop("timeout")
+    sources, limit = tuple(options.pop("inventory") or ()), options.pop("timeout")
     break_lock = options.pop("break_lock", False)
     try:
         if isinstance(context, Connection):
             raise UsageProblem("hosts come from the inventory: use --host NAME after the task, not -H before it")
         typed = None if limit is None else number(limit, "--timeout", least=0.1, most=LONGEST)
-        body(Call(report, typed or timeout, typed, report.dry_run, source, break_lock), *given, **options)
+        body(Call(report, typed or timeout, typed, report.dry_run, sources, break_lock), *given, **options)
     except OperationProblem as problem:
         report.problem(problem)
     except KeyboardInterrupt:

@@ -31,7 +31,7 @@ class Report:
     """Collects the results and changes of a task; shows at once what users should see at once.
 
     With as_json nothing is shown before `finish`, and then {"task", "ok", "hosts", "problems", "changed"} on one line.
-    source: the inventory as it was typed, None if it was not.
+    sources: of the inventory, as they were typed; none if they were not.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class Report:
         *,
         as_json: bool = False,
         dry_run: bool = False,
-        source: str | None = None,
+        sources: Sequence[str] = (),
         out: TextIO | None = None,
         err: TextIO | None = None,
     ) -> None:
         self.task = task
         self.as_json = as_json
         self.dry_run = dry_run
-        self.source = source
+        self.sources = sources
         self.hosts: dict[str, Any] = {}
         self.extra: dict[str, Any] = {}
         self._problems: list[OperationProblem] = []
@@ -85,7 +85,7 @@ class Report:
 
     def advice(self, text: str) -> str:
         """A text of ours whose commands name the inventory of this call."""
-        return with_inventory(text, self.source)
+        return with_inventory(text, self.sources)
 
     def problems_of(self, outcome: Mapping[str, Any]) -> None:
         """Report every problem that `fleet.on_all` came back with."""

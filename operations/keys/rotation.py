@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,13 +30,13 @@ FACT = "kaspa_node.fact"
 
 @dataclass(frozen=True)
 class Scene:
-    """The input of a rotation. source: of the inventory, as it was typed. timeout: seconds for each host.
+    """The input of a rotation. sources: of the inventory, as they were typed. timeout: seconds for each host.
 
     run: the id of the run that holds the locks of the hosts.
     """
 
     inventory: Inventory
-    source: str | None
+    sources: Sequence[str]
     report: Report
     timeout: float
     run: str
@@ -85,7 +85,7 @@ def rotate(scene: Scene, node: Node) -> None:
     stop = on_one(scene, node, lambda one, link: _stop(link, one, survey.old, scene.timeout))
     if stop:
         report.changed(f"{stop} until it is deployed", node.name)
-    deployed = deployment.play(report, "deploy.yml", scene.source, run=scene.run, may_leave_out=bool(survey.off))
+    deployed = deployment.play(report, "deploy.yml", scene.sources, run=scene.run, may_leave_out=bool(survey.off))
     for host, count in deployed.changed.items():
         if count and host in scene.inventory.nodes:
             report.changed(f"deployed ({count} tasks changed it)", host)

@@ -14,5 +14,5 @@ def rotate_key(call: Call, host: str) -> None:
     with locks.held(call.report, call.inventory.nodes.values(), timeout=call.timeout, seize=call.break_lock) as held:
         if host in held.off:
             raise held.off[host]
-        scene = rotation.Scene(call.inventory, call.source, call.report, call.timeout, held.run)
+        scene = rotation.Scene(call.inventory, call.sources, call.report, call.timeout, held.run)
         rotation.rotate(scene, node)

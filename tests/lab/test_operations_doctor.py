@@ -29,7 +29,7 @@ def asked() -> tuple[Done, dict[str, Any]]:
     """The doctor's answer and, of it, what it says of the one pair. In this process: Ansible is slow to import."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(Exit) as end:
-        doctor.body(None, "", "", inventory="inventory/lab", json=True, timeout=None)
+        doctor.body(None, "", "", inventory=["inventory/lab"], json=True, timeout=None)
     done = Done(end.value.code, out.getvalue(), err.getvalue())
     [pair] = done.document["pairs"]
     print(json.dumps(pair, indent=1))

@@ -28,15 +28,16 @@ from operations.report import Report
     ],
 )
 def test_each_command_gets_the_inventory(text: str, shown: str) -> None:
-    assert with_inventory(text, "../my/hosts.yml") == shown
-    assert with_inventory(text, None) == text
+    assert with_inventory(text, ["../my/hosts.yml"]) == shown
+    assert with_inventory(text, []) == text
+    assert with_inventory("fab status", ["a", "b"]) == "fab status -i a -i b"
 
 
 def test_an_odd_path_is_quoted_for_the_shell() -> None:
-    assert with_inventory("fab status", "my hosts/a'b") == "fab status -i 'my hosts/a'\"'\"'b'"
+    assert with_inventory("fab status", ["my hosts/a'b"]) == "fab status -i 'my hosts/a'\"'\"'b'"
 
 
 def test_problems_are_shown_with_it() -> None:
     err = io.StringIO()
-    Report("status", source="elsewhere", err=err).problem(OperationProblem("is inactive: fab start --host a", "a"))
+    Report("status", sources=["elsewhere"], err=err).problem(OperationProblem("is inactive: fab start --host a", "a"))
     assert err.getvalue() == "a: is inactive: fab start -i elsewhere --host a\n"

@@ -26,7 +26,7 @@ from operations.problems import HostProblem, OperationProblem
 @operation(timeout=12, words=("a", "b"), help={"a": "who dials"})
 def two_words(call: Call, a: str = "", b: str = "", lines: str | None = None, follow: bool = False) -> None:
     """Optional words."""
-    call.report.say(repr((a, b, lines, follow, call.timeout, call.limit, call.source, call.dry_run)))
+    call.report.say(repr((a, b, lines, follow, call.timeout, call.limit, call.sources, call.dry_run)))
 
 @operation(changes=True)
 def required(call: Call, name: str) -> None:
@@ -75,15 +75,22 @@ def fab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return fab
 
 
+def test_an_inventory_may_have_several_sources(fab: Fab, tmp_path: Path) -> None:
+    for place, name in enumerate(("relays", "peers")):
+        (tmp_path / f"{place}.yml").write_text(json.dumps({name: {"hosts": {f"host{place}": {}}}}))
+    done = fab("hosts", "-i", f"{tmp_path}/0.yml", "--inventory", f"{tmp_path}/1.yml")
+    assert (done.code, done.out, done.err) == (0, "host0, host1\n", "")
+
+
 def test_words_may_be_left_out(fab: Fab) -> None:
     done = fab("two-words")
-    assert (done.code, done.out) == (0, "('', '', None, False, 12, None, None, False)\n")
+    assert (done.code, done.out) == (0, "('', '', None, False, 12, None, (), False)\n")
     assert fab("two-words", "x").out.startswith("('x', '', None")
 
 
 def test_words_and_options_in_any_order(fab: Fab) -> None:
     done = fab("two-words", "x", "-n", "5", "y", "-f", "--timeout", "3", "-i", "some/where")
-    assert done.out == "('x', 'y', '5', True, 3.0, 3.0, 'some/where', False)\n"
+    assert done.out == "('x', 'y', '5', True, 3.0, 3.0, ('some/where',), False)\n"
 
 
 def test_two_tasks_in_one_call(fab: Fab) -> None:
@@ -159,7 +166,7 @@ def test_the_inventory_from_anywhere(tmp_path: Path, more: dict[str, str], names
 
 def test_help(fab: Fab) -> None:
     done = fab("--help", "two-words")
-    assert "-t STRING, --timeout=STRING     seconds for each host (default: 12)" in done.out
+    assert "-t STRING, --timeout=STRING   seconds for each host (default: 12)" in done.out
     assert "who dials" in done.out
     assert "two-words" in fab("--list").out
     for words in (["two-words", "--help"], ["required", "--help"], ["two-words", "x", "-h"]):

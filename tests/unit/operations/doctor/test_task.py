@@ -17,7 +17,7 @@ ALONE = "all: {children: {relays: {hosts: {vps: {}}}, peers: {hosts: {home: {}}}
 def ask(inventory: str, *words: str) -> int:
     a, b = (*words, "", "")[:2]
     with pytest.raises(Exit) as end:
-        doctor.body(None, a, b, inventory=inventory, json=False, timeout=None)
+        doctor.body(None, a, b, inventory=[inventory], json=False, timeout=None)
     return int(end.value.code)
 
 

@@ -112,7 +112,7 @@ def test_a_host_that_is_off_does_not_stop_a_rotation_but_the_host_itself_must_be
     monkeypatch.setattr(rotation, "on_all", lambda nodes, work, timeout: answers)
     monkeypatch.setattr(rotation, "check_state", lambda fleet, off: None)
     report = Report("rotate-key", dry_run=True)
-    scene = rotation.Scene(fleet, None, report, 5.0, "run")
+    scene = rotation.Scene(fleet, (), report, 5.0, "run")
 
     rotation.rotate(scene, fleet.node("client"))
     shown = capsys.readouterr()
