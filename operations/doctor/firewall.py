@@ -29,7 +29,7 @@ def read_firewall(answer: Record, port: int, listening: Collection[str]) -> Fire
     if any(not (each.shut or each.partly) for each in judged.values()) and (found.shut or found.partly):
         found = replace(found, family=worst)
     replacers = kaspa_rulesets.parse(answer.any_text("rulesets") or "")
-    if not replacers or not answer.present("ufw") or not kaspa_ufw.at_boot(answer.record("ufw").any_text("boot") or ""):
+    if not replacers or ufw is None or not ufw.enabled:
         return found
     return replace(found, replaced=str(replacers[0]), remedy=replacers[0].remedy)
 
@@ -55,5 +55,5 @@ def _in_family(family: int, port: int, others: kaspa_filters.Filters, ufw: kaspa
 
 
 def _ufw(record: Record) -> kaspa_ufw.Filter:
-    texts = (record.any_text(name) or "" for name in ("defaults", "rules4", "rules6"))
+    texts = (record.any_text(name) or "" for name in ("defaults", "rules4", "rules6", "boot"))
     return kaspa_ufw.parse(record.boolean("active"), *texts)

@@ -174,7 +174,7 @@ def module(host: str, inventory: Path, module_name: str, **arguments: object) ->
 
 def test_another_host_says_which_filter_blocks_the_relay(inventory: Path) -> None:
     wanted = {"name": SPARE.name, "address": SPARE.address, "timeout": 2}
-    assert '"outcome": "open"' in module("client", inventory, "kaspa_reach", **wanted, port=PORT)
+    assert '"outcome": "open"' in module("client", inventory, "kaspa_reach", **{**wanted, "timeout": 60}, port=PORT)
     on("iptables -I INPUT 1 -p tcp --dport 4011 -j DROP")
     assert "at the provider of relay2" in module("client", inventory, "kaspa_reach", **wanted, port=4011)
     on("iptables -R INPUT 1 -p tcp --dport 4011 -j REJECT --reject-with icmp-host-prohibited")
@@ -250,3 +250,24 @@ def test_a_service_that_replaces_all_rules_at_boot_is_named(inventory: Path) -> 
     finally:
         on("systemctl disable --quiet nftables")
     assert problems(inventory) == []
+
+
+def test_the_ports_of_systemds_socket_are_those_of_ssh(inventory: Path) -> None:
+    # Port 22 is in the file of sshd, which is not used then.
+    on(
+        "mkdir -p /etc/systemd/system/ssh.socket.d; cd /etc/systemd/system/ssh.socket.d;"
+        f"printf '[Socket]\\nListenStream=\\nListenStream={PORT}\\nListenStream=127.0.0.1:2200\\n' > ports.conf;"
+        f"sed -i 's/^Port {PORT}/Port 22/' /etc/ssh/sshd_config; systemctl daemon-reload;"
+        "systemd-run --quiet --wait sh -c 'systemctl stop ssh.service; systemctl start ssh.socket'"
+    )
+    try:
+        well(firewall(inventory))
+        assert added() == [f"ufw allow {port}/tcp comment 'kaspa-node'" for port in (PORT, 4011)]
+        well(uninstall(inventory))
+    finally:
+        on(
+            f"sed -i 's/^Port 22$/Port {PORT}/' /etc/ssh/sshd_config; rm -r /etc/systemd/system/ssh.socket.d;"
+            "systemctl daemon-reload;"
+            "systemd-run --quiet sh -c 'systemctl stop ssh.socket; systemctl start ssh.service'"
+        )
+        eventually("systemctl is-active ssh.service", "active")

@@ -82,9 +82,13 @@ class Filters:
         listened = {6 if ":" in each else 4 for each in listening}
         return tuple(each for each in found if each in listened) or found
 
+    def interfaces(self, families: Iterable[int] = (4, 6)) -> set[str]:
+        """The interfaces of the default routes."""
+        return {name for family in families for name in _DEVICE.findall(self.routes.get(family, ""))}
+
     def uplink(self, family: int) -> tuple[str, str]:
         """The interface by which strangers come, and the address that they come to; "" if there may be several."""
-        interfaces = set(_DEVICE.findall(self.routes.get(family, "")))
+        interfaces = self.interfaces([family])
         if len(interfaces) != 1:
             return "", ""
         (interface,) = interfaces
@@ -102,7 +106,7 @@ class Filters:
         """Who refuses that port to strangers, whatever ufw says. ufw: whether ufw is on, and decides in its turn."""
         found: dict[tuple[str, str], tuple[int, ...]] = {}
         for family in self.families(listening):
-            packet = Packet(port, protocol, family, _DEVICE.findall(self.routes.get(family, "")))
+            packet = Packet(port, protocol, family, self.interfaces([family]))
             for each in self._refusals(packet, ufw=ufw):
                 key = (each.filter, each.rule)
                 found[key] = (*found.get(key, ()), family)

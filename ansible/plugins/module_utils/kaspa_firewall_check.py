@@ -30,13 +30,12 @@ _LAN_NAMERS = ("avahi-daemon.service", "systemd-resolved.service")
 # They ask from ports that the kernel chose, with sockets that look like those of servers. Most programs connect such a
 # socket, so it is not among the listening ones.
 _ASKING = ("avahi-daemon.service", "systemd-timesyncd.service")
-_FORWARDING = re.compile(r"(docker|br-|virbr|lxcbr|lxdbr|incusbr|cni|podman|vmbr|wg|tun|tap|tailscale|zt)")
 _UNKNOWN = Filter(active=False, incoming="deny", routed="deny", ipv6=True)
 
 
 @dataclass(frozen=True)
 class Host:
-    """ufw: None if it is not installed. interfaces: of the host, if it forwards packets, else none.
+    """ufw: None if it is not installed. interfaces: those between which the host forwards packets, none if it does not.
 
     chosen: the ports from which the kernel chooses one if a program asks for any. replacers: what replaces all rules.
     """
@@ -70,7 +69,9 @@ def problems(host: Host, wanted: Wanted) -> list[str]:
     """Why the firewall should not be touched, or would not help: `problem; remedy`."""
     if not wanted.enabled:
         return [*_shut(host, wanted), *_without_ipv6(host, wanted)] if wanted.public else []
-    wrong = [each for each in wanted.keep if each != FORWARDING and not PORT.fullmatch(each)]
+    if not wanted.ports:
+        return ["kaspa_firewall_ports is empty; name the node's port there, or set kaspa_firewall_enabled: false"]
+    wrong = [each for each in wanted.keep if each != FORWARDING and not _is_port(each)]
     if wrong:
         return [f"kaspa_firewall_keep has {wrong[0]!r}; its entries are ports such as 443/tcp, and `{FORWARDING}`"]
     found = _rivals(host, wanted) or _without_ipv6(host, wanted)
@@ -85,6 +86,11 @@ def problems(host: Host, wanted: Wanted) -> list[str]:
         f"deploy switches ufw on, which would cut {what}; set kaspa_firewall_keep: [{words}] for what has to stay, "
         "kaspa_firewall_cut: true for the rest, or kaspa_firewall_enabled: false"
     ]
+
+
+def _is_port(entry: str) -> bool:
+    match = PORT.fullmatch(entry)
+    return match is not None and 0 < int(match["port"]) < 1 << 16
 
 
 def ports_of(keep: Iterable[str]) -> list[tuple[int, str]]:
@@ -112,7 +118,7 @@ def cut(host: Host, wanted: Wanted) -> list[Loss]:
         and any(_by_default(after, each, family) for family in each.families)
     ]
     if after.routed != "allow":
-        interfaces = [name for name in host.interfaces if _FORWARDING.match(name)]
+        interfaces = [name for name in host.interfaces if name not in host.filters.interfaces()]
         found += [Loss(f"forwarding for {', '.join(interfaces)}", FORWARDING)] if interfaces else []
     return found
 

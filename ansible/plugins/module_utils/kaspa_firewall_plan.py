@@ -108,7 +108,7 @@ def present(found: Filter, recorded: Mapping[str, Any], wanted: Wanted) -> Plan:
     """Let the node's ports in, and SSH from where it was let in before; refuse everything else."""
     added = _recorded_rules(found, recorded, wanted.ssh)
     record = {
-        "active": recorded.get("active", found.active),
+        "active": recorded.get("active", found.active or found.enabled),
         "incoming": recorded.get("incoming", found.incoming),
         "rules": added,
     } | ({"routed": recorded["routed"]} if "routed" in recorded else {})

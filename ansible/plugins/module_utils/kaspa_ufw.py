@@ -140,7 +140,8 @@ class Filter:
     """ufw on a host.
 
     active: whether it filters. incoming, routed: the default policies, `deny`, `reject` or `allow`. ipv6: whether it
-    has rules for IPv6; without them an active filter refuses all of IPv6. rules: in their order, IPv4 first.
+    has rules for IPv6; without them an active filter refuses all of IPv6. rules: in their order, IPv4 first. enabled:
+    whether it is on after a reboot; then it is on by the owner's word, also if somebody has flushed its rules since.
     """
 
     active: bool
@@ -148,6 +149,7 @@ class Filter:
     routed: str
     ipv6: bool
     rules: tuple[Rule, ...] = ()
+    enabled: bool = False
 
     def family(self, family: int) -> list[Rule]:
         """The rules of one family."""
@@ -221,8 +223,8 @@ def _within(port: int, span: str) -> bool:
     return int(first) <= port <= int(last or first)
 
 
-def parse(active: bool, defaults: str, rules4: str, rules6: str) -> Filter:
-    """The filter from /etc/default/ufw and the two files of rules; active: what `ufw status` says."""
+def parse(active: bool, defaults: str, rules4: str, rules6: str, boot: str = "") -> Filter:
+    """The filter from /etc/default/ufw, the two files of rules, and ufw.conf; active: what `ufw status` says."""
     settings = {match["name"]: match["value"] for match in _SETTING.finditer(defaults)}
     ipv6 = settings.get("IPV6", "no").lower() == "yes"
     rules = parse_rules(rules4, 4) + (parse_rules(rules6, 6) if ipv6 else [])
@@ -232,12 +234,8 @@ def parse(active: bool, defaults: str, rules4: str, rules6: str) -> Filter:
         _POLICIES.get(settings.get("DEFAULT_FORWARD_POLICY", ""), "deny"),
         ipv6,
         tuple(rules),
+        any(match["value"].lower() == "yes" for match in _SETTING.finditer(boot) if match["name"] == "ENABLED"),
     )
-
-
-def at_boot(settings: str) -> bool:
-    """Whether ufw is on after a reboot, from /etc/ufw/ufw.conf. `ufw status` says whether its rules are there now."""
-    return any(match["value"].lower() == "yes" for match in _SETTING.finditer(settings) if match["name"] == "ENABLED")
 
 
 def parse_rules(text: str, family: int) -> list[Rule]:

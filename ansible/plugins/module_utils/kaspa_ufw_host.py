@@ -10,7 +10,8 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service 
 
 RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
 DEFAULTS = "/etc/default/ufw"
-FILES = (*RULES, DEFAULTS, "/etc/ufw/ufw.conf")
+BOOT = "/etc/ufw/ufw.conf"
+FILES = (*RULES, DEFAULTS, BOOT)
 """All of ufw's state that its commands change."""
 
 
@@ -19,7 +20,7 @@ def read() -> kaspa_ufw.Filter | None:
     if not shutil.which("ufw", path=search_path()):
         return None
     active = command(["ufw", "status"]).startswith("Status: active")
-    return kaspa_ufw.parse(active, _text(DEFAULTS), *map(_text, RULES))
+    return kaspa_ufw.parse(active, _text(DEFAULTS), *map(_text, RULES), _text(BOOT))
 
 
 def _text(path: str) -> str:

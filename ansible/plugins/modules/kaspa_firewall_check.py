@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ short_description: List what the firewall would cut, and which other filters are
 description: Changes nothing. Needs root.
 options:
   ports: {type: list, elements: int, required: true, description: TCP ports of the node.}
+  ssh: {type: bool, default: true, description: "Whether this host is reached by SSH, so deploy lets SSH in."}
   ssh_ports: {type: list, elements: int, default: [], description: Ports of SSH besides those that are found.}
   keep: {type: list, elements: str, default: [], description: "What has to stay, as C(443/tcp) or C(forwarding)."}
   cut: {type: bool, default: false, description: Whether everything else may be cut.}
@@ -64,10 +64,23 @@ def installed(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name in present)
 
 
-def forwards() -> bool:
-    """Whether the host forwards packets between interfaces."""
+def forwarding() -> list[str]:
+    """The interfaces between which the host forwards packets, none if it does not.
+
+    A bridge counts also if nothing is on it now, and stands for its ports.
+    """
     files = ("/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding")
-    return any(Path(file).exists() and Path(file).read_text(encoding="ascii").strip() == "1" for file in files)
+    if not any(Path(file).exists() and Path(file).read_text(encoding="ascii").strip() == "1" for file in files):
+        return []
+    return sorted(each.name for each in Path("/sys/class/net").iterdir() if forwards(each))
+
+
+def forwards(interface: Path) -> bool:
+    """Whether packets may be forwarded to an interface, by its directory in /sys/class/net."""
+    if interface.name == "lo" or (interface / "master").exists() or not interface.is_dir():
+        return False
+    up = (interface / "operstate").read_text(encoding="ascii").strip() != "down"
+    return up or (interface / "bridge").exists()
 
 
 def chosen() -> range:
@@ -87,9 +100,8 @@ def gather() -> Host:
         routes=kaspa_uplinks.routes(),
     )
     listeners = kaspa_listeners.parse(output(list(kaspa_listeners.COMMAND)))
-    interfaces = sorted(os.listdir("/sys/class/net")) if forwards() else []
     replacers = kaspa_rulesets.parse(output(list(kaspa_rulesets.COMMAND)))
-    return Host(kaspa_ufw_host.read(), filters, listeners, interfaces, chosen(), replacers)
+    return Host(kaspa_ufw_host.read(), filters, listeners, forwarding(), chosen(), replacers)
 
 
 def main() -> None:
@@ -97,6 +109,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "ports": {"type": "list", "elements": "int", "required": True},
+            "ssh": {"type": "bool", "default": True},
             "ssh_ports": {"type": "list", "elements": "int", "default": []},
             "keep": {"type": "list", "elements": "str", "default": []},
             "cut": {"type": "bool", "default": False},
@@ -107,7 +120,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     wanted: dict[str, Any] = module.params
-    ssh = {*wanted.pop("ssh_ports"), *kaspa_ssh_server.gather()[0]}
+    found = kaspa_ssh_server.gather()[0] if wanted.pop("ssh") else ()
+    ssh = {*wanted.pop("ssh_ports"), *found}
     module.exit_json(changed=False, problems=problems(gather(), Wanted(ssh=ssh, **wanted)))
 
 

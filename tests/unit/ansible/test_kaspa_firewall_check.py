@@ -61,7 +61,7 @@ def test_a_fresh_host_and_one_that_is_deployed_pass() -> None:
 
 
 def test_what_would_be_cut_is_listed_with_what_to_set() -> None:
-    text = said(*found(LISTENING + WEB + VPN, interfaces=["docker0", "eth0", "lo"]))
+    text = said(*found(LISTENING + WEB + VPN, interfaces=["docker0", "eth0"], **BOTH))
     assert text.startswith(
         "deploy switches ufw on, which would cut nginx.service at 80/tcp, another program at 51820/udp, forwarding for "
         "docker0; set kaspa_firewall_keep: [80/tcp, 51820/udp, forwarding]"
@@ -137,10 +137,26 @@ def test_a_filter_that_is_on_cuts_nothing_new() -> None:
     assert said(*found(LISTENING + WEB, ufw(active=True), ["docker0"])) == ""
 
 
-def test_an_entry_that_keeps_nothing() -> None:
+@pytest.mark.parametrize("entry", ["http", "443", "443/sctp", "70000/tcp", "0/udp"])
+def test_an_entry_that_keeps_nothing(entry: str) -> None:
     host, _ = found()
-    (problem,) = problems(host, wanting(keep=["http"]))
-    assert problem.startswith("kaspa_firewall_keep has 'http'; its entries are ports such as 443/tcp")
+    (problem,) = problems(host, wanting(keep=[entry]))
+    assert problem.startswith(f"kaspa_firewall_keep has {entry!r}; its entries are ports such as 443/tcp")
+
+
+def test_no_port_of_the_node() -> None:
+    (problem,) = problems(found(firewalld=True)[0], wanting(ports=[]))
+    assert problem.startswith("kaspa_firewall_ports is empty; name the node's port there")
+
+
+def test_a_host_that_is_reached_locally_is_told_that_its_ssh_server_would_be_cut() -> None:
+    host, _ = found()
+    (problem,) = problems(host, wanting(ssh=()))
+    assert "would cut ssh.service at 22/tcp; set kaspa_firewall_keep: [22/tcp]" in problem
+
+
+def test_a_router_forwards_between_interfaces_of_any_name() -> None:
+    assert "would cut forwarding for enp2s0, wlan0;" in said(*found(interfaces=["enp2s0", "eth0", "wlan0"], **BOTH))
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,13 @@ def test_an_uninstall_takes_back_what_deploy_added_though_others_have_added_and_
     assert "2 rules of others stay" in plan.notes[0]
 
 
+def test_a_filter_whose_rules_somebody_has_flushed_is_on_by_the_owners_word() -> None:
+    flushed = kaspa_ufw.parse(False, "", f"### tuple ### allow tcp 2222 {ANY} in\n", "", "ENABLED=yes\n")
+    plan = present(flushed)
+    assert (plan.commands, plan.record["active"]) == ([opened(4011), ON], True)
+    assert plans.absent(plan.filter, plan.record).commands == [deleted(4011)]
+
+
 def test_a_filter_that_the_owner_has_switched_off_since_stays_off() -> None:
     record = {"active": True, "incoming": "deny", "rules": [{"family": 4, "port": 4011, "for": "node"}]}
     plan = plans.absent(filter_of(f"allow tcp 4011 {ANY} in {OURS}", active=False), record)
