@@ -25,7 +25,7 @@ def kaspa_host_problems(host: Facts, wanted: Facts) -> list[str]:
     host: the result of kaspa_host_facts; wanted: manager, connection, unit_settings, user, state_dir, service, port,
     local_ports, control, group (of shared sockets, or ""), and now (the controller's clock).
     """
-    checks = [_system, _space, _port, _user, _group, _clock]
+    checks = [_system, _moved, _space, _port, _user, _group, _clock]
     return [problem for check in checks for problem in check(host, wanted)]
 
 
@@ -62,6 +62,18 @@ def _system(host: Facts, wanted: Facts) -> list[str]:
     if host["venv"] == "not a link":
         found.append("/opt/kaspa-node is there and was not made by deploy; move it away")
     return found
+
+
+def _moved(host: Facts, wanted: Facts) -> list[str]:
+    """A host runs one node: the old one would hold the control socket and the key of the new one."""
+    present = (host["recorded"].get("kaspa_node") or {}).get("service", wanted["service"])
+    if present == wanted["service"]:
+        return []
+    remedy = "run playbooks/uninstall.yml for it first, with the inventory that it was deployed with"
+    return [
+        f"it runs {present}, and this inventory makes it a {wanted['role']}; {remedy} "
+        "(-e kaspa_node_keep_identity=true keeps its key)"
+    ]
 
 
 def _space(host: Facts, wanted: Facts) -> list[str]:

@@ -66,6 +66,10 @@ def test_a_host_that_is_well() -> None:
         ({"user_namespaces": 0}, 'kaspa_node_unit_settings: {PrivateUsers: "no"}'),
         ({"root": False}, "ansible_become: true"),
         ({"debian": False, "os": "Fedora 41"}, "Fedora 41 has no apt to install ufw with"),
+        (
+            {"recorded": {"kaspa_node": {"service": "kaspa-relay"}}},
+            "it runs kaspa-relay, and this inventory makes it a peer; run playbooks/uninstall.yml for it first",
+        ),
         ({"resolver": False}, "/etc/resolv.conf names no server"),
         ({"venv": "not a link"}, "/opt/kaspa-node is there and was not made by deploy"),
         ({"free": 100}, "100 MiB of disk are free"),
