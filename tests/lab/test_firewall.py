@@ -149,9 +149,36 @@ def test_rules_that_shut_ssh_are_taken_back_by_the_host_itself(inventory: Path) 
     assert played.exit_code != 0
     assert "a new SSH connection to this host fails" in played.output
     assert "old rules come back there within 30 s" in played.output
-    eventually(f"ufw status; test -e {UNDO} || echo gone", "gone")
+    old = f"ufw status; test -e {UNDO} || echo gone"
+    eventually(old, "gone")
     assert (added(), "inactive" in on("ufw status")) == ([], True)
-    on(f"test ! -e {RECORD}; ! systemctl cat kaspa-firewall-undo.timer 2>/dev/null; mv /tmp/before.rules /etc/ufw/")
+    on(f"test ! -e {RECORD}; ! systemctl cat kaspa-firewall-undo.timer 2>/dev/null")
+    # The second run is as safe as the first.
+    assert '"armed": true' in module(
+        SPARE.name, inventory, "kaspa_firewall", record=RECORD, ports=[4011], undo_after=15
+    )
+    eventually(old, "gone")
+    assert (added(), "inactive" in on("ufw status")) == ([], True)
+    on("mv /tmp/before.rules /etc/ufw/")
+
+
+def test_a_run_that_was_killed_after_the_proof_keeps_the_rules_and_those_added_since(inventory: Path) -> None:
+    """And a host without any other timer has no directory for them."""
+    arguments = {"record": RECORD, "ports": [4011], "undo_after": 300}
+    wants = "/etc/systemd/system/timers.target.wants"
+    on(f"mv {wants} /root/")
+    try:
+        assert '"armed": true' in module(SPARE.name, inventory, "kaspa_firewall", **arguments)
+        on("systemctl disable --quiet --now kaspa-firewall-undo.timer; ufw allow 443/tcp")
+        assert "SUCCESS" in module(SPARE.name, inventory, "kaspa_firewall", **arguments)
+        assert "ufw allow 443/tcp" in added()
+        on(f"test ! -e {UNDO}; ! systemctl cat kaspa-firewall-undo.timer 2>/dev/null")
+        on("ufw --force reset")
+        assert '"armed": true' in module(SPARE.name, inventory, "kaspa_firewall", **arguments)
+        assert "SUCCESS" in module(SPARE.name, inventory, "kaspa_firewall", record=RECORD, state="proven")
+        on(f"test ! -e {UNDO}; ! systemctl cat kaspa-firewall-undo.timer 2>/dev/null")
+    finally:
+        on("cp -a /root/timers.target.wants /etc/systemd/system/; rm -r /root/timers.target.wants")
 
 
 def module(host: str, inventory: Path, module_name: str, **arguments: object) -> str:

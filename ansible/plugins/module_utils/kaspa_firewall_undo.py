@@ -18,7 +18,6 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service 
 KEPT = Path("/var/lib/kaspa-firewall-undo")
 NAME = "kaspa-firewall-undo"
 _UNITS = Path("/etc/systemd/system")
-_WANTS = _UNITS / "timers.target.wants"
 _SERVICE = f"""\
 [Unit]
 Description=Restore the firewall as it was before kaspa-node changed it
@@ -60,9 +59,9 @@ def arm(seconds: int, active: bool, files: Sequence[str]) -> None:
             lines.append(f"rm -f {shlex.quote(path)}")
     if active:
         lines.append("ufw reload")
-    lines += [f"rm -rf {KEPT}", f"systemctl disable {NAME}.timer"]
-    lines += [f"rm -f {_UNITS}/{NAME}.service {_UNITS}/{NAME}.timer"]
-    lines += [f"rmdir --ignore-fail-on-non-empty {_WANTS}", "systemctl --no-block daemon-reload"]
+    # Only disabled, the timer would stay active, and start no more.
+    lines += [f"rm -rf {KEPT}", f"systemctl disable --now --no-block {NAME}.timer"]
+    lines += [f"rm -f {_UNITS}/{NAME}.service {_UNITS}/{NAME}.timer", "systemctl --no-block daemon-reload"]
     lines += ["echo 'The old rules are back.'", "exit 0; }"]
     (_UNITS / f"{NAME}.service").write_text(_SERVICE, encoding="utf-8")
     (_UNITS / f"{NAME}.timer").write_text(_TIMER.format(seconds=seconds), encoding="utf-8")
@@ -70,13 +69,22 @@ def arm(seconds: int, active: bool, files: Sequence[str]) -> None:
     (KEPT / "restore").write_text("\n".join(lines) + "\n", encoding="utf-8")
     os.sync()
     command(["systemctl", "daemon-reload"])
-    command(["systemctl", "enable", "--now", "--quiet", f"{NAME}.timer"])
+    command(["systemctl", "enable", "--quiet", f"{NAME}.timer"])
+    # To start a timer that is active already, or has elapsed, does nothing.
+    command(["systemctl", "restart", f"{NAME}.timer"])
+    if _shown("timer", "SubState") != "waiting":
+        raise OSError("no rule was changed, because the timer that would restore the old ones does not run")
 
 
-def restore() -> None:
-    """Restore now, without waiting for the timer."""
-    command(["systemctl", "start", f"{NAME}.service"])
-    command(["systemctl", "stop", f"{NAME}.timer"])
+def resolve() -> None:
+    """End what an earlier run has left.
+
+    If its timer is set, its rules were not proven: the old ones are restored now. Without a timer that run ended before
+    it changed a rule, or after the proof: the rules stay, also those that others have added since.
+    """
+    if armed() and _shown("timer", "ActiveState") == "active":
+        command(["systemctl", "start", f"{NAME}.service"])
+    _remove()
 
 
 def disarm() -> bool:
@@ -84,12 +92,22 @@ def disarm() -> bool:
     if not armed():
         return False
     command(["systemctl", "disable", "--now", "--quiet", f"{NAME}.timer"])
-    if command(["systemctl", "show", "--value", "--property", "ActiveState", f"{NAME}.service"]).strip() != "inactive":
+    if _shown("service", "ActiveState") != "inactive":
         return False
-    shutil.rmtree(KEPT)
+    _remove()
+    return True
+
+
+def _remove() -> None:
+    """Remove what `arm` made."""
+    if (_UNITS / f"{NAME}.timer").exists():
+        command(["systemctl", "disable", "--now", "--quiet", f"{NAME}.timer"])
+    shutil.rmtree(KEPT, ignore_errors=True)
     for kind in ("service", "timer"):
         (_UNITS / f"{NAME}.{kind}").unlink(missing_ok=True)
-    if not any(_WANTS.iterdir()):
-        _WANTS.rmdir()
     command(["systemctl", "daemon-reload"])
-    return True
+
+
+def _shown(kind: str, name: str) -> str:
+    """A property of the timer or of the service."""
+    return command(["systemctl", "show", "--value", "--property", name, f"{NAME}.{kind}"]).strip()

@@ -166,8 +166,7 @@ def run(wanted: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             result["problems"] = ["the old rules of the firewall are back: the new ones were not proven in time"]
         return result
     if kaspa_firewall_undo.armed() and not check_mode:
-        # An earlier run ended before its rules were proven.
-        kaspa_firewall_undo.restore()
+        kaspa_firewall_undo.resolve()
     record = Path(wanted["record"])
     recorded = read_record(record)
     found = kaspa_ufw_host.read()
