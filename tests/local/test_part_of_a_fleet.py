@@ -98,8 +98,13 @@ def test_peers_of_a_first_deploy_do_not_wait_for_a_relay_that_is_down(first: Pla
 @pytest.mark.parametrize("limit", ["client", "!client"])
 def test_a_limited_deploy_changes_nothing_on_any_host(limit: str) -> None:
     before = fleet()
-    played = play("deploy.yml", "local", "--limit", limit)
+    # As a task of fab runs it: that task holds the lock of the server, and of no other host.
+    lock = PATHS.local / "server.lock"
+    lock.write_text(json.dumps({"id": "fab:1:1", "who": "ann@laptop", "what": "fab rotate-key", "since": "now"}))
+    played = play("deploy.yml", "local", "--limit", limit, "-e", '{"kaspa_fleet_lock_run": "fab:1:1"}')
     well(played)
+    assert list(PATHS.local.glob("*.lock")) == [lock]
+    lock.unlink()
     assert set(played.changed.values()) == {0}
     assert fleet() == before
     others = [name for name in NAMES if name not in played.recap]
