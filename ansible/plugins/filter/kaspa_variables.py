@@ -83,7 +83,8 @@ def _of_value(name: str, option: Mapping[str, Any], variables: Mapping[str, Any]
         return None
     value = variables[name]
     if kind == "list" and not (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
-        return f"{name} is {value!r}, which is not a list; write [{value}]"
+        written = f"[{value}]" if isinstance(value, str | int) else "[], or [ENTRY]"
+        return f"{name} is {value!r}, which is not a list; write {written}"
     if kind == "dict" and not isinstance(value, Mapping):
         return f"{name} is {value!r}, which maps nothing; write {{NAME: VALUE}}"
     for each in (value if kind == "list" else [value]) if choices else ():

@@ -47,3 +47,21 @@ def test_a_name_that_only_the_controller_knows() -> None:
     assert problem.startswith("the name vps of the relay relay means this host itself here; set")
     assert addresses.kaspa_relay_name_problems(["relay"], hosts(relay, vps=["127.0.1.1", "192.0.2.1"]), "client") == []
     assert addresses.kaspa_relay_name_problems(["relay"], hosts({"ansible_host": "192.0.2.1"}), "client") == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["203.0.113.10:4011", "[2001:db8::1]", "http://relay.example.org", "re lay", "", None, 5, ["203.0.113.10"]]
+    + ["0.0.0.0", "::", "224.0.0.1", "2001:db8::1%eth0", "-relay", "relay..org", "203.0.113.300", "r" * 64],
+)
+def test_what_no_peer_can_dial_is_named(address: object) -> None:
+    (problem,) = addresses.kaspa_relay_address_problems(["relay"], hosts({"kaspa_relay_address": address}))
+    assert problem == (
+        f"the kaspa_relay_address of relay is {address!r}, which peers can't dial; write an IP address, as "
+        "203.0.113.10 or 2001:db8::1, or a name, as relay.example.org"
+    )
+
+
+@pytest.mark.parametrize("address", ["relay.example.org.", "relay_1", "relay", "203.0.113.10", "2001:db8::1"])
+def test_what_peers_can_dial_is_accepted(address: str) -> None:
+    assert addresses.kaspa_relay_address_problems(["relay"], hosts({"kaspa_relay_address": address})) == []

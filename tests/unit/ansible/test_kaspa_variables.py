@@ -30,6 +30,7 @@ def test_variables_that_are_well() -> None:
             "a: kaspa_relay_port is 99999, which is not a port; write a number from 1 to 65535",
         ),
         ("kaspa_relay_port", "0", "a: kaspa_relay_port is '0', which is not a port; write a number from 1 to 65535"),
+        ("kaspa_peer_dials", None, "a: kaspa_peer_dials is None, which is not a list; write [], or [ENTRY]"),
         ("kaspa_peer_dials", "server", "a: kaspa_peer_dials is 'server', which is not a list; write [server]"),
         (
             "kaspa_peer_network",
