@@ -130,3 +130,16 @@ def test_what_the_rules_say_is_what_the_kernel_does(host: FilteredHost) -> None:
         else:
             opened = origin == "everywhere"
             assert host.admits(port, family=family, expected=opened) == [opened], (port, family)
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("file", ["user.rules", "user6.rules"])
+def test_rules_that_are_in_force_and_not_in_ufws_files_stop_the_run(host: FilteredHost, state: str, file: str) -> None:
+    """A command of ufw would put the files in force: whoever came in by a lost rule would be shut out."""
+    host.on(f"ufw allow 22/tcp; ufw allow 2222/tcp; {ON}")
+    host.run()
+    host.on(f"sed -i '/ufw6*-user-input .*2222/d; /tuple.* 2222 /d' /etc/ufw/{file}")
+    before = host.rules()
+    (problem,) = host.run(state=state, ports=[4999]).problems
+    assert problem.startswith(f"/etc/ufw/{file} has 2 rules for incoming packets, and 3 are in force, so")
+    assert (host.rules(), host.admits(4011)) == (before, [True])

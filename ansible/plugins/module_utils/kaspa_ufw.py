@@ -238,6 +238,11 @@ def parse(active: bool, defaults: str, rules4: str, rules6: str, boot: str = "")
     )
 
 
+def counted(lines: str) -> int:
+    """The rules for incoming packets, in a file of ufw's or as iptables and ip6tables print them."""
+    return sum(line.startswith(("-A ufw-user-input ", "-A ufw6-user-input ")) for line in lines.splitlines())
+
+
 def parse_rules(text: str, family: int) -> list[Rule]:
     """The rules of a file in their order. Lines that ufw itself skips as malformed are left out."""
     rules: list[Rule] = []

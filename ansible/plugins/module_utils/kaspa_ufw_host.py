@@ -23,6 +23,21 @@ def read() -> kaspa_ufw.Filter | None:
     return kaspa_ufw.parse(active, _text(DEFAULTS), *map(_text, RULES), _text(BOOT))
 
 
+def not_in_force(found: kaspa_ufw.Filter) -> list[str]:
+    """Why a change may shut what is open now: the rules of the kernel are not those of ufw's files. `what; remedy`."""
+    problems = []
+    asked = (("iptables", "-S", "ufw-user-input"), ("ip6tables", "-S", "ufw6-user-input"))
+    for path, argv in zip(RULES, asked[: 2 if found.ipv6 else 1], strict=False):
+        in_file = kaspa_ufw.counted(_text(path))
+        in_force = kaspa_ufw.counted(command(argv)) if found.active else in_file
+        if in_file != in_force:
+            problems.append(
+                f"{path} has {in_file} rules for incoming packets, and {in_force} are in force, so a change may shut "
+                "what is open now; correct the file (`ufw show added` lists its rules), then `ufw reload`"
+            )
+    return problems
+
+
 def _text(path: str) -> str:
     """A file's text; "" if ufw has not written it yet."""
     try:

@@ -98,9 +98,15 @@ def uplinks() -> dict[int, tuple[str, str]]:
 
 
 def planned(found: Filter, record: dict[str, Any], wanted: dict[str, Any]) -> Plan:
-    """The plan for the module's parameters."""
-    if wanted["state"] == "absent":
-        return kaspa_firewall_plan.absent(found, record)
+    """The plan for the module's parameters. Raises OSError."""
+    plan = kaspa_firewall_plan.absent(found, record) if wanted["state"] == "absent" else present(found, record, wanted)
+    if plan.commands and not plan.problems:
+        plan.problems += kaspa_ufw_host.not_in_force(found)
+    return plan
+
+
+def present(found: Filter, record: dict[str, Any], wanted: dict[str, Any]) -> Plan:
+    """The plan that lets the ports in. Raises OSError."""
     ports, came = kaspa_ssh_server.gather() if wanted["ssh"] else (set(), None)
     return kaspa_firewall_plan.present(
         found,

@@ -16,6 +16,7 @@ SOURCES = [
     *PLUGINS.glob("module_utils/kaspa_firewall_*.py"),
     *PLUGINS.glob("modules/kaspa_firewall*.py"),
     PLUGINS / "module_utils" / "kaspa_rulesets.py",
+    PLUGINS / "module_utils" / "kaspa_ufw_host.py",
     PLUGINS / "modules" / "kaspa_reach.py",
     PLUGINS / "action" / "kaspa_new_connection.py",
 ]
