@@ -113,6 +113,12 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_u
 found = kaspa_ufw_host.read()
 print(json.dumps([found.access(**each).origin for each in json.loads(sys.argv[1])]))
 """
+_ARM = """
+import contextlib
+from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_firewall_undo
+with contextlib.suppress(OSError):  # of systemctl, which is called last
+    kaspa_firewall_undo.arm(60, False, [])
+"""
 _ENVIRONMENT = "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/mnt/checkout/collections:/mnt/library"
 
 
@@ -199,3 +205,7 @@ class FilteredHost:
         given = [{**of, "family": each, "source": THERE[each], "to": HERE[each]} for each in (4, 6)]
         found = json.loads(self.on(f"{_ENVIRONMENT} python3 -c '{_JUDGE}' '{json.dumps(given)}'"))
         return dict(zip((4, 6), found, strict=True))
+
+    def arm(self) -> None:
+        """Keep the present rules, as for the timer, which can't run here."""
+        self.on(f"{_ENVIRONMENT} python3 -c '{_ARM}'")

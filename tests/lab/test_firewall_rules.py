@@ -116,6 +116,19 @@ def test_what_the_owner_does_after_a_deploy_is_the_owners_word(host: FilteredHos
     ]
 
 
+def test_a_filter_that_is_switched_on_while_the_old_rules_come_back_is_off_afterwards(host: FilteredHost) -> None:
+    before = host.rules()
+    host.arm()
+    host.run()
+    # ufw runs this file. The command waits for ufw's lock, as one of a deploy that is late.
+    late = "if [ $1 = stop ] && mkdir /run/late; then setsid ufw --force enable >/run/late/log 2>&1 & fi"
+    host.on(f"printf '#!/bin/sh\\n{late}\\n' > /etc/ufw/before.init && chmod +x /etc/ufw/before.init")
+    host.on("sh /var/lib/kaspa-firewall-undo/restore")
+    host.on("timeout 60 sh -c 'until grep -q active /run/late/log; do sleep 0.1; done'")
+    assert host.rules() == before
+    host.on("test ! -e /var/lib/kaspa-firewall-undo")
+
+
 def test_what_the_rules_say_is_what_the_kernel_does(host: FilteredHost) -> None:
     host.on(
         "ufw allow from 192.0.2.0/24 to any port 2222 proto tcp; ufw deny proto tcp to ::/0 port 80; ufw allow 80;"

@@ -39,26 +39,40 @@ WantedBy=timers.target
 """
 
 
+_BEGUN = KEPT / "begun"
+_LATE = "for try in 1 2 3 4 5 6 7 8 9; do pgrep -x ufw >/dev/null || break; sleep 1; done"
+"""Waits for a command of ufw that the program which set the timer has begun."""
+
+
 def armed() -> bool:
-    """Whether there are old rules that can come back."""
+    """Whether there are old rules that will come back."""
+    return unfinished() and not _BEGUN.exists()
+
+
+def unfinished() -> bool:
+    """Whether there are old rules that will come back, or are coming back."""
     return (KEPT / "restore").exists()
 
 
 def arm(seconds: int, active: bool, files: Sequence[str]) -> None:
     """Keep ufw's state and these files, and restore all of it after that time. active: whether ufw filters now."""
     KEPT.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _BEGUN.unlink(missing_ok=True)
     lines = [f"exec 2>&1; {{ echo 'The new rules of the firewall were not proven within {seconds} s.'"]
-    if not active:
-        lines.append("ufw disable")
+    # From here on no command follows (armed), and one that has begun is waited for.
+    lines += [f"touch {_BEGUN}", _LATE]
+    again = [] if active else ["ufw disable"]
     for number, path in enumerate([*kaspa_ufw_host.FILES, *files]):
         kept = KEPT / str(number)
         if Path(path).exists():
             shutil.copy2(path, kept)
-            lines.append(f"cp -p {kept} {shlex.quote(path)}")
+            again.append(f"cp -p {kept} {shlex.quote(path)}")
         else:
-            lines.append(f"rm -f {shlex.quote(path)}")
+            again.append(f"rm -f {shlex.quote(path)}")
     if active:
-        lines.append("ufw reload")
+        again.append("ufw reload")
+    # Twice: a command that was late all the same may have switched the filter on, and written the new rules.
+    lines += again + again
     # Only disabled, the timer would stay active, and start no more.
     lines += [f"rm -rf {KEPT}", f"systemctl disable --now --no-block {NAME}.timer"]
     lines += [f"rm -f {_UNITS}/{NAME}.service {_UNITS}/{NAME}.timer", "systemctl --no-block daemon-reload"]
@@ -82,7 +96,7 @@ def resolve() -> None:
     If its timer is set, its rules were not proven: the old ones are restored now. Without a timer that run ended before
     it changed a rule, or after the proof: the rules stay, also those that others have added since.
     """
-    if armed() and _shown("timer", "ActiveState") == "active":
+    if _BEGUN.exists() or (armed() and _shown("timer", "ActiveState") == "active"):
         command(["systemctl", "start", f"{NAME}.service"])
     _remove()
 

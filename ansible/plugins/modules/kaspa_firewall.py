@@ -171,7 +171,7 @@ def run(wanted: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         if not check_mode and not kaspa_firewall_undo.disarm():
             result["problems"] = ["the old rules of the firewall are back: the new ones were not proven in time"]
         return result
-    if kaspa_firewall_undo.armed() and not check_mode:
+    if kaspa_firewall_undo.unfinished() and not check_mode:
         kaspa_firewall_undo.resolve()
     record = Path(wanted["record"])
     recorded = read_record(record)
