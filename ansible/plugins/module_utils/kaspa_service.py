@@ -50,6 +50,14 @@ def command(argv: Sequence[str]) -> str:
     return done.stdout
 
 
+def output(argv: Sequence[str]) -> str:
+    """The output of a program; "" if it can't be run or fails, because not every host has each program."""
+    try:
+        return command(argv)
+    except OSError:
+        return ""
+
+
 class SystemdService:
     """A unit of systemd, its log in the journal."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import output
 
 _CONFIGURED = re.compile(r"^port (\d+)$", re.MULTILINE)
 _LISTEN = re.compile(r"^Listen=.*?(?P<address>\S+):(?P<port>\d+) \(Stream\)$", re.MULTILINE)
@@ -85,17 +85,9 @@ def gather() -> tuple[set[int], Came | None]:
     """The ports of SSH on this host, and the connection that this program came over."""
     came = came_by(os.getppid(), lambda path: Path(path).read_bytes())
     found = ports(
-        of_sockets(_output(["systemctl", "show", "--property", "Listen,ActiveState", *_SOCKETS])),
-        listening(_output(["ss", "-Htlnpe"])),
-        configured(_output(["sshd", "-T"])),
+        of_sockets(output(["systemctl", "show", "--property", "Listen,ActiveState", *_SOCKETS])),
+        listening(output(["ss", "-Htlnpe"])),
+        configured(output(["sshd", "-T"])),
         came,
     )
     return found, came
-
-
-def _output(argv: Sequence[str]) -> str:
-    """What a program prints; "" if it can't be run or fails: another source may know."""
-    try:
-        return command(argv)
-    except OSError:
-        return ""

@@ -16,7 +16,7 @@ from ansible_collections.kaspa.private_peers.plugins.module_utils import (
 )
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_filters import Filters
 from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_firewall_check import Host, Wanted, problems
-from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import output
 
 DOCUMENTATION = r"""
 module: kaspa_firewall_check
@@ -45,14 +45,6 @@ problems: {type: list, elements: str, returned: always, description: "What stand
 """
 
 PERSISTENT = ("iptables-persistent", "netfilter-persistent")
-
-
-def output(argv: list[str]) -> str:
-    """What a program prints; "" if it is not there or fails."""
-    try:
-        return command(argv)
-    except OSError:
-        return ""
 
 
 def installed(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kaspa.private_peers.plugins.module_utils import kaspa_listeners
-from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import command
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_service import output
 
 DOCUMENTATION = r"""
 module: kaspa_host_facts
@@ -65,14 +65,6 @@ def read(path: str) -> str:
     """A file's text, "" if it can't be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def output(argv: list[str]) -> str:
-    """The output of a command, "" if it can't be run or fails."""
-    try:
-        return command(argv)
     except OSError:
         return ""
 
