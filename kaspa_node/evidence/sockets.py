@@ -8,7 +8,6 @@ reboots, `cgroup:` the path below the cgroup2 mount, `bytes_…:` from struct tc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 COMMAND = ("ss", "-HtneiOp")
@@ -43,10 +42,6 @@ class Socket:
     def as_entry(self) -> dict[str, object]:
         """The socket as an entry of a snapshot's `sockets`."""
         return asdict(self) | {"pids": list(self.pids)}
-
-    def owned_by(self, service: str, pids: Iterable[int] = ()) -> bool:
-        """Whether the socket belongs to that service: by its cgroup, or by one of the process ids."""
-        return in_cgroup_of(self.cgroup, service) or not set(pids).isdisjoint(self.pids)
 
 
 def in_cgroup_of(cgroup: str | None, service: str) -> bool:

@@ -47,6 +47,11 @@ class Host:
     chosen: range = range(32768, 61000)
     replacers: Sequence[Replacer] = ()
 
+    @property
+    def filtered(self) -> bool:
+        """Whether ufw filters already."""
+        return self.ufw is not None and self.ufw.refuses
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -75,7 +80,7 @@ def problems(host: Host, wanted: Wanted) -> list[str]:
     if wrong:
         return [f"kaspa_firewall_keep has {wrong[0]!r}; its entries are ports such as 443/tcp, and `{FORWARDING}`"]
     found = _rivals(host, wanted) or _without_ipv6(host, wanted)
-    if found or filters(host.ufw):
+    if found or host.filtered:
         return found
     lost = [] if wanted.cut else [each for each in cut(host, wanted) if each.word not in wanted.keep]
     if not lost:
@@ -137,11 +142,6 @@ def _by_default(after: Filter, listener: Listener, family: int) -> bool:
     return access.origin == NOWHERE and access.rule is None
 
 
-def filters(ufw: Filter | None) -> bool:
-    """Whether ufw filters already."""
-    return ufw is not None and ufw.active and ufw.incoming != "allow"
-
-
 def _rivals(host: Host, wanted: Wanted) -> list[str]:
     """Filters beside ufw: deploy replaces none of them, and two filters together shut what either shuts."""
     port = wanted.ports[0]
@@ -149,7 +149,7 @@ def _rivals(host: Host, wanted: Wanted) -> list[str]:
     others = host.filters
     if others.firewalld:
         return [f"firewalld filters this host; open the port there ({_zone(port)}) {off}"]
-    if others.persistent and not filters(host.ufw):
+    if others.persistent and not host.filtered:
         return [
             f"{others.persistent[0]} is installed, which ufw can't be together with, so apt would remove it; open the "
             f"port in its rules ({_insert(port)} && netfilter-persistent save) {off}"
@@ -181,7 +181,7 @@ def _without_ipv6(host: Host, wanted: Wanted) -> list[str]:
             f"{setting} makes ufw refuse all of IPv6, and peers try {wanted.ports[0]}/tcp by both IP versions; set "
             f"IPV6=yes there (then ufw reload){_instead((6,), host, wanted)}"
         ]
-    if filters(host.ufw) or wanted.cut:
+    if host.ufw.refuses or wanted.cut:
         return []
     return [
         f"deploy switches ufw on, which would cut all of IPv6 ({setting}); set IPV6=yes there, kaspa_firewall_cut: "

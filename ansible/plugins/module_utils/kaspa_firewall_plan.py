@@ -99,11 +99,6 @@ class Plan:
         self.filter = replace(self.filter, rules=tuple(rule for each in FAMILIES for rule in by_family[each]))
 
 
-def filters(found: Filter) -> bool:
-    """Whether a filter refuses what no rule lets in."""
-    return found.active and found.incoming != "allow"
-
-
 def present(found: Filter, recorded: Mapping[str, Any], wanted: Wanted) -> Plan:
     """Let the node's ports in, and SSH from where it was let in before; refuse everything else."""
     added = _recorded_rules(found, recorded, wanted.ssh)
@@ -113,7 +108,7 @@ def present(found: Filter, recorded: Mapping[str, Any], wanted: Wanted) -> Plan:
         "rules": added,
     } | ({"routed": recorded["routed"]} if "routed" in recorded else {})
     plan = Plan(found, record)
-    if not filters(found):
+    if not found.refuses:
         if wanted.came and ":" in wanted.source and not found.ipv6:
             plan.problems.append(
                 f"this SSH connection comes from {wanted.source}, and ufw refuses all of IPv6 once it is on (IPV6=no "

@@ -151,6 +151,11 @@ class Filter:
     rules: tuple[Rule, ...] = ()
     enabled: bool = False
 
+    @property
+    def refuses(self) -> bool:
+        """Whether it refuses what no rule lets in."""
+        return self.active and self.incoming != "allow"
+
     def family(self, family: int) -> list[Rule]:
         """The rules of one family."""
         return [rule for rule in self.rules if rule.family == family]

@@ -84,14 +84,6 @@ def test_a_cgroup_belongs_to_a_service_by_a_whole_name(cgroup: str | None, owned
     assert in_cgroup_of(cgroup, "kaspa-peer.service") is owned
 
 
-def test_a_socket_is_owned_by_cgroup_or_by_process() -> None:
-    (socket,) = parse(DIRECT)
-    assert socket.owned_by("kaspa-peer")
-    assert socket.owned_by("other", [7080])
-    assert not socket.owned_by("other", [7])
-    assert not socket.owned_by("other")
-
-
 def test_a_number_that_is_none_is_not_known() -> None:
     (socket,) = parse(f"ESTAB 0 0 10.1.0.2:1 10.1.0.3:2 ino:x sk:2 {INFO}bytes_acked:{'9' * 21} bytes_received:٣")
     assert (socket.inode, socket.bytes_acked, socket.bytes_received) == (None, None, None)
