@@ -69,14 +69,25 @@ armed: {type: bool, returned: always, description: Whether the old rules come ba
 notes: {type: list, elements: str, returned: always, description: What the host's owner should know.}
 """
 
+RECORDED = {"family", "port", "for"}
+"""What the record says of each rule."""
+
 
 def read_record(path: Path) -> dict[str, Any]:
-    """What an earlier deploy recorded; empty if there was none."""
+    """What an earlier deploy recorded; empty if there was none. Raises OSError if it can't be understood."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except FileNotFoundError:
         return {}
-    return found if isinstance(found, dict) else {}
+    except ValueError:
+        found = None
+    rules = found.get("rules", []) if isinstance(found, dict) else None
+    if not isinstance(rules, list) or not all(isinstance(each, dict) and each.keys() >= RECORDED for each in rules):
+        raise OSError(
+            f"{path} does not say what deploy added here and how ufw was before; restore it from a backup, or "
+            "remove it: then uninstall leaves ufw as it is now"
+        )
+    return dict(found)
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
