@@ -108,6 +108,13 @@ def test_another_network_restarts_the_peers() -> None:
     assert restarted_by("kaspa_peer_network=simnet") == {"server", "client"}
 
 
+def test_verify_takes_the_pair_that_is_asked_for() -> None:
+    asked = {"client": "server", "server": "client", "relay": "relay"}
+    played = play("verify.yml", "local", "-e", json.dumps({"kaspa_verify_pair": asked}))
+    assert played.exit_code == 2, played.output[-4000:]
+    assert "server does not dial client" in report()["reason"]
+
+
 def test_an_upgrade_of_what_runs_this_checkout_changes_nothing() -> None:
     played = play("playbooks/upgrade.yml", "local", "-e", "kaspa_peer_network=simnet")
     well(played)
@@ -118,6 +125,15 @@ def test_plain_processes_have_no_release_to_go_back_to() -> None:
     played = play("playbooks/rollback.yml", "local")
     assert played.exit_code != 0
     assert "plain processes run the checkout itself, so no release is kept; check the earlier one out" in played.output
+
+
+def test_uninstall_may_leave_the_key_and_the_next_deploy_has_the_same_peer_ids() -> None:
+    keys = {name: (PATHS.local / name).rglob("identity.key") for name in NAMES}
+    before = {name: next(found).read_bytes() for name, found in keys.items()}
+    well(play("playbooks/uninstall.yml", "local", "-e", "kaspa_node_keep_identity=true"))
+    assert {path.name for path in left() if path.is_file()} == {"identity.key"}
+    well(play("deploy.yml", "local"))
+    assert {name: next((PATHS.local / name).rglob("identity.key")).read_bytes() for name in NAMES} == before
 
 
 def test_uninstall_leaves_nothing() -> None:

@@ -187,6 +187,13 @@ def test_a_second_operator_is_told_who_is_first_and_changes_nothing(other_run: s
         assert (task.code, task.out) == (2, "")
     assert fleet() == before
     assert {path.name for path in PATHS.local.glob("*.lock")} == {"server.lock"}
+    broken = play("deploy.yml", "local", "--limit", "server", "-e", "kaspa_fleet_lock_break=true")
+    well(broken)
+    assert "server: the lock of ann@laptop, deploy.yml, since 2026-11-30 23:12:05 UTC (" in broken.output
+    assert list(PATHS.local.glob("*.lock")) == []
+
+
+def test_the_lock_of_a_dead_run_is_taken_over(other_run: subprocess.Popen[bytes]) -> None:
     other_run.communicate()
     after = play("deploy.yml", "local", "--limit", "server")
     well(after)
