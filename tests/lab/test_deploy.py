@@ -54,12 +54,30 @@ def test_precheck_names_a_port_that_is_taken() -> None:
     assert "port 4012/tcp is taken by squatter.service; stop that" in played.output
 
 
+def test_the_configuration_alone_names_the_missing_release(before: dict[str, set[str]]) -> None:
+    played = play("deploy.yml", "lab", "--tags", "kaspa_configure")
+    assert (played.exit_code, played.changed) == (2, NOTHING)
+    assert "left out: relay, server, client: no release is installed there yet; run deploy.yml" in played.output
+    assert states() == before
+
+
 @pytest.mark.usefixtures("before")
-def test_deploy_on_fresh_hosts_ends_with_a_session() -> None:
-    played = play("deploy.yml", "lab")
+def test_deploy_on_fresh_hosts_without_the_firewall_ends_with_a_session() -> None:
+    played = play("deploy.yml", "lab", "--skip-tags", "kaspa_firewall")
     well(played)
+    for name in UNITS:
+        assert on(name, "ufw", "status") == "Status: inactive"
     assert re.search(r"relay relay +/ip4/203\.0\.113\.10/tcp/4011/p2p/12D3Koo", played.output)
     assert re.search(r"peer +client +12D3Koo\w+ outgoing session, direct, 203\.0\.113\.30:4012", played.output)
+
+
+@pytest.mark.usefixtures("before")
+def test_the_firewall_alone_switches_the_filter_on() -> None:
+    played = play("deploy.yml", "lab", "--tags", "kaspa_firewall")
+    well(played)
+    assert set(played.changed.values()) == {1}
+    for name in UNITS:
+        assert on(name, "ufw", "status").startswith("Status: active")
 
 
 @pytest.mark.usefixtures("before")

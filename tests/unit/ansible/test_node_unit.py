@@ -98,7 +98,7 @@ def test_systemd_says_what_it_can_not_read(tmp_path: Path, settings: dict[str, A
     program, file = tmp_path / "bin" / "kaspa-node", tmp_path / "written-by-ansible"
     program.parent.mkdir()
     program.touch(mode=0o755)
-    unit = render(kaspa_python_release=str(tmp_path), kaspa_node_unit_settings=settings, kaspa_node_user="root")
+    unit = render(_kaspa_node_release=str(tmp_path), kaspa_node_unit_settings=settings, kaspa_node_user="root")
     file.write_text("\n".join(unit), encoding="utf-8")
     variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
     words = f"{variables['_kaspa_node_verify_unit'] % file}:kaspa-peer.service".split()
