@@ -9,6 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.kaspa.private_peers.plugins.plugin_utils.kaspa_terminal import show
 
 _MODULE = "kaspa.private_peers.kaspa_job"
 _TAIL = 20
@@ -18,7 +19,11 @@ _PAUSE = 5.0
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """The action behind a `kaspa_job` task; the module of that name does the work on the host."""
+    """The action behind a `kaspa_job` task; the module of that name does the work on the host.
+
+    `async` with async_status can't do this: it gives the output at the end only, and a second run of a playbook can't
+    find the job that an interrupted one has left, so it would build again.
+    """
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"name", "argv", "user", "directory", "log", "environment", "wait", "timeout", "failure"})
@@ -41,7 +46,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if answer.get("failed"):
                 return {**result, **answer, "msg": f"{failure}: {answer.get('msg', 'the module said nothing')}"}
             for line in answer["lines"]:
-                Display().display(f"{host}: {line}")
+                show(f"{host}: {line}")
                 if line.strip():
                     tail.append(line)
         result.update(state=answer["state"], lines=list(tail), changed=True)
@@ -65,7 +70,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                         f"{host} has been out of reach for {_PATIENCE:.0f} s; the program goes on there, and the next "
                         "run of this playbook follows it on"
                     ) from error
-            Display().display(f"{host}: out of reach; the program goes on there, and is asked after again")
+            show(f"{host}: out of reach; the program goes on there, and is asked after again")
             self._reset()
             time.sleep(_PAUSE)
 

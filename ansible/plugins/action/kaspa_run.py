@@ -9,14 +9,15 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
+from ansible_collections.kaspa.private_peers.plugins.plugin_utils.kaspa_terminal import show
 
 DOCUMENTATION = r"""
 module: kaspa_run
 short_description: Run a program on the controller with its output on the terminal
 description:
   - Like ansible.builtin.command on the controller, but each line is shown when it is printed, so that nothing is
-    silent for long. It needs no connection to the host and takes part in no privilege escalation.
+    silent for long. ansible.builtin.command has the output after the program's end only.
+  - It needs no connection to the host and takes part in no privilege escalation.
   - In check mode nothing runs, and the task is skipped.
 options:
   argv: {type: list, elements: str, required: true, description: The program and its arguments.}
@@ -63,7 +64,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 def _run(argv: list[str], directory: str | None, environment: dict[str, str]) -> tuple[int, deque[str]]:
     """Exit code and last lines of a program without input, both streams together, each line shown at once."""
-    display = Display()
     lines: deque[str] = deque(maxlen=_TAIL)
     with subprocess.Popen(
         argv,
@@ -77,7 +77,7 @@ def _run(argv: list[str], directory: str | None, environment: dict[str, str]) ->
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            display.display(line.rstrip())
+            show(line.rstrip())
             if line.strip():
                 lines.append(line.rstrip())
     return process.returncode, lines

@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.kaspa.private_peers.plugins.plugin_utils.kaspa_terminal import show
 
 DOCUMENTATION = r"""
 name: kaspa_last_lines
@@ -39,4 +40,4 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         counts = [stats.summarize(host) for host in stats.processed]
         failed = any(count["failures"] or count["unreachable"] for count in counts)
         for line in last_lines(stats.custom.get("_run", {}), failed=failed):
-            self._display.display(line, color=constants.COLOR_ERROR)
+            show(line, color=constants.COLOR_ERROR)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.kaspa.private_peers.plugins.plugin_utils.kaspa_terminal import aside, show
 
 DOCUMENTATION = r"""
 name: kaspa_progress
@@ -17,6 +18,8 @@ short_description: Heartbeat for tasks that take long
 description:
   - While a task runs longer than a few seconds, a line says which hosts it still runs on, and for how long.
   - At the end one line gives the time that all of it took.
+  - Ansible's own callbacks show a task when it starts and when it ends, and nothing between.
+  - If the output belongs to another callback than Ansible's default, such as json, the lines go to standard error.
 """
 
 INTERVAL = 4.0
@@ -102,7 +105,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_stats(self, stats: Any) -> None:
         if self._next:
             self._next.set()
-        self._display.display(f"Took {time.monotonic() - self._began:.0f} s.")
+        show(f"Took {time.monotonic() - self._began:.0f} s.")
 
     def _started(self, name: str) -> None:
         if self._next:
@@ -117,4 +120,4 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             if line:
                 # Not with the display object: Ansible forks at this time, and a child must not inherit a lock that we
                 # hold.
-                os.write(1, f"{line}\n".encode())
+                os.write(2 if aside() else 1, f"{line}\n".encode())
