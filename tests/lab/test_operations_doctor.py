@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
@@ -212,7 +213,9 @@ def test_a_clock_that_is_off() -> None:
     assert (done.code, pair["path"]) == (1, "direct")
     [only] = pair["findings"]
     assert (only["kind"], only["text"]) == ("clock-off", "the clock of client is off")
-    assert only["evidence"] in ("600 s ahead of the controller's", "599 s ahead of the controller's")
+    # A busy machine is late with the host's answer.
+    ahead = re.fullmatch(r"(\d+) s ahead of the controller's", only["evidence"])
+    assert ahead and 300 < int(ahead[1]) <= 600, only["evidence"]
 
 
 def test_a_host_that_can_not_be_reached_is_a_finding_and_the_rest_is_diagnosed() -> None:
