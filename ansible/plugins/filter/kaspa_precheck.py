@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 OLDEST_PYTHON = (3, 11)
@@ -155,6 +155,7 @@ def kaspa_inventory_problems(groups: Mapping[str, Any], hostvars: Mapping[str, A
         found.append("the group peers is empty; put the hosts behind NATs into it")
     for name in sorted(set(relays) & set(peers)):
         found.append(f"{name} is in relays and in peers; one host runs one of the two")
+    found += _one_machine_twice([*relays, *(name for name in peers if name not in relays)], hostvars)
     for name in peers:
         for other in hostvars[name].get("kaspa_peer_dials") or []:
             if other == name:
@@ -169,6 +170,25 @@ def kaspa_inventory_problems(groups: Mapping[str, Any], hostvars: Mapping[str, A
             if other not in relays:
                 found.append(f"{name} uses {other}, which is not in the group relays; correct its kaspa_peer_relays")
     return found
+
+
+def _one_machine_twice(names: Sequence[str], hostvars: Mapping[str, Any]) -> list[str]:
+    """Two names of one machine, on which systemd runs one node; plain processes may be many on a machine."""
+    named: dict[tuple[Any, ...], list[str]] = {}
+    for name in names:
+        host = hostvars[name]
+        if host.get("kaspa_node_manager", "systemd") == "systemd":
+            local = host.get("ansible_connection") == "local"
+            place = (host.get("ansible_host") or name, str(host.get("ansible_port") or 22))
+            # Behind one bastion or NAT an address can be another machine's for each of them.
+            jump = str(host.get("ansible_ssh_common_args") or "")
+            named.setdefault(("local",) if local else (*place, jump), []).append(name)
+    return [
+        f"{' and '.join(hosts)} are the same machine, "
+        f"{'this one' if place == ('local',) else ':'.join(place[:2])}; a machine runs one node: leave one of them"
+        for place, hosts in named.items()
+        if len(hosts) > 1
+    ]
 
 
 def _networks(dialer: str, dialed: str, hostvars: Mapping[str, Any]) -> list[str]:

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
+from jinja2 import TemplateError
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
-PORTS = ("kaspa_relay_port", "kaspa_peer_port")
+PORTS = ("kaspa_relay_port", "kaspa_peer_port", "kaspa_firewall_ports", "kaspa_firewall_ssh_ports")
 # Facts that the roles set for each other, and for plays that run twice.
 OWN_FACTS = (
     *("kaspa_node_peer_id", "kaspa_firewall_problems", "kaspa_relay_multiaddr"),
@@ -77,26 +80,56 @@ def _of_host(host: str, variables: Mapping[str, Any], known: Mapping[str, Mappin
 
 
 def _of_value(name: str, option: Mapping[str, Any], variables: Mapping[str, Any]) -> str | None:
-    kind, choices = option.get("type"), option.get("choices")
-    if kind not in ("int", "list", "dict", "bool") and not choices and name not in PORTS:
+    kind, choices = str(option.get("type")), option.get("choices")
+    if kind not in KINDS and not choices:
         # Its value may not be known yet: it may be a template with facts of the play.
         return None
-    value = variables[name]
-    if kind == "list" and not (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
-        written = f"[{value}]" if isinstance(value, str | int) else "[], or [ENTRY]"
-        return f"{name} is {value!r}, which is not a list; write {written}"
-    if kind == "dict" and not isinstance(value, Mapping):
-        return f"{name} is {value!r}, which maps nothing; write {{NAME: VALUE}}"
-    for each in (value if kind == "list" else [value]) if choices else ():
-        if each not in choices:
-            return f"{name} is {each!r}; it can be {', '.join(map(str, choices))}"
-    if kind == "int":
-        whole = not isinstance(value, bool) and re.fullmatch(r"-?[0-9]{1,18}", str(value)) is not None
-        if not whole:
-            return f"{name} is {value!r}, which is not a whole number; write one"
-        if name in PORTS and not 1 <= int(value) <= 0xFFFF:
-            return f"{name} is {value!r}, which is not a port; write a number from 1 to 65535"
+    try:
+        value = variables[name]
+        # Since ansible-core 2.19 a template is resolved when it is used.
+        f"{value}"
+    except (AnsibleError, TemplateError) as error:
+        return f"{name} can't be resolved: {str(error).splitlines()[0]}"
+    if kind in KINDS and (expected := KINDS[kind](value)):
+        return f"{name} is {value!r}, {expected}"
+    entries, element = (value, str(option.get("elements"))) if kind == "list" else ([value], kind)
+    for entry in entries:
+        if choices and entry not in choices:
+            return f"{name} is {entry!r}; it can be {', '.join(map(str, choices))}"
+        if kind == "list" and element in KINDS and (expected := KINDS[element](entry)):
+            return f"{name} has the entry {entry!r}, {expected}"
+        if element == "int" and int(entry) < 0:
+            return f"{name} is {entry!r}, which is less than nothing; write a number from 0"
+        if name in PORTS and not 1 <= int(entry) <= 0xFFFF:
+            return f"{name} is {entry!r}, which is not a port; write a number from 1 to 65535"
     return None
+
+
+def _whole(value: Any) -> str | None:
+    whole = not isinstance(value, bool) and re.fullmatch(r"-?[0-9]{1,18}", str(value)) is not None
+    return None if whole else "which is not a whole number; write one"
+
+
+def _truth(value: Any) -> str | None:
+    try:
+        boolean(value)
+    except TypeError:
+        return "which is neither true nor false; write one of them"
+    return None
+
+
+def _list(value: Any) -> str | None:
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return None
+    return f"which is not a list; write {f'[{value}]' if isinstance(value, str | int) else '[], or [ENTRY]'}"
+
+
+def _mapping(value: Any) -> str | None:
+    return None if isinstance(value, Mapping) else "which maps nothing; write {NAME: VALUE}"
+
+
+KINDS: Mapping[str, Callable[[Any], str | None]] = {"int": _whole, "bool": _truth, "list": _list, "dict": _mapping}
+"""What is wrong with a value for each kind of variable that is checked, and what to write."""
 
 
 class FilterModule:

@@ -120,6 +120,27 @@ def test_an_inventory_that_is_well() -> None:
     assert inventory({"relays": ["r"], "peers": ["a", "b"]}, a=["b"]) == []
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "place"),
+    [
+        ({"ansible_host": "192.0.2.1"}, {"ansible_host": "192.0.2.1", "ansible_port": 22}, "192.0.2.1:22"),
+        ({"ansible_host": "192.0.2.1"}, {"ansible_host": "192.0.2.1", "ansible_port": 2222}, ""),
+        ({"ansible_host": "192.0.2.1"}, {"ansible_host": "192.0.2.1", "ansible_ssh_common_args": "-J b"}, ""),
+        ({"ansible_connection": "local"}, {"ansible_connection": "local", "ansible_host": "192.0.2.1"}, "this one"),
+        (
+            {"ansible_connection": "local", "kaspa_node_manager": "process"},
+            {"ansible_connection": "local", "kaspa_node_manager": "process"},
+            "",
+        ),
+    ],
+)
+def test_two_names_of_one_machine(one: dict[str, Any], other: dict[str, Any], place: str) -> None:
+    hostvars = {"r": one, "a": other, "b": {}}
+    said = kaspa_precheck.kaspa_inventory_problems({"relays": ["r"], "peers": ["a", "b"]}, hostvars)
+    expected = [f"r and a are the same machine, {place}; a machine runs one node: leave one of them"]
+    assert said == (expected if place else [])
+
+
 def test_empty_groups() -> None:
     relays, peers = inventory({})
     assert "group relays is empty" in relays
@@ -140,7 +161,7 @@ def test_an_inventory_that_can_not_work(groups: dict[str, Any], dials: dict[str,
 
 
 def test_a_relay_that_is_none() -> None:
-    hostvars: dict[str, dict[str, Any]] = {"a": {"kaspa_peer_relays": ["x"]}}
+    hostvars: dict[str, dict[str, Any]] = {"r": {}, "a": {"kaspa_peer_relays": ["x"]}}
     (problem,) = kaspa_precheck.kaspa_inventory_problems({"relays": ["r"], "peers": ["a"]}, hostvars)
     assert "a uses x, which is not in the group relays" in problem
 
@@ -156,7 +177,7 @@ def test_a_relay_that_is_none() -> None:
     ids=["differ", "the same", "the default", "an external backend has its own"],
 )
 def test_peers_on_different_networks(client: dict[str, Any], server: dict[str, Any], differ: bool) -> None:
-    hostvars = {"a": {"kaspa_peer_dials": ["b"], **client}, "b": server}
+    hostvars = {"r": {}, "a": {"kaspa_peer_dials": ["b"], **client}, "b": server}
     problems = kaspa_precheck.kaspa_inventory_problems({"relays": ["r"], "peers": ["a", "b"]}, hostvars)
     said = "a dials b, but their kaspa_peer_network is testnet-10 and mainnet; set one value for both"
     assert problems == [said] * differ

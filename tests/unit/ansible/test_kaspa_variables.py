@@ -6,6 +6,7 @@ from typing import Any
 import kaspa_variables
 import pytest
 import yaml
+from ansible.errors import AnsibleUndefinedVariable
 
 ID = "12D3KooWPC7iF5f59UFdRFEUfNprqjshtWcevpHm3N9VxD8ArxYW"
 INVENTORIES = Path(__file__).resolve().parents[3] / "inventory"
@@ -30,6 +31,26 @@ def test_variables_that_are_well() -> None:
             "a: kaspa_relay_port is 99999, which is not a port; write a number from 1 to 65535",
         ),
         ("kaspa_relay_port", "0", "a: kaspa_relay_port is '0', which is not a port; write a number from 1 to 65535"),
+        (
+            "kaspa_firewall_ports",
+            ["x"],
+            "a: kaspa_firewall_ports has the entry 'x', which is not a whole number; write one",
+        ),
+        (
+            "kaspa_firewall_ports",
+            [99999],
+            "a: kaspa_firewall_ports is 99999, which is not a port; write a number from 1 to 65535",
+        ),
+        (
+            "kaspa_firewall_undo_after",
+            -5,
+            "a: kaspa_firewall_undo_after is -5, which is less than nothing; write a number from 0",
+        ),
+        (
+            "kaspa_firewall_enabled",
+            "maybe",
+            "a: kaspa_firewall_enabled is 'maybe', which is neither true nor false; write one of them",
+        ),
         ("kaspa_peer_dials", None, "a: kaspa_peer_dials is None, which is not a list; write [], or [ENTRY]"),
         ("kaspa_peer_dials", "server", "a: kaspa_peer_dials is 'server', which is not a list; write [server]"),
         (
@@ -80,3 +101,15 @@ def test_two_hosts_with_one_key() -> None:
     (problem,) = kaspa_variables.kaspa_key_problems(hosts, list(hosts))
     assert problem.startswith(f"a and c have the same key, that of {ID}")
     assert kaspa_variables.kaspa_key_problems(hosts, ["a", "b", "d", "e"]) == []
+
+
+class Templates(dict[str, Any]):
+    """Variables whose templates have a mistake."""
+
+    def __getitem__(self, name: str) -> Any:
+        raise AnsibleUndefinedVariable("'nowhere' is undefined\nand a frame")
+
+
+def test_a_template_that_can_not_be_resolved_is_named_with_its_host() -> None:
+    found = kaspa_variables.kaspa_variable_problems({"a": Templates(kaspa_peer_port="{{ nowhere }}")}, ["a"])
+    assert found == ["a: kaspa_peer_port can't be resolved: 'nowhere' is undefined"]
