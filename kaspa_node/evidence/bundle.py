@@ -191,7 +191,7 @@ def _read_run(record: Record) -> Run:
         started=record.number("started"),
         ended=record.number("ended"),
         expect_path=_one_of(record, "expect_path", EXPECTATIONS),
-        inventory=record.any_text("inventory") or "",
+        inventory=record.text("inventory"),
         network_mode=_one_of(record, "network_mode", NETWORK_MODES) if record.present("network_mode") else "hosts",
         **{part: _read_host(part, name, hosts.record(name)) for part, name in names.items()},
         session=_read_session(record, native=hosts.record(names["client"]).present("native")),

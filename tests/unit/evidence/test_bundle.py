@@ -24,12 +24,6 @@ def test_three_different_hosts_are_needed(tmp_path: Path) -> None:
     assert "client, server and relay should be three host names" in loaded_error(evidence, tmp_path)
 
 
-def test_an_inventory_in_the_root_directory_has_no_name(tmp_path: Path) -> None:
-    evidence = complete()
-    evidence.run["inventory"] = ""
-    assert load(evidence.write(tmp_path) / "raw").run.inventory == ""
-
-
 @pytest.mark.parametrize("name", ["../elsewhere", ".", "a/b"])
 def test_a_host_name_can_not_lead_out_of_the_directory(name: str, tmp_path: Path) -> None:
     evidence = complete()
