@@ -119,7 +119,7 @@ def _service(host: Host) -> Iterator[Finding]:
         if service.stopped:
             why, remedy = (
                 "is stopped by a signal (SIGSTOP)",
-                f"Let it go on, or start it afresh: fab restart --host {host.name}.",
+                f"Let it go on, or start it afresh: fab restart --host {host.name}",
             )
         else:
             why, remedy = (
@@ -149,12 +149,12 @@ def _filter(host: Host) -> Iterator[Finding]:
 
 def _down(host: Host, service: Service, about: frozenset[str], last: str) -> Finding:
     if service.state == "not-found":
-        text, remedy = f"{service.name} is not installed on {host.name}", "Deploy: ansible-playbook deploy.yml."
+        text, remedy = f"{service.name} is not installed on {host.name}", "Deploy: ansible-playbook deploy.yml"
         return Finding("service-down", about, text, "systemd knows no such unit", remedy)
     text = f"{service.name} on {host.name} {'has failed' if service.state == 'failed' else 'is not running'}"
     # The log of a node that was stopped by hand does not say why.
     ended = f", exit code {service.exit_status}{last}" if service.exit_status else ""
-    remedy = f"Start it: fab start --host {host.name}."
+    remedy = f"Start it: fab start --host {host.name}"
     if service.exit_status == _BAD_SETTINGS:
-        remedy = f"Solve the problem in its last line, then start it: fab start --host {host.name}."
+        remedy = f"Solve the problem in its last line, then start it: fab start --host {host.name}"
     return Finding("service-down", about, text, f"{service.state}{ended}", remedy)

@@ -134,9 +134,7 @@ def _punches(pair: Pair, maps: list[Mapping]) -> Iterator[Finding]:
         said = pair.remote.reason if pair.remote is not None else None
         text = f"{pair.dialer.name} and {pair.dialed.name} have tried no hole punch"
         evidence = said or "neither journal has a punch of this start"
-        yield Finding(
-            "punch-failed", about, text, evidence, f"Try one: fab dial {pair.dialer.name} {pair.dialed.name}."
-        )
+        yield Finding("punch-failed", about, text, evidence, f"Try one: fab dial {pair.dialer.name} {pair.dialed.name}")
 
 
 def _failure(host: Host, peer_id: str | None) -> Line | None:

@@ -44,7 +44,7 @@ def _reservation(host: Host, relay: Host, held: RelayLink | None) -> Iterator[Fi
         if books is not None and host.peer_id not in books.reserved:
             text = f"{host.name} counts on a reservation that {relay.name} does not have"
             evidence = f"{host.name} says reserved, the relay's books don't have it"
-            remedy = f"It is noticed at its next renewal; at once by: fab restart --host {host.name}."
+            remedy = f"It is noticed at its next renewal; at once by: fab restart --host {host.name}"
             yield Finding("reservation-missing", about, text, evidence, remedy)
     elif wanted or held.state != _CONNECTED:
         reason = held.reason or "no answer yet"
@@ -55,5 +55,5 @@ def _reservation(host: Host, relay: Host, held: RelayLink | None) -> Iterator[Fi
             about,
             f"{host.name} has no {what} {relay.name}",
             f"state {held.state}: {reason}",
-            next(by_status, f"It tries again by itself, after a minute at most; see fab logs --host {host.name}."),
+            next(by_status, f"It tries again by itself, after a minute at most; see: fab logs --host {host.name}"),
         )

@@ -84,7 +84,7 @@ def test_relay_down_is_told_though_the_session_still_stands() -> None:
         found, pair = cause(1, "direct")
     assert found == ["service-down"]
     assert pair["why"] == "kaspa-relay on relay is not running"
-    assert pair["next"] == "Start it: fab start -i inventory/lab --host relay."
+    assert pair["next"] == "Start it: fab start -i inventory/lab --host relay"
     assert "relay-unreachable" in kinds(pair, "consequence")
     assert "was refused" in pair["findings"][1]["evidence"]
 

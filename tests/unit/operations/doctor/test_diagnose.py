@@ -61,7 +61,7 @@ def test_relay_down() -> None:
     assert found.path == "nothing"
     assert causes(facts) == ["service-down"]
     assert found.why == "kaspa-relay on relay is not running"
-    assert found.remedy == "Start it: fab start --host relay."
+    assert found.remedy == "Start it: fab start --host relay"
     assert consequences(facts) == ["relay-unreachable"] * 2 + ["reservation-missing"] * 2
 
 

@@ -20,7 +20,7 @@ def test_a_line_for_each_finding_and_the_next_thing_to_try() -> None:
     assert list(show.lines(diagnose(stopped(), "client", "server"))) == [
         "client → server: not connected",
         "  cause: kaspa-peer on server is not running (inactive)",
-        "  next: Start it: fab start --host server.",
+        "  next: Start it: fab start --host server",
     ]
 
 
