@@ -38,7 +38,7 @@ _MASKS = (
 )
 
 # Told on the way, by how long it takes.
-_PROGRESS = re.compile(r"\.\.\. .*: still running on .*|\[ *[0-9]+ s\] .*|Took [0-9]+ s\.")
+_PROGRESS = re.compile(r"(\S+: )?\.\.\. .*: still running on .*|\[ *[0-9]+ s\] .*|Took [0-9]+ s\.")
 
 
 def progress(line: str) -> bool:
