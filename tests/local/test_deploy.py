@@ -36,6 +36,12 @@ def fresh() -> Iterator[None]:
     local.down(PATHS)
 
 
+def test_a_precheck_without_problems_says_so() -> None:
+    played = well(play("playbooks/precheck.yml", "local"))
+    assert "No problem was found. Next: ansible-playbook -i inventory/local deploy.yml" in played.output
+    assert left() == set()
+
+
 def test_check_mode_changes_nothing() -> None:
     well(play("deploy.yml", "local", "--check"))
     assert left() == set()
