@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from operations.doctor.facts import OPEN_SESSIONS, Facts, Host, Service, Status
+from operations.doctor.facts import OPEN, OPEN_SESSIONS, Facts, Host, Service, Status
 from operations.doctor.findings import Finding
 
 CLOCK_SECONDS = 5.0
@@ -31,7 +31,9 @@ def examine(facts: Facts, hosts: Iterable[Host]) -> Iterator[Finding]:
 
 def _unreachable(facts: Facts, host: Host, why: str) -> Finding:
     about = frozenset({host.name})
-    alive = [sign for other in facts.hosts.values() if other.status for sign in _signs(other.name, other.status, host)]
+    alive = [
+        sign for other in facts.hosts.values() if other.status for sign in _signs(facts, other.name, other.status, host)
+    ]
     if alive:
         return Finding(
             "login-fails",
@@ -49,7 +51,7 @@ def _unreachable(facts: Facts, host: Host, why: str) -> Finding:
     )
 
 
-def _signs(name: str, status: Status, host: Host) -> Iterator[str]:
+def _signs(facts: Facts, name: str, status: Status, host: Host) -> Iterator[str]:
     """What a host has of the other's node at this moment: sessions, and reservations in either direction."""
     if host.remembered_id is None:
         return
@@ -59,7 +61,9 @@ def _signs(name: str, status: Status, host: Host) -> Iterator[str]:
             yield f"{name} has a {session.path} session with it{since}"
     if host.remembered_id in status.reserved:
         yield f"{name} holds its reservation"
-    if any(link.peer_id == host.remembered_id and link.state == "reserved" for link in status.relays):
+    # A reservation on a relay that is gone is noticed a minute later; a new connection to it fails at once.
+    lost = facts.outcome(name, host.announced) not in (None, OPEN)
+    if not lost and any(link.peer_id == host.remembered_id and link.state == "reserved" for link in status.relays):
         yield f"{name} has a reservation on it"
 
 

@@ -65,3 +65,11 @@ def test_a_host_that_nobody_sees_is_unreachable() -> None:
     assert causes(without_login(facts, "client"))[0] == "host-unreachable"
     seen = changed(without_login(healthy(), "client"), "client", remembered_id=None)
     assert causes(seen)[0] == "host-unreachable"
+
+
+def test_a_reservation_on_a_relay_that_takes_no_connection_is_no_sign_of_life() -> None:
+    facts = reached(without_login(healthy(), "relay"), {("client", AT): "timeout", ("server", AT): "timeout"})
+    assert causes(facts)[0] == "host-unreachable"
+    one = reached(without_login(healthy(), "relay"), {("client", AT): "timeout"})
+    [login] = (each.finding for each in told(one).told if each.finding.kind == "login-fails")
+    assert login.evidence.startswith("server has a reservation on it; Connection")
