@@ -94,8 +94,8 @@ def verify(*words: str, meddling: dict[str, list[str]] | None = None) -> Outcome
     played = play("verify.yml", "lab", *(word for extra in words for word in ("-e", extra)), environ=environ)
     assert (ROOT / "evidence" / "latest").resolve() != earlier, played.output[-4000:]
     assert played.output.count("meddled: ") == len(meddling or {}), played.output[-4000:]
-    found = report()
-    # What the user reads: the sentence in the table, and with a failure once more, with what to do.
+    # What the user reads, with real addresses: the sentence in the table, and with a failure once more, with what to do.
+    found = report("raw/report.json")
     read = " ".join(played.output.split())
     assert f"reason {found['reason']} " in read, played.output[-4000:]
     assert (f"FAIL: {found['reason']}. {found['hint']}" in read) == (played.exit_code != 0), played.output[-4000:]
@@ -109,7 +109,7 @@ def judge_again(expect: str) -> Outcome:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     found = _outcome(done.returncode == 0)
     assert found.exit_code == done.returncode
-    assert f"reason {found.reason} " in " ".join(done.stdout.split())
+    assert f"reason {report('raw/report.json')['reason']} " in " ".join(done.stdout.split())
     return found
 
 
