@@ -94,7 +94,7 @@ def verify(*words: str, meddling: dict[str, list[str]] | None = None) -> Outcome
     played = play("verify.yml", "lab", *(word for extra in words for word in ("-e", extra)), environ=environ)
     assert (ROOT / "evidence" / "latest").resolve() != earlier, played.output[-4000:]
     assert played.output.count("meddled: ") == len(meddling or {}), played.output[-4000:]
-    # What the user reads, with real addresses: the sentence in the table, and with a failure once more, with what to do.
+    # What the owner reads: the sentence in the table, and with a failure once more, with what to do.
     found = report("raw/report.json")
     read = " ".join(played.output.split())
     assert f"reason {found['reason']} " in read, played.output[-4000:]
