@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaspa_state_file import Entries, StateError, beside, read
+from kaspa_state_file import Entries, StateError, path_for, read
 
 from operations.inventory import Inventory
 from operations.problems import OperationProblem
@@ -12,7 +12,7 @@ from operations.report import Report
 def files(inventory: Inventory) -> dict[str, str]:
     """Of each host the path of the file that has its entry; "" if there can be none."""
     return {
-        node.name: str(node.variable("kaspa_fleet_state_file") or beside(str(node.variable("inventory_file") or "")))
+        node.name: path_for(node.variable("kaspa_fleet_state_file"), node.variable("inventory_file"))
         for node in inventory.nodes.values()
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_state_file import beside
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_state_file import path_for
 
 OWN = {"peer_id": "kaspa_node_peer_id", "multiaddr": "kaspa_relay_multiaddr"}
 """The facts of a run, by the field of the state file that they become."""
@@ -42,12 +42,8 @@ def kaspa_state_files(hosts: Sequence[str], hostvars: Hostvars) -> dict[str, str
 
     "" for a host that no file defines.
     """
-    files = {}
-    for host in hosts:
-        variables = hostvars[host]
-        set_one = variables.get("kaspa_fleet_state_file")
-        files[host] = str(set_one or beside(str(variables.get("inventory_file") or "")))
-    return files
+    named = ((host, hostvars[host]) for host in hosts)
+    return {host: path_for(each.get("kaspa_fleet_state_file"), each.get("inventory_file")) for host, each in named}
 
 
 def kaspa_found(hosts: Sequence[str], hostvars: Hostvars, relays: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_release_fact import sources_of
 
 # Peer ids and addresses: these don't depend on the release, and may have changed since the previous one ran.
 TODAYS = ("relays", "remotes", "allow", "announce", "listen")
@@ -54,10 +55,8 @@ def kaspa_upgraded(hosts: Sequence[Mapping[str, Any]], sources: str) -> list[str
 
 
 def _runs(variables: Mapping[str, Any], sources: str) -> bool:
-    # After a rollback the record still names the release that was left, and the link the one before it.
-    entry, used = _recorded(variables), _facts(variables).get("venv")
-    made_from = {entry.get("before"): entry.get("before_sources"), entry.get("release"): entry.get("sources")}
-    return bool(used) and made_from.get(used) == sources
+    used = str(_facts(variables).get("venv") or "")
+    return bool(used) and sources_of(used, _recorded(variables)) == sources
 
 
 def kaspa_settings_back(kept: str, present: str) -> dict[str, Any]:

@@ -113,10 +113,13 @@ def read(path: str) -> Entries:
     return parse(text, path)
 
 
-def beside(inventory_file: str) -> str:
-    """The state file of an inventory's file `NAME`, by default: `.kaspa/NAME.json` beside it. "" if it is no file."""
-    source = Path(inventory_file)
-    return str(source.parent / ".kaspa" / f"{source.name}.json") if source.is_file() else ""
+def path_for(chosen: object, inventory_file: object) -> str:
+    """The state file of a host, by its variables: kaspa_fleet_state_file, or the default if that is not set.
+
+    The default for an inventory's file `NAME` is `.kaspa/NAME.json` beside it; "" if that is no file.
+    """
+    source = Path(str(inventory_file or ""))
+    return str(chosen or (source.parent / ".kaspa" / f"{source.name}.json" if source.is_file() else ""))
 
 
 def check(path: str) -> Entries:

@@ -218,8 +218,9 @@ def check_read_back(plan: Plan, ports: list[int]) -> None:
     if now is None or now.active != plan.filter.active or now.rules != plan.filter.rules:
         differ = set(shown(plan.filter).splitlines()) ^ set(shown(now).splitlines() if now else [])
         raise OSError(f"ufw did not do what it was told; planned and found differ in: {', '.join(sorted(differ))}")
+    ways = uplinks()
     for port, family in itertools.product(ports, kaspa_ufw.FAMILIES if now.ipv6 else kaspa_ufw.FAMILIES[:1]):
-        access = kaspa_firewall_plan.strangers(now, port, family, uplinks())
+        access = kaspa_firewall_plan.strangers(now, port, family, ways)
         if access.origin != EVERYWHERE:
             raise OSError(f"ufw does not let {port}/tcp in by IPv{family} from everywhere, because of {access.reason}")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kaspa.private_peers.plugins.module_utils.kaspa_release_fact import sources_of
 
 DOCUMENTATION = r"""
 module: kaspa_release
@@ -95,12 +96,6 @@ def read_fact(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def sources_of(release: str, fact: dict[str, Any]) -> str:
-    """What that release was made from, if the fact has it; else empty."""
-    known = {fact.get("before"): fact.get("before_sources"), fact.get("release"): fact.get("sources")}
-    return known.get(release) or ""
 
 
 def write_fact(directory: Path, fact: dict[str, Any]) -> None:
